@@ -1,0 +1,38 @@
+/** What an error message needs so that its reader can act: see CONTRIBUTING.md, "Errors". */
+export interface ProblemDetails {
+  /** What to change or rerun, as an imperative sentence. */
+  readonly remedy?: string;
+  /** The file, artifact, row or address that the problem is about. */
+  readonly where?: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * A problem that the user can mend: bad input, bad options, a missing tool, a full disk.
+ * Its message is one line: `stage: what is wrong. What to do. (where)`. The CLI prints it without a stack.
+ * Anything that is not a `BertqaError` is a defect of ours.
+ */
+export class BertqaError extends Error {
+  readonly stage: string;
+
+  constructor(stage: string, problem: string, details: ProblemDetails = {}) {
+    const parts = [`${stage}: ${withFullStop(problem)}`];
+    if (details.remedy) parts.push(withFullStop(details.remedy));
+    if (details.where) parts.push(`(${details.where})`);
+    super(parts.join(" "), details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "BertqaError";
+    this.stage = stage;
+  }
+}
+
+/** A tensor or array has another shape than the code that takes it needs. */
+export class ShapeError extends BertqaError {
+  constructor(stage: string, problem: string, details: ProblemDetails = {}) {
+    super(stage, problem, details);
+    this.name = "ShapeError";
+  }
+}
+
+function withFullStop(sentence: string): string {
+  return /[.!?:)\]}]$/.test(sentence) ? sentence : `${sentence}.`;
+}
