@@ -1,0 +1,75 @@
+import { openArtifact, stageOfKind, type Artifact, type ArtifactDraft } from "../artifact.ts";
+import { readColumns, writeColumns, type Columns } from "../arrow.ts";
+import { BertqaError } from "../errors.ts";
+
+/** Splits after tokenize: `tune` is a held-out part of the train articles, for thresholds and calibration; it may be empty. */
+export const windowSplits = ["train", "tune", "dev"] as const;
+export type WindowSplit = (typeof windowSplits)[number];
+
+/**
+ * One row a window. A window is `[CLS] question [SEP] context part [SEP]`, without padding; L is its token count.
+ * Rows keep the order of the questions in the file, a question's windows the order of the context.
+ */
+export const windowColumns = {
+  questionId: "utf8",
+  /** 0 for a question's first window, 1 for the next … */
+  windowIndex: "int32",
+  /** Token ids, [L]. */
+  inputIds: "list:int32",
+  /** First token of the context part; tokens before it have type 0, tokens from it on type 1. */
+  contextFirstToken: "int32",
+  /** Number of context tokens, without the closing [SEP]. */
+  contextTokenCount: "int32",
+  /** Character offsets in the context, in code points, one a context token: [contextTokenCount]. */
+  contextStartCodePoints: "list:int32",
+  contextEndCodePoints: "list:int32",
+  /** 1 where this window gives the context token most context of all the question's windows: [contextTokenCount]. */
+  maxContext: "list:uint8",
+  /** Labels: token positions in the window of the answer's first and last token; 0 and 0 ([CLS]) for no answer here. */
+  startPosition: "int32",
+  endPosition: "int32",
+} as const;
+
+export type WindowColumns = Columns<typeof windowColumns>;
+
+/** One Arrow file of windows. */
+export type WindowShard = WindowColumns & { readonly rowCount: number };
+
+const shardName = (split: WindowSplit, index: number) => `${split}-${String(index).padStart(5, "0")}.arrow`;
+
+/** Writes the next shard of a split into a windows artifact. */
+export async function writeWindowShard(
+  draft: ArtifactDraft,
+  split: WindowSplit,
+  index: number,
+  columns: WindowColumns,
+): Promise<void> {
+  await writeColumns(await draft.path(shardName(split, index)), windowColumns, columns);
+}
+
+/** What tokenize made: windows of each split, in shards; the tokenizer's files lie in `tokenizer/`. */
+export interface WindowsArtifact {
+  readonly artifact: Artifact;
+  /** Number of shards of a split; 0 where the split is empty. */
+  shardCount(split: WindowSplit): number;
+  /** Reads one shard. Its arrays are views on the file's buffer: drop the shard to free it. */
+  readShard(split: WindowSplit, index: number): Promise<WindowShard>;
+}
+
+/** Opens tokenize's artifact. @throws BertqaError as {@link openArtifact} does, or if a shard is cut short */
+export async function openWindows(stage: string, folder: string): Promise<WindowsArtifact> {
+  const artifact = await openArtifact(stage, folder, "windows");
+  const shardCount = (split: WindowSplit) =>
+    artifact.manifest.files.filter((file) => file.path.startsWith(`${split}-`) && file.path.endsWith(".arrow")).length;
+  return {
+    artifact,
+    shardCount,
+    readShard: (split, index) => {
+      if (index >= shardCount(split)) {
+        throw new BertqaError(stage, `split "${split}" has ${shardCount(split)} shards, asked for shard ${index}`);
+      }
+      const remedy = `Run the ${stageOfKind.windows} stage again`;
+      return readColumns(stage, artifact.path(shardName(split, index)), windowColumns, remedy);
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { BertqaError } from "./errors.ts";
+
+/**
+ * Reads a JSON file and checks it against a schema.
+ *
+ * @param stage who asks, for the message
+ * @throws BertqaError if the file cannot be read, is not JSON (with line and column), or breaks the schema (every problem named)
+ */
+export async function readJsonFile<T>(stage: string, path: string, schema: z.ZodType<T>): Promise<T> {
+  return parseJson(stage, await readText(stage, path), path, schema);
+}
+
+/** Like {@link readJsonFile}, for text that is already in memory; `path` serves the message only. */
+export function parseJson<T>(stage: string, text: string, path: string, schema: z.ZodType<T>): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new BertqaError(stage, `${path} is not valid JSON: ${(cause as Error).message}${position(text, cause)}`, {
+      remedy: "Mend the file and run again",
+      cause,
+    });
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new BertqaError(stage, `${path} breaks its schema: ${describeIssues(parsed.error)}`);
+}
+
+/**
+ * Reads a stage's options: one strict JSON file, where `$schema` may name the JSON schema for editors.
+ * An unknown key is an error, so that a misspelt knob never trains for hours with its default.
+ */
+export async function readOptions<T extends z.ZodObject>(stage: string, path: string, schema: T): Promise<z.output<T>> {
+  const withSchemaKey = schema.extend({ $schema: z.string().optional() });
+  const { $schema: _, ...options } = await readJsonFile(stage, path, withSchemaKey);
+  return options as z.output<T>;
+}
+
+/** One line for all the problems that zod found: `optimizer.learningRate: expected number, received string; …`. */
+export function describeIssues(error: z.ZodError, shown = 8): string {
+  const lines = error.issues.slice(0, shown).map((issue) => {
+    const at = issue.path.map(String).join(".");
+    return at ? `${at}: ${issue.message}` : issue.message;
+  });
+  const left = error.issues.length - lines.length;
+  return lines.join("; ") + (left > 0 ? `; and ${left} more` : "");
+}
+
+async function readText(stage: string, path: string): Promise<string> {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const problem = code === "ENOENT" ? "does not exist" : code ? `cannot be read: ${code}` : "is not UTF-8";
+    throw new BertqaError(stage, `${path} ${problem}`, { cause });
+  }
+}
+
+/** V8 says "at position N" only: turn it into the line and column that editors show. */
+function position(text: string, cause: unknown): string {
+  const match = /at position (\d+)(?! \(line)/.exec((cause as Error).message);
+  if (!match) return "";
+  const before = text.slice(0, Number(match[1]));
+  const line = before.split("\n").length;
+  return ` (line ${line}, column ${before.length - before.lastIndexOf("\n")})`;
+}

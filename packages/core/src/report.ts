@@ -1,0 +1,97 @@
+import cliProgress from "cli-progress";
+
+/** How a stage speaks to people: lines on stderr, each with the stage's name in front; stdout is left to programs. */
+export interface Reporter {
+  line(text: string): void;
+  /** A live bar on a terminal; piped, a row now and then. End it with `stop`. */
+  progress(total: number, unit: string): Progress;
+}
+
+export interface Progress {
+  /** @param done how many of the total are done; @param note shown beside the rate, for example the loss */
+  update(done: number, note?: string): void;
+  stop(): void;
+}
+
+const stageColumnWidth = 10;
+const pipedRowEveryMs = 10_000;
+
+/** A reporter that writes to stderr. */
+export function createReporter(stage: string, stream: NodeJS.WriteStream = process.stderr): Reporter {
+  const prefix = stage.padEnd(stageColumnWidth);
+  const line = (text: string) => void stream.write(`${prefix}${text}\n`);
+  return {
+    line,
+    progress: (total, unit) =>
+      stream.isTTY ? terminalBar(prefix, total, unit, stream) : pipedRows(line, total, unit, Date.now),
+  };
+}
+
+/** A reporter that says nothing, for tests and for callers that report themselves. */
+export const silentReporter: Reporter = {
+  line: () => {},
+  progress: () => ({ update: () => {}, stop: () => {} }),
+};
+
+function terminalBar(prefix: string, total: number, unit: string, stream: NodeJS.WriteStream): Progress {
+  const format = `${prefix}{bar} {value}/{total} ${unit} · {rate}/s · {eta_formatted} left{note}`;
+  const bar = new cliProgress.SingleBar(
+    { format, stream, hideCursor: true, barsize: 24, etaBuffer: 50 },
+    cliProgress.Presets.shades_classic,
+  );
+  const startedMs = Date.now();
+  bar.start(total, 0, { rate: "–", note: "" });
+  return {
+    update: (done, note) => bar.update(done, { rate: rateOf(done, startedMs), note: note ? ` · ${note}` : "" }),
+    stop: () => bar.stop(),
+  };
+}
+
+function pipedRows(line: (text: string) => void, total: number, unit: string, nowMs: () => number): Progress {
+  const startedMs = nowMs();
+  let lastRowMs = startedMs;
+  return {
+    update: (done, note) => {
+      const now = nowMs();
+      if (now - lastRowMs < pipedRowEveryMs) return;
+      lastRowMs = now;
+      const leftMs = ((now - startedMs) / Math.max(done, 1)) * (total - done);
+      const parts = [`${done}/${total} ${unit}`, `${rateOf(done, startedMs)}/s`, `${formatDuration(leftMs)} left`];
+      line([...parts, ...(note ? [note] : [])].join(" · "));
+    },
+    stop: () => {},
+  };
+}
+
+function rateOf(done: number, startedMs: number): string {
+  const perSecond = done / Math.max((Date.now() - startedMs) / 1000, 1e-3);
+  return perSecond >= 100 ? perSecond.toFixed(0) : perSecond.toPrecision(3);
+}
+
+/** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
+export function formatDuration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** A size for people, in powers of 1000: `310 B`, `1.2 MB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** `1 window`, `2 windows`, `10,299 questions`. */
+export function countOf(count: number, noun: string): string {
+  return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
+}
