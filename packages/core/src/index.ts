@@ -10,4 +10,5 @@ export * from "./errors.ts";
 export * from "./options.ts";
 export * from "./random.ts";
 export * from "./report.ts";
+export * from "./stage-command.ts";
 export * from "./text.ts";
