@@ -1,1 +1,2 @@
+export * from "./batches.ts";
 export type * from "./types.ts";

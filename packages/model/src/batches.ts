@@ -1,0 +1,112 @@
+import type { WindowShard } from "@bertqa/core";
+import type { LabelledBatch, WindowBatch } from "./types.ts";
+
+/**
+ * Windows of one or more shards under one row numbering: row r of the second shard is row `first.rowCount + r`.
+ * Only these columns are read, as views on the shards' buffers.
+ */
+export type WindowRows = readonly Pick<
+  WindowShard,
+  "rowCount" | "inputIds" | "contextFirstToken" | "startPosition" | "endPosition"
+>[];
+
+/** Tokens of each window, without padding: int32 [rows of all shards]. */
+export function tokenCountsOf(shards: WindowRows): Int32Array {
+  const counts = new Int32Array(shards.reduce((sum, shard) => sum + shard.rowCount, 0));
+  let next = 0;
+  for (const { rowCount, inputIds } of shards) {
+    for (let row = 0; row < rowCount; row++) counts[next++] = at(inputIds.offsets, row + 1) - at(inputIds.offsets, row);
+  }
+  return counts;
+}
+
+/** How large a batch may be: a number of windows, or a number of tokens with padding (windows × the longest of them). */
+export type BatchSize = { readonly windows: number } | { readonly paddedTokens: number };
+
+/**
+ * Groups windows of similar length, longest first, so that little is padding and a lack of memory shows in the first
+ * batch. Equally long windows keep their order in `rows`; each row lands in exactly one group.
+ *
+ * @param tokenCounts int32, tokens of each row, as {@link tokenCountsOf} gives them
+ * @param rows        the rows to group; their order decides between equals, so shuffle them for another grouping
+ * @param size        a window that is longer than `paddedTokens` gets a batch of its own
+ */
+export function groupByLength(tokenCounts: Int32Array, rows: ArrayLike<number>, size: BatchSize): number[][] {
+  const sorted = Array.from(rows).sort((a, b) => at(tokenCounts, b) - at(tokenCounts, a)); // stable
+  const groups: number[][] = [];
+  for (let first = 0; first < sorted.length;) {
+    const longest = at(tokenCounts, sorted[first] as number);
+    const count = "windows" in size ? size.windows : Math.max(1, Math.floor(size.paddedTokens / longest));
+    groups.push(sorted.slice(first, first + count));
+    first += count;
+  }
+  return groups;
+}
+
+/** Real tokens of some batches, and tokens with padding: the padding share is 1 − tokens / paddedTokens. */
+export function countBatchTokens(
+  tokenCounts: Int32Array,
+  batches: Iterable<ArrayLike<number>>,
+): { readonly tokens: number; readonly paddedTokens: number } {
+  let tokens = 0;
+  let paddedTokens = 0;
+  for (const rows of batches) {
+    let longest = 0;
+    for (let i = 0; i < rows.length; i++) {
+      const count = at(tokenCounts, rows[i] as number);
+      tokens += count;
+      longest = Math.max(longest, count);
+    }
+    paddedTokens += longest * rows.length;
+  }
+  return { tokens, paddedTokens };
+}
+
+/**
+ * Lays windows side by side, padded with 0 to the longest of them. Token types are 0 up to `contextFirstToken`, then 1
+ * up to and with the closing [SEP], as BERT was trained.
+ *
+ * @throws RangeError if a row is in none of the shards
+ */
+export function collateWindows(shards: WindowRows, rows: ArrayLike<number>): WindowBatch {
+  const places = Array.from(rows, (row) => placeOf(shards, row));
+  const tokenCount = places.reduce((longest, { first, end }) => Math.max(longest, end - first), 0);
+  const inputIds = new Int32Array(places.length * tokenCount); // [B, L]
+  const tokenTypeIds = new Int32Array(inputIds.length); // [B, L]
+  const attentionMask = new Int32Array(inputIds.length); // [B, L]
+  places.forEach(({ shard, row, first, end }, i) => {
+    const to = i * tokenCount;
+    const length = end - first;
+    inputIds.set(shard.inputIds.values.subarray(first, end), to);
+    tokenTypeIds.fill(1, to + at(shard.contextFirstToken, row), to + length);
+    attentionMask.fill(1, to, to + length);
+  });
+  return { windowCount: places.length, tokenCount, inputIds, tokenTypeIds, attentionMask };
+}
+
+/** {@link collateWindows} with each window's labels. */
+export function collateLabelledWindows(shards: WindowRows, rows: ArrayLike<number>): LabelledBatch {
+  const places = Array.from(rows, (row) => placeOf(shards, row));
+  return {
+    ...collateWindows(shards, rows),
+    startPositions: Int32Array.from(places, ({ shard, row }) => at(shard.startPosition, row)), // [B]
+    endPositions: Int32Array.from(places, ({ shard, row }) => at(shard.endPosition, row)), // [B]
+  };
+}
+
+/** The shard and row of a window, and where its tokens lie in the shard's column. */
+function placeOf(shards: WindowRows, row: number) {
+  let left = row;
+  for (const shard of shards) {
+    if (left >= 0 && left < shard.rowCount) {
+      const { offsets } = shard.inputIds;
+      return { shard, row: left, first: at(offsets, left), end: at(offsets, left + 1) };
+    }
+    left -= shard.rowCount;
+  }
+  throw new RangeError(`got window row ${row}, expected 0..${tokenCountsOf(shards).length - 1}`);
+}
+
+function at(values: Int32Array, index: number): number {
+  return values[index] as number;
+}
