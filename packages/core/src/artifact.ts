@@ -69,7 +69,7 @@ export interface ArtifactDescription {
 /** An artifact being written, in a temporary folder beside its final place. */
 export interface ArtifactDraft {
   readonly folder: string;
-  /** Absolute path of a file to write, with its parent folders made. A `log` is listed but not hashed. */
+  /** Absolute path of a file to write, with its parent folders made. A `log` file or folder is listed but not hashed. */
   path(name: string, options?: { readonly log?: boolean }): Promise<string>;
 }
 
@@ -203,7 +203,7 @@ async function describeFolder(folder: string, description: ArtifactDescription, 
   const names = (await readdir(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))
-    .filter((name) => !logs.includes(name))
+    .filter((name) => !logs.some((log) => name === log || name.startsWith(`${log}/`)))
     .sort();
   const files = await Promise.all(
     names.map(async (path) => {

@@ -1,0 +1,2 @@
+export { trainOptionsSchema, type TrainOptions } from "./options.ts";
+export { runTrain } from "./run.ts";

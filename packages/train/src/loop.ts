@@ -1,0 +1,137 @@
+import type { Progress, TrainingRow } from "@bertqa/core";
+import { countBatchTokens, type LabelledBatch, type Trainer } from "@bertqa/model";
+import { setImmediate } from "node:timers/promises";
+import type { TrainOptions } from "./options.ts";
+import { planEpoch } from "./plan.ts";
+import { learningRateAt, type Schedule } from "./schedule.ts";
+
+/** What the loop needs of the world; all of it is given, so that a test can watch it. */
+export interface LoopContext {
+  readonly options: TrainOptions;
+  readonly trainer: Trainer;
+  /** Tokens of each training window. */
+  readonly lengths: Int32Array;
+  readonly collate: (windows: readonly number[]) => LabelledBatch;
+  readonly progress: Progress;
+  readonly writeRow: (row: TrainingRow) => void;
+  readonly saveCheckpoint: (step: number) => Promise<void>;
+  /** True once the user has asked to stop. */
+  readonly isStopping: () => boolean;
+  readonly nowMs: () => number;
+}
+
+/** Counts since the last row of the log. */
+interface Tally {
+  windows: number;
+  realTokens: number;
+  paddedTokens: number;
+  sinceMs: number;
+}
+
+/** Optimizer steps of a whole run, and its schedule. */
+export function scheduleOf(options: TrainOptions, windowCount: number): Schedule {
+  const stepsPerEpoch = Math.ceil(windowCount / options.batchWindows);
+  const allSteps = stepsPerEpoch * options.epochs;
+  const totalSteps = Math.min(allSteps, options.maxSteps ?? allSteps);
+  // Rounded down, as transformers' Trainer of the reference recipe does with int().
+  const warmupSteps = Math.floor(options.warmupShare * totalSteps);
+  return { peakLearningRate: options.learningRate, warmupSteps, totalSteps };
+}
+
+/**
+ * Trains from `firstStep` to the end of the schedule, or until the user asks to stop. Everything random in a step depends on the seed
+ * and the step's number alone, so the weights of a resumed run equal those of an uninterrupted one.
+ *
+ * @returns the number of steps done, counted from the run's beginning, and the last row's loss
+ */
+export async function trainSteps(
+  context: LoopContext,
+  firstStep: number,
+): Promise<{ readonly steps: number; readonly lastLoss: number | undefined }> {
+  const { options, trainer, lengths } = context;
+  const schedule = scheduleOf(options, lengths.length);
+  const { totalSteps } = schedule;
+  const startedMs = context.nowMs();
+  let tally = emptyTally(startedMs);
+  let lastLoss: number | undefined;
+  let step = firstStep;
+  for (const batch of batchesFrom(context, firstStep, totalSteps)) {
+    const learningRate = learningRateAt(schedule, step);
+    accumulateBatch(context, batch, step);
+    trainer.applyGradients(learningRate);
+    step++;
+    addToTally(tally, batch, lengths);
+    if (step % options.logEverySteps === 0 || step === totalSteps) {
+      lastLoss = trainer.takeMeanLoss();
+      const now = context.nowMs();
+      context.writeRow(rowOf(tally, { step, totalSteps, loss: lastLoss, learningRate }, now, startedMs));
+      context.progress.update(step, noteOf(lastLoss, learningRate, tally, now));
+      tally = emptyTally(now);
+    }
+    if (step % options.checkpointEverySteps === 0 && step < totalSteps) await context.saveCheckpoint(step);
+    // TensorFlow's ops block this thread: let signals and the terminal have their turn.
+    await setImmediate();
+    if (context.isStopping()) break;
+  }
+  return { steps: step, lastLoss };
+}
+
+function* batchesFrom(context: LoopContext, firstStep: number, totalSteps: number): Generator<readonly number[]> {
+  const { options, lengths } = context;
+  const stepsPerEpoch = Math.ceil(lengths.length / options.batchWindows);
+  let step = firstStep;
+  while (step < totalSteps) {
+    const epoch = Math.floor(step / stepsPerEpoch);
+    const batches = planEpoch(lengths, options, epoch).slice(step - epoch * stepsPerEpoch);
+    for (const batch of batches.slice(0, totalSteps - step)) {
+      yield batch;
+      step++;
+    }
+  }
+}
+
+function accumulateBatch(context: LoopContext, batch: readonly number[], step: number): void {
+  const size = context.options.microBatchWindows ?? batch.length;
+  for (let start = 0, microStep = 0; start < batch.length; start += size, microStep++) {
+    const part = batch.slice(start, start + size);
+    context.trainer.accumulate(context.collate(part), { step, microStep, weight: part.length / batch.length });
+  }
+}
+
+function emptyTally(sinceMs: number): Tally {
+  return { windows: 0, realTokens: 0, paddedTokens: 0, sinceMs };
+}
+
+function addToTally(tally: Tally, batch: readonly number[], lengths: Int32Array): void {
+  const { tokens, paddedTokens } = countBatchTokens(lengths, [batch]);
+  tally.windows += batch.length;
+  tally.realTokens += tokens;
+  tally.paddedTokens += paddedTokens;
+}
+
+function rowOf(
+  tally: Tally,
+  state: Pick<TrainingRow, "step" | "totalSteps" | "loss" | "learningRate">,
+  nowMs: number,
+  startedMs: number,
+): TrainingRow {
+  const seconds = Math.max((nowMs - tally.sinceMs) / 1000, 1e-9);
+  return {
+    ...state,
+    windowsPerSecond: tally.windows / seconds,
+    tokensPerSecond: tally.realTokens / seconds,
+    paddedTokensPerSecond: tally.paddedTokens / seconds,
+    elapsedMs: Math.round(nowMs - startedMs),
+  };
+}
+
+function noteOf(loss: number, learningRate: number, tally: Tally, nowMs: number): string {
+  const seconds = Math.max((nowMs - tally.sinceMs) / 1000, 1e-9);
+  const padding = 100 * (1 - tally.realTokens / tally.paddedTokens);
+  return [
+    `loss ${loss.toFixed(3)}`,
+    `rate ${learningRate.toExponential(1)}`,
+    `${(tally.windows / seconds).toFixed(1)} windows/s`,
+    `${(tally.realTokens / seconds).toFixed(0)} tokens/s, ${padding.toFixed(0)} % padding`,
+  ].join(" · ");
+}
