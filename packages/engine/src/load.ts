@@ -1,10 +1,11 @@
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { BertqaError } from "@bertqa/core";
 import type * as Tfjs from "@tensorflow/tfjs-node-gpu";
 import type { NativeBinding } from "./binding.ts";
 import { polyfillUtil } from "./load-polyfill.ts";
-import { requireInstalledEngine } from "./locate.ts";
+import { findInstalledEngine, installCommand, stderrTapFile, type Environment } from "./locate.ts";
 
 /** TensorFlow, ready to compute, in this process. */
 export interface Engine {
@@ -22,7 +23,7 @@ export interface LoadOptions {
   readonly threads?: number;
 }
 
-let loaded: Engine | undefined;
+let loaded: Promise<Engine> | undefined;
 
 /**
  * Loads TensorFlow once a process; later calls return the same engine.
@@ -31,44 +32,42 @@ let loaded: Engine | undefined;
  *   already loaded with another thread count (TensorFlow cannot change it afterwards)
  */
 export async function loadEngine(options: LoadOptions = {}): Promise<Engine> {
-  if (loaded) return withSameThreads(loaded, options);
-  requireInstalledEngine();
+  if (loaded) return withSameThreads(await loaded, options);
+  const installed = findInstalledEngine();
+  if ("missing" in installed) {
+    throw new BertqaError("engine", `TensorFlow is not installed: ${installed.missing}`, {
+      remedy: `Run \`${installCommand}\``,
+    });
+  }
   const threads = resolveThreads(options.threads, process.env);
-  Object.assign(process.env, engineEnvironment(threads, process.env));
-  polyfillUtil();
-  loaded = await importTfjs(threads);
-  return loaded;
+  const isVerbose = process.env["TF_CPP_MIN_LOG_LEVEL"] === "0";
+  loaded = openEngine({ threads, stderrTap: isVerbose ? undefined : join(installed.folder, stderrTapFile) });
+  return await loaded;
 }
 
 /** @throws BertqaError for a count that is not a whole number ≥ 1 */
-export function resolveThreads(
-  option: number | undefined,
-  environment: Readonly<Record<string, string | undefined>>,
-): number {
-  const given = option ?? (environment["BERTQA_THREADS"] ? Number(environment["BERTQA_THREADS"]) : undefined);
-  if (given === undefined) return availableParallelism();
-  if (Number.isInteger(given) && given >= 1) return given;
+export function resolveThreads(option: number | undefined, environment: Environment): number {
+  const variable = environment["BERTQA_THREADS"] || undefined;
+  if (option === undefined && variable === undefined) return availableParallelism();
+  const threads = option ?? Number(variable);
+  if (Number.isInteger(threads) && threads >= 1) return threads;
   const name = option === undefined ? "BERTQA_THREADS" : "threads";
-  const got = option ?? environment["BERTQA_THREADS"];
-  throw new BertqaError("engine", `${name}: got ${got}, expected a whole number ≥ 1`, {
+  throw new BertqaError("engine", `${name}: got ${option ?? variable}, expected a whole number ≥ 1`, {
     remedy: `Set ${name} to a count of cores, or leave it out to use them all`,
   });
 }
 
-/**
- * What TensorFlow reads from the environment when it starts. A variable the user has set stays as it is, but for the
- * thread counts, which have their own option.
- */
-export function engineEnvironment(
-  threads: number,
-  environment: Readonly<Record<string, string | undefined>>,
-): Record<string, string> {
-  const quiet = { TF_CPP_MIN_LOG_LEVEL: environment["TF_CPP_MIN_LOG_LEVEL"] ?? "2" };
-  // Without it TensorFlow takes the whole of a GPU's memory at once.
-  const growth = { TF_FORCE_GPU_ALLOW_GROWTH: environment["TF_FORCE_GPU_ALLOW_GROWTH"] ?? "true" };
-  const hidden = environment["BERTQA_DEVICE"] === "cpu" ? { CUDA_VISIBLE_DEVICES: "-1" } : {};
+/** What TensorFlow reads from the environment as it starts. What the user has set stays, but for the thread counts. */
+export function engineEnvironment(threads: number, environment: Environment): Record<string, string> {
   const count = String(threads);
-  return { ...quiet, ...growth, ...hidden, TF_NUM_INTRAOP_THREADS: count, TF_NUM_INTEROP_THREADS: count };
+  return {
+    TF_CPP_MIN_LOG_LEVEL: environment["TF_CPP_MIN_LOG_LEVEL"] ?? "2",
+    // Without it TensorFlow takes the whole of a GPU's memory at once.
+    TF_FORCE_GPU_ALLOW_GROWTH: environment["TF_FORCE_GPU_ALLOW_GROWTH"] ?? "true",
+    ...(environment["BERTQA_DEVICE"] === "cpu" ? { CUDA_VISIBLE_DEVICES: "-1" } : {}),
+    TF_NUM_INTRAOP_THREADS: count,
+    TF_NUM_INTEROP_THREADS: count,
+  };
 }
 
 function withSameThreads(engine: Engine, options: LoadOptions): Engine {
@@ -80,15 +79,29 @@ function withSameThreads(engine: Engine, options: LoadOptions): Engine {
   );
 }
 
-async function importTfjs(threads: number): Promise<Engine> {
+/**
+ * Loads whatever binding tfjs-node has, installed by us or not.
+ *
+ * @param options.stderrTap path of the addon that keeps TensorFlow's start-up chatter off the terminal; without it the
+ *   chatter goes to stderr
+ */
+export async function openEngine(options: { threads: number; stderrTap: string | undefined }): Promise<Engine> {
+  const { threads, stderrTap } = options;
+  Object.assign(process.env, engineEnvironment(threads, process.env));
+  polyfillUtil();
   const require = createRequire(import.meta.url);
+  const tap = stderrTap === undefined ? undefined : (require(stderrTap) as { hold(): void; release(): string });
+  tap?.hold();
   let tf: typeof Tfjs;
   try {
     tf = require("@tensorflow/tfjs-node-gpu") as typeof Tfjs;
-  } catch (cause) {
-    throw new BertqaError("engine", `TensorFlow did not load: ${(cause as Error).message.split("\n")[0]}`, {
+    tap?.release();
+  } catch (error) {
+    const chatter = tap?.release() ?? "";
+    const [problem] = (error as Error).message.split("\n");
+    throw new BertqaError("engine", `TensorFlow does not load: ${problem}`, {
       remedy: "Run `npx bertqa doctor`, which says what is missing",
-      cause,
+      cause: chatter ? new Error(chatter, { cause: error }) : error,
     });
   }
   await tf.ready();

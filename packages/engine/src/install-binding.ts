@@ -1,0 +1,141 @@
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { BertqaError, type Reporter } from "@bertqa/core";
+import { $, which } from "zx";
+import type { LibraryChoice } from "./install-platform.ts";
+import { bindingFile, stderrTapFile, tfjsFolder, type Environment } from "./locate.ts";
+
+export interface Compiler {
+  readonly command: string;
+  /** Its first version line. */
+  readonly version: string;
+}
+
+/** @throws BertqaError with the package to install where there is no C++ compiler */
+export async function findCompiler(
+  environment: Environment = process.env,
+  platform: string = process.platform,
+): Promise<Compiler> {
+  const candidates = environment["CXX"] ? [environment["CXX"]] : ["g++", "clang++", "c++"];
+  for (const command of candidates) {
+    if (!(await which(command, { nothrow: true }))) continue;
+    const run = await $({ nothrow: true, quiet: true })`${command} --version`;
+    if (run.exitCode === 0) return { command, version: run.stdout.split("\n")[0]! };
+  }
+  throw new BertqaError("engine", `no C++ compiler: tried ${candidates.join(", ")}`, {
+    remedy: compilerRemedy(platform),
+  });
+}
+
+function compilerRemedy(platform: string): string {
+  if (platform === "darwin") return "Install it with `xcode-select --install`";
+  return "Install one (Debian, Ubuntu: `sudo apt install g++`; Fedora: `sudo dnf install gcc-c++`), or set CXX to one";
+}
+
+/** Where a build reads and writes; all are folders. */
+export interface BuildFolders {
+  /** Holds `tensorflow/` with its libraries and headers. */
+  readonly library: string;
+  /** The tfjs-node package, whose `binding/` is compiled. */
+  readonly tfjs: string;
+  /** Node-API's headers. */
+  readonly nodeHeaders: string;
+  /** Our own native sources. */
+  readonly native: string;
+  /** Objects and results. */
+  readonly output: string;
+}
+
+/**
+ * The arguments of each compiler call: calls within a step may run side by side, steps follow each other.
+ *
+ * On Linux the addon is linked against an empty library that bears TensorFlow's name: the linker would spend seconds on
+ * reading the symbols of the real one (0.8 GB), only to write the same name into the addon.
+ */
+export function buildSteps(choice: LibraryChoice, platform: string, folders: BuildFolders): string[][][] {
+  const { output } = folders;
+  const object = (name: string) => join(output, `${name}.o`);
+  const bindingSources = ["tfjs_backend", "tfjs_binding"];
+  const compile = (folder: string, name: string) => [
+    ...["-std=c++17", "-O2", "-fPIC", "-w", "-DNAPI_VERSION=8"],
+    ...["-I", folders.nodeHeaders, "-I", join(folders.library, "tensorflow", "include")],
+    ...["-c", join(folder, `${name}.cc`), "-o", object(name)],
+  ];
+  const libraries = [choice.opsLibrary, choice.frameworkLibrary];
+  const isMac = platform === "darwin";
+  const stand = (file: string) => join(isMac ? join(folders.library, "tensorflow") : output, file);
+  const emptyLibrary = (file: string) => [
+    ...["-shared", "-x", "c++", "/dev/null", `-Wl,-soname,${file}`, "-o", stand(file)],
+  ];
+  const addon = isMac ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared", "-Wl,--no-as-needed"];
+  // Relative to the addon, so that the cache folder can move.
+  const runPath = `-Wl,-rpath,${isMac ? "@loader_path" : "$ORIGIN"}/../tensorflow`;
+  return [
+    [
+      ...bindingSources.map((name) => compile(join(folders.tfjs, "binding"), name)),
+      compile(folders.native, "stderr_tap"),
+      ...(isMac ? [] : libraries.map(emptyLibrary)),
+    ],
+    [
+      [...addon, ...bindingSources.map(object), ...libraries.map(stand), runPath, "-o", join(output, bindingFile)],
+      [...addon, object("stderr_tap"), "-o", join(output, stderrTapFile)],
+    ],
+  ];
+}
+
+export function isBindingBuilt(folder: string): boolean {
+  return [bindingFile, stderrTapFile].every((file) => existsSync(join(folder, file)));
+}
+
+/**
+ * Compiles tfjs-node's own binding against the library in `library`, into `folder`, whole or not at all.
+ *
+ * @throws BertqaError where there is no compiler, or it refuses
+ */
+export async function buildBinding(
+  choice: LibraryChoice,
+  library: string,
+  folder: string,
+  report: Reporter,
+): Promise<Compiler> {
+  const compiler = await findCompiler();
+  const output = `${folder}.partial-${process.pid}`;
+  const startedMs = Date.now();
+  report.line(`compiling tfjs-node's binding with ${compiler.version}`);
+  mkdirSync(output, { recursive: true });
+  try {
+    const native = join(dirname(fileURLToPath(import.meta.url)), "..", "native");
+    const folders = { library, tfjs: tfjsFolder(), nodeHeaders: nodeHeadersFolder(), native, output };
+    for (const step of buildSteps(choice, process.platform, folders)) {
+      await Promise.all(step.map((compilerArguments) => compile(compiler, compilerArguments)));
+    }
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    for (const file of [bindingFile, stderrTapFile]) renameSync(join(output, file), join(folder, file));
+  } finally {
+    rmSync(output, { recursive: true, force: true });
+  }
+  report.line(`compiled · ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
+  return compiler;
+}
+
+function nodeHeadersFolder(): string {
+  return (createRequire(import.meta.url)("node-api-headers") as { include_dir: string }).include_dir;
+}
+
+async function compile(compiler: Compiler, compilerArguments: readonly string[]): Promise<void> {
+  const run = await $({ nothrow: true, quiet: true })`${compiler.command} ${compilerArguments}`;
+  if (run.exitCode !== 0) throw explainCompilerFailure(compiler, run.stderr);
+}
+
+export function explainCompilerFailure(compiler: Compiler, output: string): BertqaError {
+  const firstError = output.split("\n").find((line) => /\berror\b/i.test(line)) ?? output.trim().split("\n")[0];
+  return new BertqaError("engine", `${compiler.version} did not compile tfjs-node's binding: ${firstError}`, {
+    remedy: /No space left on device/.test(output)
+      ? "Free some space, or set BERTQA_CACHE to a folder on another disk"
+      : "Use a C++17 compiler (g++ 9 or clang++ 10, or later); CXX names it",
+    cause: new Error(output),
+  });
+}
