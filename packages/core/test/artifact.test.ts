@@ -1,0 +1,154 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { appendFile, mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { BertqaError, openArtifact, sha256Of, writeArtifact, type ArtifactDraft } from "../src/index.ts";
+import { temporaryFolder } from "./helpers.ts";
+
+const description = { kind: "windows", options: { a: 1 }, counts: { rows: 2 }, versions: {}, inputs: {} } as const;
+
+async function fillWithHello(draft: ArtifactDraft) {
+  await writeFile(await draft.path("a.txt"), "hello");
+  await writeFile(await draft.path("sub/b.txt"), "world");
+  return description;
+}
+
+describe("an artifact that is written", () => {
+  test("can be opened, and its manifest holds each file's size and sha256, sorted by path", async () => {
+    const folder = join(await temporaryFolder(), "x");
+    await writeArtifact("tokenize", folder, fillWithHello);
+    const { manifest } = await openArtifact("train", folder, "windows");
+    expect(manifest.files).toEqual([
+      { path: "a.txt", bytes: 5, sha256: sha256Of("hello") },
+      { path: "sub/b.txt", bytes: 5, sha256: sha256Of("world") },
+    ]);
+    expect(manifest.options).toEqual({ a: 1 });
+  });
+
+  test("has the same manifest, byte for byte, when it is written again", async () => {
+    const parent = await temporaryFolder();
+    const manifests = [];
+    for (const name of ["first", "second"]) {
+      await writeArtifact("tokenize", join(parent, name), fillWithHello);
+      manifests.push(await readFile(join(parent, name, "manifest.json"), "utf8"));
+    }
+    expect(manifests[0]).toBe(manifests[1]);
+  });
+
+  test("keeps logs out of its hashes: another time in the log, the same content", async () => {
+    const parent = await temporaryFolder();
+    const hashes = [];
+    for (const elapsed of ["1 s", "2 s"]) {
+      const { manifest } = await writeArtifact("train", join(parent, elapsed), async (draft) => {
+        await writeFile(await draft.path("log.jsonl", { log: true }), elapsed);
+        await mkdir(await draft.path("events", { log: true }));
+        await writeFile(join(draft.folder, "events", "e1"), elapsed);
+        return fillWithHello(draft);
+      });
+      hashes.push(manifest.contentSha256);
+      expect(manifest.logs).toEqual(["events", "log.jsonl"]);
+    }
+    expect(hashes[0]).toBe(hashes[1]);
+  });
+
+  test("replaces the one that was there", async () => {
+    const folder = join(await temporaryFolder(), "x");
+    await writeArtifact("tokenize", folder, fillWithHello);
+    await writeArtifact("tokenize", folder, async (draft) => {
+      await writeFile(await draft.path("c.txt"), "new");
+      return description;
+    });
+    expect((await readdir(folder)).toSorted()).toEqual(["c.txt", "manifest.json"]);
+  });
+});
+
+describe("a run that does not end well leaves no artifact", () => {
+  test("when the stage throws", async () => {
+    const parent = await temporaryFolder();
+    const failing = writeArtifact("tokenize", join(parent, "x"), async (draft) => {
+      await fillWithHello(draft);
+      throw new BertqaError("tokenize", "no");
+    });
+    await expect(failing).rejects.toThrow("tokenize: no.");
+    expect(await readdir(parent)).toEqual([]);
+  });
+
+  test("when the disk is full: the message says so", async () => {
+    const parent = await temporaryFolder();
+    const failing = writeArtifact("tokenize", join(parent, "x"), () =>
+      Promise.reject(Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })),
+    );
+    await expect(failing).rejects.toThrow(/^tokenize: the disk is full\. Free some space and run again\. \(.*x\)$/);
+    expect(await readdir(parent)).toEqual([]);
+  });
+
+  test.each(["SIGKILL", "SIGINT", "SIGTERM"] as const)(
+    "when the process is ended by %s in the middle, and the next run clears what is left",
+    async (signal) => {
+      const parent = await temporaryFolder();
+      const folder = join(parent, "x");
+      const child = spawn(
+        process.execPath,
+        ["--import", "tsx", join(import.meta.dirname, "hanging-writer.ts"), folder],
+        {
+          stdio: ["ignore", "pipe", "inherit"],
+        },
+      );
+      await once(child.stdout, "data"); // half the files are written
+      child.kill(signal);
+      await once(child, "exit");
+      expect(existsSync(folder)).toBe(false);
+      await expect(openArtifact("train", folder, "windows")).rejects.toThrow("there is no windows artifact");
+      if (signal !== "SIGKILL") expect(await readdir(parent)).toEqual([]);
+
+      await writeArtifact("tokenize", folder, fillWithHello);
+      expect(await readdir(parent)).toEqual(["x"]);
+    },
+  );
+});
+
+describe("an artifact is refused, with the stage to rerun", () => {
+  async function artifact() {
+    const folder = join(await temporaryFolder(), "x");
+    await writeArtifact("tokenize", folder, fillWithHello);
+    return folder;
+  }
+
+  test("when a file is cut short", async () => {
+    const folder = await artifact();
+    await truncate(join(folder, "a.txt"), 3);
+    await expect(openArtifact("train", folder, "windows")).rejects.toThrow(
+      `train: ${join(folder, "a.txt")} has 3 bytes, its manifest says 5. Run the tokenize stage again.`,
+    );
+  });
+
+  test("when a byte has changed", async () => {
+    const folder = await artifact();
+    await writeFile(join(folder, "a.txt"), "hellO");
+    await expect(openArtifact("train", folder, "windows")).rejects.toThrow(/a\.txt has sha256 .*, its manifest says /);
+  });
+
+  test("when it is of another kind", async () => {
+    await expect(openArtifact("predict", await artifact(), "model")).rejects.toThrow(
+      'predict: got an artifact of kind "windows", expected "model". Run the train stage again.',
+    );
+  });
+
+  test("when an older bertqa made it", async () => {
+    const folder = await artifact();
+    const path = join(folder, "manifest.json");
+    const manifest = JSON.parse(await readFile(path, "utf8"));
+    await writeFile(path, JSON.stringify({ ...manifest, formatVersion: 0, somethingOld: true }));
+    await expect(openArtifact("train", folder, "windows")).rejects.toThrow(
+      "train: the windows artifact has format version 0, this bertqa reads version 1. Run the tokenize stage again.",
+    );
+  });
+
+  test("when its manifest is no JSON", async () => {
+    const folder = await artifact();
+    await appendFile(join(folder, "manifest.json"), "}");
+    await expect(openArtifact("train", folder, "windows")).rejects.toThrow("the manifest is not valid JSON");
+  });
+});

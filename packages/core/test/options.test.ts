@@ -1,0 +1,36 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { readOptions } from "../src/index.ts";
+import { temporaryFolder } from "./helpers.ts";
+
+const schema = z.strictObject({ epochs: z.int().positive().default(2), rate: z.number().default(0.1) });
+
+async function read(text: string) {
+  const path = join(await temporaryFolder(), "train.json");
+  await writeFile(path, text);
+  return readOptions("train", path, schema);
+}
+
+test("defaults fill what the file leaves out, and the editor's $schema is no option", async () => {
+  expect(await read('{ "$schema": "../x.json", "epochs": 3 }')).toEqual({ epochs: 3, rate: 0.1 });
+});
+
+test("an unknown key is an error that names it", async () => {
+  await expect(read('{ "epoch": 3 }')).rejects.toThrow(/train: .*train\.json breaks its schema: .*"epoch"/);
+});
+
+test("every wrong value is named in one message", async () => {
+  await expect(read('{ "epochs": 0, "rate": "x" }')).rejects.toThrow(/epochs: .*; rate: /);
+});
+
+test("JSON that does not parse says where", async () => {
+  await expect(read('{\n  "epochs": 3,\n}')).rejects.toThrow(/train\.json is not valid JSON: .*line 3/);
+});
+
+test("a file that is not there is named", async () => {
+  await expect(readOptions("train", "/nowhere/train.json", schema)).rejects.toThrow(
+    "train: /nowhere/train.json does not exist.",
+  );
+});
