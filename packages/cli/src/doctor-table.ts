@@ -1,0 +1,13 @@
+import type { Finding } from "@bertqa/engine";
+
+/** The findings as text: a row each, and below a row that is not well what to do. */
+export function formatFindings(findings: readonly Finding[]): string {
+  const nameWidth = Math.max(...findings.map((finding) => finding.name.length));
+  const statusWidth = "missing".length;
+  const rows = findings.flatMap(({ name, status, found, remedy }) => {
+    const row = `${name.padEnd(nameWidth)}  ${status.padEnd(statusWidth)}  ${found}`;
+    return remedy === "" ? [row] : [row, `${" ".repeat(nameWidth + statusWidth + 4)}→ ${remedy}`];
+  });
+  const missing = findings.filter((finding) => finding.status === "missing").length;
+  return [...rows, "", missing === 0 ? "All is well." : `${missing} missing.`, ""].join("\n");
+}

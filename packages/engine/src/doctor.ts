@@ -1,0 +1,151 @@
+import { existsSync } from "node:fs";
+import { lstat, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { BertqaError } from "@bertqa/core";
+import { describeDevice, type DeviceReport } from "./device.ts";
+import { findCompiler } from "./install-binding.ts";
+import { checkEngine } from "./install-check.ts";
+import { describeHost } from "./install-host.ts";
+import { isLibraryComplete } from "./install-library.ts";
+import { chooseLibrary, compareVersions, tensorflowVersion, type LibraryChoice } from "./install-platform.ts";
+import { findPython } from "./install-python.ts";
+import { cacheFolder, findInstalledEngine, installCommand } from "./locate.ts";
+
+/** One line of the doctor's table. */
+export interface Finding {
+  readonly name: string;
+  /** "note": not as it could be, but nothing fails for it. */
+  readonly status: "ok" | "note" | "missing";
+  readonly found: string;
+  /** What to do; empty where all is well. */
+  readonly remedy: string;
+}
+
+const oldestNode = "20.19";
+
+/** Looks at all that the engine needs. Works, and changes nothing, whatever is missing. */
+export async function diagnose(): Promise<Finding[]> {
+  const installed = findInstalledEngine();
+  const isInstalled = "record" in installed;
+  const library = findingOf("Platform", () => chooseLibrary(describeHost()), describeChoice);
+  const device = await describeDevice();
+  return [
+    checkNode(process.versions.node),
+    library.finding,
+    // Python and the compiler are needed once: an installed engine runs without them.
+    await toolFinding("Python with pip", isInstalled, async () => {
+      const python = await findPython();
+      return `${python.command} ${python.version}, ${python.pip ? `pip ${python.pip}` : "pip comes from ensurepip"}`;
+    }),
+    await toolFinding("C++ compiler", isInstalled, async () => (await findCompiler()).version),
+    libraryFinding(library.value),
+    isInstalled
+      ? ok("Binding", `tfjs-node ${installed.record.tfjs}, by ${installed.record.compiler}`)
+      : missing("Binding", "none", `${capitalize(installed.missing)}: run \`${installCommand}\``),
+    isInstalled ? await productFinding() : missing("A small product", "not tried", `Run \`${installCommand}\``),
+    ...deviceFindings(device),
+    ok("Cache folder", await describeCache(cacheFolder())),
+  ];
+}
+
+function ok(name: string, found: string): Finding {
+  return { name, status: "ok", found, remedy: "" };
+}
+
+function missing(name: string, found: string, remedy: string): Finding {
+  return { name, status: "missing", found, remedy };
+}
+
+export function checkNode(version: string): Finding {
+  if (compareVersions(version, oldestNode) >= 0) return ok("Node", version);
+  return missing("Node", version, `Install Node ${oldestNode} or later (https://nodejs.org)`);
+}
+
+function findingOf<T>(
+  name: string,
+  look: () => T,
+  describe: (value: T) => string,
+): { finding: Finding; value: T | undefined } {
+  try {
+    const value = look();
+    return { finding: ok(name, describe(value)), value };
+  } catch (error) {
+    return { finding: missing(name, "not supported", adviceOf(error)), value: undefined };
+  }
+}
+
+async function toolFinding(name: string, isOptional: boolean, look: () => Promise<string>): Promise<Finding> {
+  try {
+    return ok(name, await look());
+  } catch (error) {
+    const advice = adviceOf(error);
+    if (!isOptional) return missing(name, "none", advice);
+    return { name, status: "note", found: "none; needed only to install again", remedy: advice };
+  }
+}
+
+async function productFinding(): Promise<Finding> {
+  try {
+    return ok("A small product", `right, on the ${(await checkEngine(tensorflowVersion)).toUpperCase()}`);
+  } catch (error) {
+    return missing("A small product", "failed", adviceOf(error));
+  }
+}
+
+/** @throws whatever is not the user's to mend */
+function adviceOf(error: unknown): string {
+  if (!(error instanceof BertqaError)) throw error;
+  return capitalize(error.message.replace(/^engine: /, ""));
+}
+
+function describeChoice(choice: LibraryChoice): string {
+  return `${process.platform} ${process.arch} → ${choice.project} ${choice.version} (${choice.variant.toUpperCase()})`;
+}
+
+function libraryFinding(choice: LibraryChoice | undefined): Finding {
+  const name = "TensorFlow library";
+  if (choice === undefined) return missing(name, "none", "There is none for this platform: see above");
+  const folder = join(cacheFolder(), "engine", choice.key);
+  if (isLibraryComplete(choice, folder)) return ok(name, `${choice.version}, in ${folder}`);
+  return missing(name, "none", `Run \`${installCommand}\``);
+}
+
+export function deviceFindings(device: DeviceReport): Finding[] {
+  const gpus = device.gpus.map(
+    (gpu) => `${gpu.name} (compute ${gpu.computeCapability.toFixed(1)}, ${gpu.memoryMb} MB)`,
+  );
+  const isIdle = device.device === "cpu" && gpus.length > 0;
+  return [
+    {
+      name: "Device",
+      status: isIdle ? "note" : "ok",
+      found: device.device === "gpu" ? gpus.join(", ") : device.cpu,
+      remedy: isIdle ? `${gpus.join(", ")} is not used: unset BERTQA_DEVICE, and run \`${installCommand}\`` : "",
+    },
+    ok("Instruction sets", device.instructionSets.join(", ") || "none of note"),
+    ok("Precision", `${device.recommendedPrecision} is the faster one here`),
+    ok("Threads", String(device.threads)),
+    ok("Memory", formatBytes(device.memoryBytes)),
+  ];
+}
+
+async function describeCache(folder: string): Promise<string> {
+  return existsSync(folder) ? `${folder}, ${formatBytes(await folderBytes(folder))}` : `${folder}, empty`;
+}
+
+async function folderBytes(folder: string): Promise<number> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const sizes = entries.map(async (entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? await folderBytes(path) : (await lstat(path)).size;
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+function formatBytes(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function capitalize(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
