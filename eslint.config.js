@@ -1,6 +1,9 @@
-import tseslint from "typescript-eslint";
 import { builtinModules } from "node:module";
-import { packageFolders, wallOf } from "./test/walls.js";
+import { register } from "tsx/esm/api";
+import tseslint from "typescript-eslint";
+
+register();
+const { packageFolders, wallOf } = await import("./test/walls.ts");
 
 const nodePrefix = builtinModules.map((name) => ({ name, message: `Write node:${name}.` }));
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { packageFolders, wallOf } from "./walls.js";
+import { packageFolders, wallOf } from "./walls.ts";
 
 /** Module names in `import … from "x"`, `export … from "x"`, `import "x"` and `import("x")`. */
 function importsOf(source: string): string[] {

@@ -4,10 +4,8 @@ import { join } from "node:path";
 /**
  * The walls between packages: what a package with a tag may import. The linter reads this table, and `walls.test.ts` holds the
  * packages' declared dependencies against it; ARCHITECTURE.md explains it.
- *
- * @type {Readonly<Record<string, readonly string[]>>}
  */
-export const allowedByTag = {
+const allowedByTag: Readonly<Record<string, readonly string[]>> = {
   core: [],
   engine: ["core"],
   model: ["core", "engine"],
@@ -19,21 +17,17 @@ export const allowedByTag = {
 const packagesFolder = join(import.meta.dirname, "..", "packages");
 
 /** Names of the folders under `packages/`. */
-export function packageFolders() {
+export function packageFolders(): string[] {
   return readdirSync(packagesFolder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name);
 }
 
-/**
- * The tag of a package and what it may import.
- *
- * @param {string} folder name of a folder under `packages/`
- */
-export function wallOf(folder) {
+/** What a package (named by its folder) may import, and the dependencies that it declares. */
+export function wallOf(folder: string): { allowed: readonly string[]; dependencies: string[] } {
   const manifest = JSON.parse(readFileSync(join(packagesFolder, folder, "package.json"), "utf8"));
-  const tag = /** @type {string} */ (manifest.nx.tags[0]);
+  const tag = String(manifest.nx.tags[0]);
   const allowed = allowedByTag[tag];
   if (!allowed) throw new Error(`packages/${folder} has the tag "${tag}", which test/walls.js does not know`);
-  return { tag, allowed, dependencies: Object.keys(manifest.dependencies ?? {}), manifest };
+  return { allowed, dependencies: Object.keys(manifest.dependencies ?? {}) };
 }
