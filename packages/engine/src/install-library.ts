@@ -164,8 +164,9 @@ export function explainPipFailure(output: string, requirements: readonly string[
     });
   }
   if (/No matching distribution|Could not find a version/.test(output)) {
-    return new BertqaError("engine", `pip's package index has no ${what} for this platform`, {
-      remedy: "Point pip at PyPI or a full mirror of it (`pip config list` shows its index; PIP_INDEX_URL sets it)",
+    return new BertqaError("engine", `pip's package index offers no ${what} for this platform`, {
+      remedy:
+        "Check the network, and that pip's index is PyPI or a full mirror of it (`pip config list`; PIP_INDEX_URL sets it)",
       cause,
     });
   }
