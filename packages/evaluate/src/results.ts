@@ -12,7 +12,12 @@ export interface Evaluation {
     /** Questions held out of training for thresholds and calibration; 0 where there is no tune split. */
     readonly tuneQuestions: number;
   };
-  readonly bootstrap: { readonly samples: number; readonly seed: number; readonly level: 0.95; readonly articles: number };
+  readonly bootstrap: {
+    readonly samples: number;
+    readonly seed: number;
+    readonly level: 0.95;
+    readonly articles: number;
+  };
   /** One row a threshold, in the order of {@link thresholdKinds}; `tuned` is absent without a tune split. */
   readonly scores: readonly ThresholdScores[];
   /** The threshold that breakdowns, outcomes and `questions` use: `tuned`, or `zero` without a tune split. */

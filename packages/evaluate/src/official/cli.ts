@@ -1,0 +1,112 @@
+import { writeFileSync } from "node:fs";
+import { help, readArguments, usage, UsageProblem, type OfficialArguments } from "./arguments.ts";
+import { precisionRecallCurves } from "./curves.ts";
+import {
+  applyThreshold,
+  findBestThreshold,
+  rankQuestions,
+  scoreQuestions,
+  summarize,
+  type OfficialScores,
+  type ScoredQuestion,
+} from "./evaluation.ts";
+import { InputProblem, readGoldQuestions, readNaProbs, readPredictions, type NaProbs } from "./input.ts";
+import { formatPythonJson } from "./python-json.ts";
+
+const shownIds = 5;
+
+/**
+ * `bertqa-evaluate`: the official evaluator's command line. This folder imports nothing from outside but the plots, and
+ * those only for `--out-image-dir`, so that the command starts in no time.
+ *
+ * @returns the exit code
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const found = argv.length === 0 ? undefined : readArguments(argv);
+    if (!found) process.stdout.write(`${help}\n`);
+    else await evaluateFiles(found);
+    return argv.length === 0 ? 1 : 0;
+  } catch (error) {
+    if (error instanceof UsageProblem) {
+      process.stderr.write(`${usage}\nbertqa-evaluate: error: ${error.message}\n`);
+      return 2;
+    }
+    if (!(error instanceof InputProblem)) throw error;
+    process.stderr.write(`evaluate: ${error.message}\n`);
+    return 1;
+  }
+}
+
+async function evaluateFiles(found: OfficialArguments): Promise<void> {
+  const gold = readGoldQuestions(found.dataFile);
+  const { questions, missingIds } = scoreQuestions(gold, readPredictions(found.predictionsFile));
+  if (!found.isMissingWrong) refuseMissing(missingIds, "prediction", found.predictionsFile);
+  const naProbs = found.naProbFile === undefined ? undefined : readNaProbs(found.naProbFile);
+  if (!naProbs) return print(summarize(withDefaultProbability(questions, found.naProbThreshold)), {}, found);
+
+  const asked = questions.filter(({ isMissing }) => !isMissing).map(({ id }) => id);
+  refuseMissing(
+    asked.filter((id) => !naProbs.byId.has(id)),
+    "no-answer probability",
+    found.naProbFile as string,
+  );
+  const scores = summarize(applyThreshold(questions, naProbs.byId, found.naProbThreshold));
+  const literals = addBestThresholds(scores, questions, naProbs);
+  if (found.imageFolder !== undefined) await addCurves(scores, questions, naProbs, found.imageFolder);
+  print(scores, literals, found);
+}
+
+/** Without a file the script takes probability 0 for every question. */
+function withDefaultProbability(questions: ScoredQuestion[], threshold: number): readonly ScoredQuestion[] {
+  return threshold >= 0 ? questions : applyThreshold(questions, new Map(questions.map(({ id }) => [id, 0])), threshold);
+}
+
+function addBestThresholds(
+  scores: OfficialScores,
+  questions: ScoredQuestion[],
+  naProbs: NaProbs,
+): Record<string, string> {
+  const ranked = rankQuestions(questions, naProbs.byId);
+  const literals: Record<string, string> = {};
+  for (const metric of ["exact", "f1"] as const) {
+    const best = findBestThreshold(ranked, metric);
+    scores[`best_${metric}`] = best.score;
+    scores[`best_${metric}_thresh`] = best.threshold;
+    // A whole number may be written 1 or 1.0, and is printed as it came.
+    const literal = best.id !== undefined && Number.isInteger(best.threshold) ? naProbs.literalOf(best.id) : "";
+    if (/^-?\d+$/.test(literal)) literals[`best_${metric}_thresh`] = String(BigInt(literal));
+  }
+  return literals;
+}
+
+async function addCurves(
+  scores: OfficialScores,
+  questions: ScoredQuestion[],
+  naProbs: NaProbs,
+  imageFolder: string,
+): Promise<void> {
+  const curves = precisionRecallCurves(rankQuestions(questions, naProbs.byId));
+  if (curves) {
+    scores["pr_exact_ap"] = curves.exact.averagePrecision;
+    scores["pr_f1_ap"] = curves.f1.averagePrecision;
+    scores["pr_oracle_ap"] = curves.oracle.averagePrecision;
+  }
+}
+
+function refuseMissing(ids: readonly string[], noun: string, path: string): void {
+  if (ids.length === 0) return;
+  const named = ids
+    .slice(0, shownIds)
+    .map((id) => JSON.stringify(id))
+    .join(", ");
+  const more = ids.length > shownIds ? ` and ${ids.length - shownIds} more` : "";
+  const remedy = noun === "prediction" ? " Add them, or pass --missing-as-wrong to score each as 0." : "";
+  const subject = ids.length === 1 ? "1 question has" : `${ids.length} questions have`;
+  throw new InputProblem(`${subject} no ${noun}: ${named}${more}.${remedy} (${path})`);
+}
+
+function print(scores: OfficialScores, literals: Record<string, string>, { outFile }: OfficialArguments): void {
+  if (outFile === undefined) process.stdout.write(`${formatPythonJson(scores, literals, true)}\n`);
+  else writeFileSync(outFile, formatPythonJson(scores, literals, false));
+}

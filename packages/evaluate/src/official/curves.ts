@@ -1,0 +1,40 @@
+import type { Curve, Curves } from "../results.ts";
+import type { RankedQuestion, ScoredQuestion } from "./evaluation.ts";
+
+/**
+ * Precision–recall curves over the no-answer probability: answerable questions are the positives, weighted by their score.
+ * A point stands only where the probability changes, since no threshold parts equal ones.
+ *
+ * @returns null where no question is answerable
+ */
+export function precisionRecallCurves(ranked: readonly RankedQuestion[]): Curves | null {
+  const positives = ranked.filter(({ question }) => question.hasAns).length;
+  if (positives === 0) return null;
+  const curve = (score: (question: ScoredQuestion) => number) => precisionRecallCurve(ranked, positives, score);
+  return {
+    exact: curve((question) => question.exact),
+    f1: curve((question) => question.f1),
+    oracle: curve(() => 1),
+  };
+}
+
+function precisionRecallCurve(
+  ranked: readonly RankedQuestion[],
+  positives: number,
+  score: (question: ScoredQuestion) => number,
+): Curve {
+  const precisions = [1];
+  const recalls = [0];
+  let truePositives = 0;
+  let averagePrecision = 0;
+  ranked.forEach(({ question, naProb }, i) => {
+    if (question.hasAns) truePositives += score(question);
+    if (naProb === ranked[i + 1]?.naProb) return;
+    const precision = truePositives / (i + 1);
+    const recall = truePositives / positives;
+    averagePrecision += precision * (recall - (recalls.at(-1) as number));
+    precisions.push(precision);
+    recalls.push(recall);
+  });
+  return { averagePrecision: 100 * averagePrecision, precisions, recalls };
+}

@@ -1,0 +1,124 @@
+import { answerScorer } from "./score.ts";
+
+/** A question as the evaluator sees it; unanswerable where it has no gold answer. */
+export interface GoldQuestion {
+  readonly id: string;
+  readonly answers: readonly string[];
+}
+
+/** One question with the score of its prediction as given, before any threshold. */
+export interface ScoredQuestion {
+  readonly id: string;
+  readonly hasAns: boolean;
+  readonly exact: number;
+  readonly f1: number;
+  /** The prediction is not "". */
+  readonly isAnswered: boolean;
+  /** There is no prediction, and it was asked to count that as wrong: it scores 0 at every threshold. */
+  readonly isMissing: boolean;
+}
+
+/** Official keys with their values, in the script's order. Those that end in `total` are integers, all others floats. */
+export type OfficialScores = Record<string, number>;
+
+/** The question whose no-answer probability is the best threshold; undefined where answering nothing is best. */
+export interface BestThreshold {
+  /** In percent. */
+  readonly score: number;
+  readonly threshold: number;
+  readonly id: string | undefined;
+}
+
+/** A question's place in the order of no-answer probabilities. */
+export interface RankedQuestion {
+  readonly question: ScoredQuestion;
+  readonly naProb: number;
+}
+
+/**
+ * Scores all predictions. An id that comes twice keeps its first place and its last gold answers, as in a Python dict.
+ *
+ * @param predictions answer text by id; ids that no question has are ignored
+ * @returns the questions, and the ids without a prediction
+ */
+export function scoreQuestions(
+  gold: readonly GoldQuestion[],
+  predictions: Readonly<Record<string, string>>,
+): { readonly questions: ScoredQuestion[]; readonly missingIds: string[] } {
+  const byId = new Map<string, ScoredQuestion>();
+  const missingIds: string[] = [];
+  for (const { id, answers } of gold) {
+    const isMissing = !Object.hasOwn(predictions, id);
+    if (isMissing) missingIds.push(id);
+    const prediction = isMissing ? "" : (predictions[id] as string);
+    const { exact, f1 } = isMissing ? { exact: 0, f1: 0 } : answerScorer(answers)(prediction);
+    byId.set(id, { id, hasAns: answers.length > 0, exact, f1, isAnswered: prediction !== "", isMissing });
+  }
+  return { questions: [...byId.values()], missingIds };
+}
+
+/** Scores with "" in place of every prediction whose no-answer probability exceeds the threshold. */
+export function applyThreshold(
+  questions: readonly ScoredQuestion[],
+  naProbs: ReadonlyMap<string, number>,
+  threshold: number,
+): ScoredQuestion[] {
+  return questions.map((question) => {
+    if (question.isMissing || !((naProbs.get(question.id) as number) > threshold)) return question;
+    const score = question.hasAns ? 0 : 1;
+    return { ...question, exact: score, f1: score, isAnswered: false };
+  });
+}
+
+/** `exact`, `f1`, `total`, then the same for the answerable and the unanswerable half, where there is one. */
+export function summarize(questions: readonly ScoredQuestion[]): OfficialScores {
+  const scores: OfficialScores = {};
+  const add = (prefix: string, part: readonly ScoredQuestion[]) => {
+    // Summed one by one in the order of the questions: the last digits depend on it.
+    let exact = 0;
+    let f1 = 0;
+    for (const question of part) {
+      exact += question.exact;
+      f1 += question.f1;
+    }
+    scores[`${prefix}exact`] = (100 * exact) / part.length;
+    scores[`${prefix}f1`] = (100 * f1) / part.length;
+    scores[`${prefix}total`] = part.length;
+  };
+  add("", questions);
+  const hasAns = questions.filter((question) => question.hasAns);
+  const noAns = questions.filter((question) => !question.hasAns);
+  if (hasAns.length > 0) add("HasAns_", hasAns);
+  if (noAns.length > 0) add("NoAns_", noAns);
+  return scores;
+}
+
+/** Orders questions by no-answer probability, ties in the order of `naProbs`; ids that no question has are left out. */
+export function rankQuestions(
+  questions: readonly ScoredQuestion[],
+  naProbs: ReadonlyMap<string, number>,
+): RankedQuestion[] {
+  const byId = new Map(questions.map((question) => [question.id, question]));
+  const ranked: RankedQuestion[] = [];
+  for (const [id, naProb] of naProbs) {
+    const question = byId.get(id);
+    if (question) ranked.push({ question, naProb });
+  }
+  return ranked.sort((a, b) => a.naProb - b.naProb || 0);
+}
+
+/**
+ * The threshold with the highest score. Questions are answered one by one from the lowest no-answer probability on, each
+ * one a candidate by itself: among equal probabilities the script also counts the points in between, which no threshold
+ * reaches, and so do we. Starts from answering nothing, which it calls threshold 0.
+ */
+export function findBestThreshold(ranked: readonly RankedQuestion[], metric: "exact" | "f1"): BestThreshold {
+  let score = ranked.filter(({ question }) => !question.hasAns && !question.isMissing).length;
+  let best = { score, threshold: 0, id: undefined as string | undefined };
+  for (const { question, naProb } of ranked) {
+    if (question.isMissing) continue;
+    score += question.hasAns ? question[metric] : question.isAnswered ? -1 : 0;
+    if (score > best.score) best = { score, threshold: naProb, id: question.id };
+  }
+  return { ...best, score: (100 * best.score) / ranked.length };
+}
