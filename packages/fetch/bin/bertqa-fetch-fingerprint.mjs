@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+// Prints one line for each local file that `fetch.json` names: its path and sha256. Nx takes the output as an input of the
+// fetch stage, because Nx itself does not hash files that git ignores, such as data/own/train.json. Runs before every
+// command, so: no dependencies, no TypeScript.
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+
+/** The names that fetch takes from an encoder's folder; `encoderFiles` in core, which a test holds equal. */
+const encoderFiles = [
+  "config.json",
+  "model.safetensors",
+  "special_tokens_map.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "vocab.txt",
+];
+
+const pipelineFolder = process.argv[2] ?? ".";
+const optionsPath = join(pipelineFolder, "fetch.json");
+
+if (!existsSync(optionsPath)) {
+  console.log("fetch.json missing");
+} else {
+  const text = readFileSync(optionsPath);
+  for (const path of localFiles(text) ?? []) console.log(`${path} ${await describe(resolve(pipelineFolder, path))}`);
+}
+
+/** Local files that the options name; prints the text's hash where it is malformed, which the stage reports. */
+function localFiles(text) {
+  try {
+    const { dataset, encoder } = JSON.parse(text.toString("utf8"));
+    const splits = [dataset.train.sources, dataset.dev.sources].flat().filter(isLocal);
+    const folders = encoder.sources.filter(isLocal);
+    return [...splits, ...folders.flatMap((folder) => encoderFiles.map((name) => `${folder}/${name}`))].sort();
+  } catch {
+    console.log(`fetch.json malformed ${createHash("sha256").update(text).digest("hex")}`);
+    return undefined;
+  }
+}
+
+function isLocal(source) {
+  return typeof source === "string" && !/^[a-z][\w+.-]+:/i.test(source);
+}
+
+async function describe(path) {
+  if (!existsSync(path)) return "missing";
+  if (!statSync(path).isFile()) return "not a file";
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest("hex");
+}

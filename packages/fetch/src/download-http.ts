@@ -1,0 +1,225 @@
+import { formatDuration } from "@bertqa/core";
+import { open, stat, truncate } from "node:fs/promises";
+import pRetry from "p-retry";
+import { EnvHttpProxyAgent, fetch, type Dispatcher, type Response } from "undici";
+import type { FetchEnvironment, RetryPolicy } from "./environment.ts";
+import { SourceError } from "./source-error.ts";
+import { isLoopback } from "./sources.ts";
+
+/** An attempt that brings this much pays for itself: a long download over a bad line goes on as long as it moves. */
+const freeRetryBytes = 4_000_000;
+
+export interface Download {
+  readonly url: string;
+  readonly bytes: number;
+  /** Sent as a bearer token to the URL's own origin; fetch drops it on a redirect to another. */
+  readonly token: string | undefined;
+  /** Grows to the whole file; what an earlier attempt left in it is not asked for again. */
+  readonly partPath: string;
+  readonly onBytes: (done: number) => void;
+  /** Told of each failure that will be tried again. */
+  readonly onRetry: (reason: string) => void;
+}
+
+/**
+ * Downloads a file, going on after interruptions where the server can (Range, If-Range), with retries on network errors,
+ * 408, 429 and 5xx.
+ *
+ * @returns whether the file was put together from more than one answer, so that its parts may not match
+ * @throws SourceError if the server refuses, offers another size, or all retries fail
+ */
+export async function downloadFile(download: Download, environment: FetchEnvironment): Promise<{ resumed: boolean }> {
+  const { retry } = environment;
+  const dispatcher = createDispatcher(environment);
+  const progress: AttemptState = { etag: undefined, contacted: false, resumed: false, bestBytes: 0 };
+  let bestBytesBefore = 0;
+  try {
+    await pRetry(() => attempt(download, dispatcher, progress, retry), {
+      retries: retry.retries,
+      minTimeout: retry.firstDelayMs,
+      maxTimeout: retry.longestDelayMs,
+      randomize: true,
+      // A host that nothing was ever heard of gets one more try only, so that the next source has its turn soon.
+      shouldRetry: ({ error, attemptNumber }) =>
+        error instanceof TransientError && (progress.contacted || attemptNumber < 2),
+      shouldConsumeRetry: () => {
+        const brought = progress.bestBytes - bestBytesBefore;
+        bestBytesBefore = progress.bestBytes;
+        return brought < freeRetryBytes;
+      },
+      onFailedAttempt: async ({ error, retriesLeft, attemptNumber }) => {
+        if (!(error instanceof TransientError) || retriesLeft === 0) return;
+        if (progress.contacted || attemptNumber < 2) download.onRetry(error.message);
+        await sleep(error.retryAfterMs);
+      },
+    });
+    return { resumed: progress.resumed };
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+interface AttemptState {
+  /** Strong validator of the answer that the part file began with, for If-Range. */
+  etag: string | undefined;
+  contacted: boolean;
+  resumed: boolean;
+  bestBytes: number;
+}
+
+/** Worth another try, after `retryAfterMs` at the least. */
+class TransientError extends SourceError {
+  readonly retryAfterMs: number;
+
+  constructor(reason: string, retryAfterMs = 0, cause?: unknown) {
+    super(reason, cause);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+async function attempt(download: Download, dispatcher: Dispatcher, state: AttemptState, retry: RetryPolicy) {
+  const had = await usablePart(download);
+  if (had === download.bytes) {
+    state.resumed = true;
+    return;
+  }
+  const response = await request(download, had, state, dispatcher);
+  state.contacted = true;
+  try {
+    if (response.status === 416) await truncate(download.partPath);
+    checkStatus(response, download, retry);
+    const from = startOfAnswer(response, had);
+    if (from > 0) state.resumed = true;
+    else state.etag = strongEtag(response);
+    await writeBody(response, download, from, state);
+  } finally {
+    if (response.body && !response.bodyUsed) await response.body.cancel().catch(() => {});
+  }
+}
+
+/** Bytes that are there already; a part longer than the file is no part of it. */
+async function usablePart({ partPath, bytes }: Download): Promise<number> {
+  const size = (await stat(partPath).catch(() => undefined))?.size ?? 0;
+  if (size <= bytes) return size;
+  await truncate(partPath);
+  return 0;
+}
+
+async function request({ url, token }: Download, had: number, state: AttemptState, dispatcher: Dispatcher) {
+  const headers: Record<string, string> = { "accept-encoding": "identity", "user-agent": "bertqa-fetch" };
+  if (had > 0) headers["range"] = `bytes=${had}-`;
+  if (had > 0 && state.etag) headers["if-range"] = state.etag;
+  if (token && mayCarryToken(url)) headers["authorization"] = `Bearer ${token}`;
+  try {
+    return await fetch(url, { headers, dispatcher });
+  } catch (cause) {
+    throw networkError(cause);
+  }
+}
+
+function mayCarryToken(url: string): boolean {
+  const parsed = new URL(url);
+  return parsed.protocol === "https:" || isLoopback(parsed);
+}
+
+function checkStatus(response: Response, { bytes, token }: Download, retry: RetryPolicy): void {
+  const { status } = response;
+  const answer = `got ${status} ${response.statusText}`.trim();
+  if (status === 408 || status === 416 || status === 429 || status >= 500) {
+    const waitMs = retryAfterMs(response);
+    if (waitMs > retry.longestRetryAfterMs) {
+      throw new SourceError(`${answer}, which asks to wait ${formatDuration(waitMs)}`);
+    }
+    throw new TransientError(answer, waitMs);
+  }
+  if (status === 401 || status === 403) {
+    throw new SourceError(
+      `${answer}${token ? ", with the token of HF_TOKEN" : "; a private repository needs HF_TOKEN"}`,
+    );
+  }
+  if (status !== 200 && status !== 206) throw new SourceError(answer);
+  const offered = Number(response.headers.get("content-length") ?? Number.NaN);
+  const encoded = (response.headers.get("content-encoding") ?? "identity") !== "identity";
+  if (status === 200 && !encoded && Number.isInteger(offered) && offered !== bytes) {
+    throw new SourceError(`got ${offered} bytes offered, expected ${bytes}: the file has changed there`);
+  }
+}
+
+/** Retry-After is a number of seconds or a date. */
+function retryAfterMs(response: Response): number {
+  const value = response.headers.get("retry-after");
+  if (value === null) return 0;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
+}
+
+/** Where the body belongs in the file: at `had` for the range that was asked for, at 0 for a server that sends it all. */
+function startOfAnswer(response: Response, had: number): number {
+  if (response.status === 200) return 0;
+  const range = response.headers.get("content-range") ?? "";
+  const start = /^bytes (\d+)-/.exec(range)?.[1];
+  if (Number(start) === had) return had;
+  throw new SourceError(`asked for bytes from ${had}, got content-range ${JSON.stringify(range)}`);
+}
+
+async function writeBody(response: Response, download: Download, from: number, state: AttemptState): Promise<void> {
+  const { bytes, partPath, onBytes } = download;
+  const file = await open(partPath, from === 0 ? "w" : "r+");
+  let at = from;
+  try {
+    for await (const chunk of bodyOf(response)) {
+      if (at + chunk.length > bytes) throw new SourceError(`got more than the expected ${bytes} bytes`);
+      await file.write(chunk, 0, chunk.length, at);
+      at += chunk.length;
+      state.bestBytes = Math.max(state.bestBytes, at);
+      onBytes(at);
+    }
+  } finally {
+    await file.close();
+  }
+  if (at < bytes) throw new TransientError(`the answer ended after ${at} of ${bytes} bytes`);
+}
+
+async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
+  if (!response.body) return;
+  try {
+    yield* response.body as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    throw networkError(cause);
+  }
+}
+
+function strongEtag(response: Response): string | undefined {
+  const etag = response.headers.get("etag");
+  return etag?.startsWith('"') ? etag : undefined;
+}
+
+/** fetch says "fetch failed" or "terminated"; what happened is in its cause. */
+function networkError(error: unknown): SourceError {
+  const cause = (error as Error).cause as (Error & { code?: string; hostname?: string }) | undefined;
+  const code = cause?.code ?? "";
+  const inner = cause instanceof AggregateError ? (cause.errors[0] as Error) : cause;
+  const reason = inner?.message || code || (error as Error).message;
+  // A name that is not there, a certificate that is not trusted, a malformed URL: a second look will not change it.
+  if (/^(ENOTFOUND|ERR_INVALID_URL)$|CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code)) {
+    return new SourceError(reason, error);
+  }
+  return new TransientError(reason, 0, error);
+}
+
+function createDispatcher({ retry, variables }: FetchEnvironment): Dispatcher {
+  const proxyOf = (name: string) => variables[name] || variables[name.toUpperCase()];
+  const [httpProxy, httpsProxy, noProxy] = [proxyOf("http_proxy"), proxyOf("https_proxy"), proxyOf("no_proxy")];
+  return new EnvHttpProxyAgent({
+    ...(httpProxy ? { httpProxy } : {}),
+    ...(httpsProxy ? { httpsProxy } : {}),
+    ...(noProxy ? { noProxy } : {}),
+    headersTimeout: retry.idleTimeoutMs,
+    bodyTimeout: retry.idleTimeoutMs,
+    connect: { timeout: retry.connectTimeoutMs },
+  });
+}
+
+function sleep(ms: number): Promise<void> {
+  return ms > 0 ? new Promise((resolve) => setTimeout(resolve, ms)) : Promise.resolve();
+}

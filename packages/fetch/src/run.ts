@@ -1,0 +1,116 @@
+import {
+  BertqaError,
+  countOf,
+  datasetLayout,
+  formatBytes,
+  formatDuration,
+  readJsonFile,
+  stageArtifactFolder,
+  writeArtifact,
+  type Artifact,
+  type ArtifactDraft,
+  type Reporter,
+  type StageFolders,
+} from "@bertqa/core";
+import { constants } from "node:fs";
+import { copyFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { checkDataset, countsFor, describeCounts, hintsFor, serializeSplit, type CheckedDataset } from "./dataset.ts";
+import { fetchFiles } from "./download.ts";
+import { encoderConfigSchema, findEncoderProblem, tokenizerSchema } from "./encoder.ts";
+import { fetchEnvironment, type FetchEnvironment } from "./environment.ts";
+import type { FetchOptions } from "./options.ts";
+import { planFetch, type FetchSet } from "./plan.ts";
+import { countSkipped, describeProblems, summarizeProblems } from "./problems.ts";
+
+/**
+ * Brings the dataset and the encoder from their sources, checks them, and writes them as one artifact.
+ *
+ * @throws BertqaError if no source gives a file, a file is not the pinned one, or (`onInvalid: "fail"`) a row is bad
+ */
+export async function runFetch(
+  options: FetchOptions,
+  folders: StageFolders,
+  reporter: Reporter,
+  environment: FetchEnvironment = fetchEnvironment(),
+): Promise<Artifact> {
+  const startedMs = Date.now();
+  const where = join(folders.pipelineFolder, "fetch.json");
+  const plan = planFetch(options, { pipelineFolder: folders.pipelineFolder, hubEndpoint: environment.hubEndpoint });
+  const bring = (title: FetchSet["title"]) =>
+    fetchFiles(plan.find((set) => set.title === title) as FetchSet, where, environment, reporter);
+
+  const artifact = await writeArtifact("fetch", stageArtifactFolder(folders, "fetch"), async (draft) => {
+    const dataset = checkDataset(
+      { data: await readSplit(await bring("train"), "train.json"), ...options.dataset.train },
+      { data: await readSplit(await bring("dev"), "dev.json"), ...options.dataset.dev },
+    );
+    reportDataset(dataset, options.onInvalid, where, reporter);
+    const encoder = await bring("encoder");
+    await checkEncoder(encoder);
+    await writeSplits(draft, dataset);
+    await copyEncoder(draft, encoder);
+    return { kind: "dataset", options, counts: countsFor(dataset), versions: {}, inputs: {} };
+  });
+  const bytes = artifact.manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+  const files = countOf(artifact.manifest.files.length, "file");
+  reporter.line(`${files}, ${formatBytes(bytes)} · ${formatDuration(Date.now() - startedMs)}`);
+  return artifact;
+}
+
+async function readSplit(files: ReadonlyMap<string, string>, name: string): Promise<unknown[]> {
+  const path = files.get(name) as string;
+  const file = await readJsonFile("fetch", path, z.unknown());
+  const parsed = z.object({ data: z.array(z.unknown()) }).safeParse(file);
+  if (parsed.success) return parsed.data.data;
+  const keys = typeof file === "object" && file !== null && !Array.isArray(file) ? Object.keys(file).slice(0, 5) : [];
+  const got = Array.isArray(file) ? "an array" : keys.length > 0 ? `keys ${keys.join(", ")}` : `a ${typeof file}`;
+  throw new BertqaError(
+    "fetch",
+    `${path} is not in SQuAD's format: got ${got}, expected an object with an array "data"`,
+  );
+}
+
+function reportDataset(
+  dataset: CheckedDataset,
+  onInvalid: FetchOptions["onInvalid"],
+  where: string,
+  reporter: Reporter,
+) {
+  const { problems, counts } = dataset;
+  for (const line of describeProblems(problems)) reporter.line(line);
+  if (problems.length > 0 && onInvalid === "fail") {
+    const remedy = `Mend the rows listed above, or set onInvalid to "skip", which leaves them out and counts them`;
+    throw new BertqaError("fetch", summarizeProblems(problems), { remedy, where });
+  }
+  for (const split of ["train", "dev"] as const) {
+    if (counts[split].questions === 0) throw new BertqaError("fetch", `${split} holds no question`, { where });
+    const skipped = countSkipped(split, problems)[`${split}Skipped`] ?? 0;
+    reporter.line(describeCounts(split, counts[split], skipped));
+  }
+  for (const hint of hintsFor(dataset)) reporter.line(`note: ${hint}`);
+}
+
+async function checkEncoder(files: ReadonlyMap<string, string>): Promise<void> {
+  const configPath = files.get("config.json") as string;
+  const config = await readJsonFile("fetch", configPath, encoderConfigSchema);
+  const tokenizer = await readJsonFile("fetch", files.get("tokenizer.json") as string, tokenizerSchema);
+  const problem = findEncoderProblem(config, tokenizer);
+  if (!problem) return;
+  const remedy = "Take a BERT encoder with its own tokenizer.json: see encoder.sources";
+  throw new BertqaError("fetch", `the encoder does not fit: ${problem}`, { remedy, where: configPath });
+}
+
+async function writeSplits(draft: ArtifactDraft, { data }: CheckedDataset): Promise<void> {
+  for (const split of ["train", "dev"] as const) {
+    await writeFile(await draft.path(datasetLayout.splitFile(split)), serializeSplit(data[split]));
+  }
+}
+
+async function copyEncoder(draft: ArtifactDraft, files: ReadonlyMap<string, string>): Promise<void> {
+  for (const [name, path] of files) {
+    // A clone where the file system can (btrfs, xfs): no second copy on disk.
+    await copyFile(path, await draft.path(`${datasetLayout.encoderFolder}/${name}`), constants.COPYFILE_FICLONE);
+  }
+}
