@@ -1,0 +1,35 @@
+import { utf16OfCodePoint } from "@bertqa/core";
+import { answerFrom, type Answer, type AnswerRules } from "./spans/answer.ts";
+import type { SplitPlan } from "./split.ts";
+
+export type AnsweredQuestion = Answer & { readonly id: string; readonly hasSpan: boolean };
+
+/** The answer to each question of a split, in the dataset's order; made one by one, so that candidates need no memory. */
+export function* answersOf(plan: SplitPlan, rules: AnswerRules): Generator<AnsweredQuestion> {
+  let indexed: { readonly context: string; readonly utf16: Int32Array | undefined } | undefined;
+  for (const { id, context } of plan.questions) {
+    const search = plan.searches.get(id);
+    if (!search) continue;
+    // Questions on one passage follow each other: its positions are counted once.
+    if (indexed?.context !== context) indexed = { context, utf16: utf16OfCodePoint(context) };
+    yield { id, hasSpan: search.spans.length > 0, ...answerFrom(search, context, indexed.utf16, rules) };
+  }
+}
+
+export interface AnswerCounts {
+  readonly questions: number;
+  readonly answered: number;
+  readonly noAnswer: number;
+  /** Questions whose windows hold no eligible span: their answer is "" and their null odds are a constant. */
+  readonly withoutSpan: number;
+}
+
+export function countAnswers(answers: Iterable<AnsweredQuestion>): AnswerCounts {
+  let [questions, answered, withoutSpan] = [0, 0, 0];
+  for (const { prediction, hasSpan } of answers) {
+    questions++;
+    if (prediction !== "") answered++;
+    if (!hasSpan) withoutSpan++;
+  }
+  return { questions, answered, noAnswer: questions - answered, withoutSpan };
+}

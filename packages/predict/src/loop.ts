@@ -1,0 +1,86 @@
+import { type LogitColumns, type WindowShard } from "@bertqa/core";
+import { countBatchTokens, groupByLength, tokenCountsOf, type Predictor } from "@bertqa/model";
+import { setImmediate } from "node:timers/promises";
+import type { SpanSearch } from "./spans/search.ts";
+import { logitsOf, predictBatch, type PredictedWindow } from "./windows.ts";
+
+export interface LoopContext {
+  readonly stage: string;
+  readonly predictor: Pick<Predictor, "predict">;
+  /** Receives the windows, by question id. */
+  readonly searches: ReadonlyMap<string, SpanSearch>;
+  /** Tokens of a batch with its padding. */
+  readonly batchTokens: number;
+  /** Rows of a shard of logits: what is held in memory. */
+  readonly logitShardWindows: number;
+  readonly onBatch: (tally: Tally) => void;
+}
+
+/** What has been predicted so far. */
+export interface Tally {
+  windows: number;
+  tokens: number;
+  paddedTokens: number;
+}
+
+/**
+ * Predicts a split shard by shard, within a shard the longest windows first, and searches each window's spans as its
+ * logits come. The order depends on the windows and `batchTokens` alone.
+ *
+ * @yields logits in shards of about `logitShardWindows` rows, in the order of prediction
+ */
+export async function* predictShards(
+  context: LoopContext,
+  shards: AsyncIterable<WindowShard>,
+): AsyncGenerator<LogitColumns> {
+  const tally: Tally = { windows: 0, tokens: 0, paddedTokens: 0 };
+  let pending: PredictedWindow[] = [];
+  for await (const shard of shards) {
+    const tokenCounts = tokenCountsOf([shard]);
+    const batches = groupByLength(tokenCounts, [...tokenCounts.keys()], { paddedTokens: context.batchTokens });
+    for (const rows of batches) {
+      const windows = predictBatch(context.stage, context.predictor, shard, rows);
+      for (const window of windows) context.searches.get(window.questionId)?.add(window);
+      pending.push(...windows);
+      addToTally(tally, tokenCounts, rows);
+      context.onBatch(tally);
+      if (pending.length >= context.logitShardWindows) {
+        yield logitsOf(pending);
+        pending = [];
+      }
+      // TensorFlow's ops block this thread: let signals and the terminal have their turn.
+      await setImmediate();
+    }
+  }
+  if (pending.length > 0) yield logitsOf(pending);
+}
+
+function addToTally(tally: Tally, tokenCounts: Int32Array, rows: readonly number[]): void {
+  const { tokens, paddedTokens } = countBatchTokens(tokenCounts, [rows]);
+  tally.windows += rows.length;
+  tally.tokens += tokens;
+  tally.paddedTokens += paddedTokens;
+}
+
+/** A split's row in `log.jsonl`. */
+export interface PredictionRow extends Tally {
+  readonly split: string;
+  /** Model, search and writing of logits; not reading the checkpoint. */
+  readonly elapsedMs: number;
+  readonly windowsPerSecond: number;
+  /** Real tokens, without padding. */
+  readonly tokensPerSecond: number;
+  readonly paddingShare: number;
+}
+
+export function rowOf(split: string, tally: Tally, elapsedMs: number): PredictionRow {
+  const seconds = Math.max(elapsedMs, 1) / 1000;
+  return {
+    split,
+    ...tally,
+    elapsedMs,
+    windowsPerSecond: tally.windows / seconds,
+    tokensPerSecond: tally.tokens / seconds,
+    paddingShare: tally.paddedTokens === 0 ? 0 : 1 - tally.tokens / tally.paddedTokens,
+  };
+}

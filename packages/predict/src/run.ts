@@ -1,0 +1,202 @@
+import {
+  BertqaError,
+  countOf,
+  formatDuration,
+  openDataset,
+  openModel,
+  openWindows,
+  predictionsLayout,
+  predictionSplits,
+  stageArtifactFolder,
+  writeArtifact,
+  writeLogitShard,
+  type Artifact,
+  type ArtifactDraft,
+  type Candidate,
+  type DatasetArtifact,
+  type ModelArtifact,
+  type PredictionSplit,
+  type Reporter,
+  type StageFolders,
+  type WindowShard,
+  type WindowsArtifact,
+  type WindowSplit,
+} from "@bertqa/core";
+import { describeDevice, loadEngine } from "@bertqa/engine";
+import {
+  createPredictor,
+  readCheckpoint,
+  type BertCheckpoint,
+  type BertConfig,
+  type CheckpointReport,
+  type Predictor,
+} from "@bertqa/model";
+import { createWriteStream } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { answersOf, countAnswers, type AnsweredQuestion } from "./answers.ts";
+import { jsonObjectLines } from "./json.ts";
+import { predictShards, rowOf, type PredictionRow, type Tally } from "./loop.ts";
+import type { PredictOptions } from "./options.ts";
+import type { AnswerRules } from "./spans/answer.ts";
+import { planSplit, surveyShards, type SplitPlan } from "./split.ts";
+
+const stage = "predict";
+/** Windows of a shard of logits: 25 MB where all have 384 tokens. */
+const logitShardWindows = 8192;
+
+/**
+ * Answers the questions of `dev`, and of `tune` where tokenize made one.
+ *
+ * Reads the artifacts of fetch, tokenize and train; writes `predictions` in `folders`. Equal inputs on the same device
+ * give equal bytes.
+ *
+ * @throws BertqaError if an input is missing, damaged or of another dataset, or the model's logits are not finite
+ */
+export async function runPredict(
+  options: PredictOptions,
+  folders: StageFolders,
+  reporter: Reporter,
+): Promise<Artifact> {
+  const inputs = await openInputs(folders);
+  const checkpoint = await readModel(inputs.model);
+  const plans = await planSplits(inputs, checkpoint.config, options);
+  const engine = await loadEngine();
+  const precision = options.precision === "auto" ? (await describeDevice()).recommendedPrecision : options.precision;
+  const rules = { ...options, noAnswerAllowed: await mayHaveNoAnswer(options, inputs.dataset) };
+  const predictor = createPredictor(engine, checkpoint, { precision });
+  try {
+    return await writeArtifact(stage, stageArtifactFolder(folders, stage), async (draft) => {
+      const counts: Record<string, number> = {};
+      const rows: PredictionRow[] = [];
+      for (const [split, plan] of plans) {
+        const run = { draft, split, plan, predictor, reporter, batchTokens: options.batchTokens };
+        reporter.line(`${split}: ${countOf(plan.windowCount, "window")}, ${precision}, ${engine.device}`);
+        rows.push(await predictLogits(run, shardsOf(inputs.windows, split)));
+        Object.assign(counts, await writeAnswers(run, rules));
+      }
+      const log = await draft.path("log.jsonl", { log: true });
+      await writeFile(log, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+      const versions = { tensorflow: engine.binding.TF_Version, tfjs: engine.tf.version["tfjs-core"] };
+      return { kind: "predictions", options: { ...options, precision }, counts, versions, inputs: inputs.sha256 };
+    });
+  } finally {
+    predictor.dispose();
+  }
+}
+
+interface Inputs {
+  readonly dataset: DatasetArtifact;
+  readonly windows: WindowsArtifact;
+  readonly model: ModelArtifact;
+  /** Content of each, for the manifest. */
+  readonly sha256: { readonly dataset: string; readonly windows: string; readonly model: string };
+}
+
+async function openInputs(folders: StageFolders): Promise<Inputs> {
+  const dataset = await openDataset(stage, stageArtifactFolder(folders, "fetch"));
+  const windows = await openWindows(stage, stageArtifactFolder(folders, "tokenize"));
+  const model = await openModel(stage, stageArtifactFolder(folders, "train"));
+  const [datasetSha256, windowsSha256, modelSha256] = [dataset, windows, model].map(
+    ({ artifact }) => artifact.manifest.contentSha256,
+  ) as [string, string, string];
+  // Offsets into other contexts would give wrong answers without any error.
+  if (!Object.values(windows.artifact.manifest.inputs).includes(datasetSha256)) {
+    throw new BertqaError(stage, "the windows were made from another dataset than the one that fetch left", {
+      remedy: "Run the tokenize stage again",
+      where: windows.artifact.folder,
+    });
+  }
+  return { dataset, windows, model, sha256: { dataset: datasetSha256, windows: windowsSha256, model: modelSha256 } };
+}
+
+/** @throws BertqaError if the model has no trained question answering head */
+async function readModel(model: ModelArtifact): Promise<BertCheckpoint> {
+  const initialised: string[] = [];
+  const onReport = (report: CheckpointReport) => initialised.push(...report.initialised);
+  const checkpoint = await readCheckpoint(model.modelFolder, { seed: 0, stage, onReport });
+  if (initialised.length > 0) {
+    const problem = `the model lacks trained weights: ${initialised.join(", ")}`;
+    throw new BertqaError(stage, problem, { remedy: "Run the train stage again", where: model.modelFolder });
+  }
+  return checkpoint;
+}
+
+/** In SQuAD 1.1 each question has an answer: a model trained on it never learned to say that there is none. */
+async function mayHaveNoAnswer(options: PredictOptions, dataset: DatasetArtifact): Promise<boolean> {
+  if (options.noAnswer !== "auto") return options.noAnswer === "allowed";
+  return (await dataset.questions("train")).some((question) => question.answers.length === 0);
+}
+
+/** Plans every split before the first is predicted, so that what does not fit together is said at once. */
+async function planSplits(inputs: Inputs, model: BertConfig, options: PredictOptions) {
+  const plans = new Map<PredictionSplit, SplitPlan>();
+  for (const split of predictionSplits) {
+    if (split === "tune" && inputs.windows.shardCount(split) === 0) continue;
+    const survey = await surveyShards(shardsOf(inputs.windows, split));
+    // tokenize takes `tune` from the dataset's train questions.
+    const questions = await inputs.dataset.questions(split === "tune" ? "train" : split);
+    plans.set(split, planSplit(stage, split, survey, questions, model, options));
+  }
+  return plans;
+}
+
+async function* shardsOf(windows: WindowsArtifact, split: WindowSplit): AsyncGenerator<WindowShard> {
+  for (let shard = 0; shard < windows.shardCount(split); shard++) yield await windows.readShard(split, shard);
+}
+
+interface SplitRun {
+  readonly draft: ArtifactDraft;
+  readonly split: PredictionSplit;
+  readonly plan: SplitPlan;
+  readonly predictor: Predictor;
+  readonly reporter: Reporter;
+  readonly batchTokens: number;
+}
+
+async function predictLogits(run: SplitRun, shards: AsyncIterable<WindowShard>): Promise<PredictionRow> {
+  const { draft, split, plan, reporter } = run;
+  const startedMs = performance.now();
+  const progress = reporter.progress(plan.windowCount, "windows");
+  let done: Tally = { windows: 0, tokens: 0, paddedTokens: 0 };
+  const onBatch = (tally: Tally) => progress.update((done = tally).windows);
+  const context = { stage, predictor: run.predictor, searches: plan.searches, onBatch };
+  try {
+    let shardCount = 0;
+    for await (const logits of predictShards({ ...context, ...run, logitShardWindows }, shards)) {
+      await writeLogitShard(draft, split, shardCount++, logits);
+    }
+  } finally {
+    progress.stop();
+  }
+  const row = rowOf(split, done, performance.now() - startedMs);
+  const rates = `${row.windowsPerSecond.toFixed(1)} windows/s, ${row.tokensPerSecond.toFixed(0)} tokens/s`;
+  const padding = `${(100 * row.paddingShare).toFixed(1)} % padding`;
+  reporter.line(
+    `${split}: ${countOf(done.windows, "window")} in ${formatDuration(row.elapsedMs)} · ${rates} · ${padding}`,
+  );
+  return row;
+}
+
+/** Writes the four files of answers. @returns the split's counts, for the manifest */
+async function writeAnswers({ draft, split, plan, reporter }: SplitRun, rules: AnswerRules) {
+  const write = async (name: string, valueOf: (answer: AnsweredQuestion) => unknown) => {
+    const lines = jsonObjectLines(answersOf(plan, rules), (answer) => [answer.id, valueOf(answer)]);
+    await pipeline(Readable.from(lines), createWriteStream(await draft.path(name)));
+  };
+  await write(predictionsLayout.predictions(split), (answer) => answer.prediction);
+  await write(predictionsLayout.bestSpans(split), (answer) => answer.bestSpan);
+  await write(predictionsLayout.nullOdds(split), (answer) => answer.nullOdds);
+  await write(predictionsLayout.nbest(split), (answer) => answer.candidates satisfies Candidate[]);
+  const counts = countAnswers(answersOf(plan, rules));
+  const answered = `${counts.answered.toLocaleString("en-US")} answered, ${counts.noAnswer.toLocaleString("en-US")} with no answer`;
+  reporter.line(`${split}: ${countOf(counts.questions, "question")} · ${answered}`);
+  if (counts.withoutSpan > 0) {
+    reporter.line(
+      `warning: ${countOf(counts.withoutSpan, "question")} without a span to choose, predicted as no answer`,
+    );
+  }
+  const all = { ...counts, windows: plan.windowCount };
+  return Object.fromEntries(Object.entries(all).map(([name, count]) => [`${split}.${name}`, count]));
+}
