@@ -1,0 +1,39 @@
+import { utf16OfCodePoint, type Answer, type Question } from "@bertqa/core";
+import { characterSpan, labelSpan } from "./labels.ts";
+import type { TokenizedText } from "./tokenizer.ts";
+
+/** A reference answer that its tokens do not give back. */
+export interface UnmatchedAnswer {
+  readonly questionId: string;
+  readonly answer: string;
+  /** The slice of the context that its tokens cover; null where the context's tokens do not reach it. */
+  readonly tokenText: string | null;
+}
+
+/**
+ * Slices the context by the tokens of each answer and compares: the check on offsets. Answers that begin or end inside a
+ * word piece are found too; they can be learned only with some letters too many.
+ */
+export function unmatchedAnswers(
+  questions: readonly Question[],
+  contextText: string,
+  context: TokenizedText,
+): UnmatchedAnswer[] {
+  const utf16 = utf16OfCodePoint(contextText);
+  const slice = (start: number, end: number) =>
+    utf16 ? contextText.slice(utf16[start], utf16[end]) : contextText.slice(start, end);
+  const tokenTextOf = (answer: Answer) => {
+    const span = labelSpan(context, wholeOf(context), characterSpan(answer));
+    if (!span) return null;
+    return slice(context.startCodePoints[span.first] as number, context.endCodePoints[span.last] as number);
+  };
+  return questions.flatMap(({ id, answers }) =>
+    answers
+      .map((answer) => ({ questionId: id, answer: answer.text, tokenText: tokenTextOf(answer) }))
+      .filter(({ answer, tokenText }) => answer !== tokenText),
+  );
+}
+
+function wholeOf(context: TokenizedText) {
+  return { first: 0, end: context.ids.length };
+}

@@ -1,0 +1,2 @@
+export { runTokenize } from "./run.ts";
+export { tokenizeOptionsSchema, type TokenizeOptions } from "./options.ts";

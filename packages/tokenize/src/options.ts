@@ -1,0 +1,41 @@
+import { z } from "zod";
+
+/** `tokenize.json`: how questions and passages become windows. */
+export const tokenizeOptionsSchema = z.strictObject({
+  maxTokens: z
+    .int()
+    .min(8)
+    .max(4096)
+    .default(384)
+    .describe("Tokens of a window at most, question and special tokens included; up to the encoder's positions"),
+  windowOverlapTokens: z
+    .int()
+    .nonnegative()
+    .default(128)
+    .describe("Context tokens that two neighbouring windows share; 0 or more, below what the question leaves"),
+  maxQuestionTokens: z
+    .int()
+    .positive()
+    .default(64)
+    .describe("Tokens of a question at most; the rest of a longer one is cut off, and counted"),
+  tuneShare: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.1)
+    .describe("Share of the train questions, as whole articles, held out for thresholds and calibration; 0 to 0.5"),
+  seed: z.int().nonnegative().default(42).describe("Seed of the choice of held-out articles"),
+  windowsPerShard: z
+    .int()
+    .positive()
+    .max(65_536)
+    .default(16_384)
+    .describe("Windows of an Arrow file at most; 1 to 65,536"),
+  workers: z
+    .int()
+    .positive()
+    .max(1024)
+    .optional()
+    .describe("Threads of the tokenizer; default: all cores. The result does not depend on it"),
+});
+export type TokenizeOptions = z.output<typeof tokenizeOptionsSchema>;

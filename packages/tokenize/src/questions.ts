@@ -1,0 +1,61 @@
+import { BertqaError, type Question } from "@bertqa/core";
+import type { TokenizeOptions } from "./options.ts";
+import type { BertTokenizer } from "./tokenizer.ts";
+import { specialTokensPerWindow } from "./windows.ts";
+
+/** The questions of a split as tokens, in their order. */
+export interface QuestionTokens {
+  /** int32 [question tokens, at most `maxQuestionTokens`] each */
+  readonly tokens: readonly Int32Array[];
+  readonly cappedQuestions: number;
+}
+
+const questionsPerBatch = 4096;
+
+/** Encodes questions without their leading white space, as run_qa does, and cuts long ones. */
+export async function encodeQuestions(
+  tokenizer: BertTokenizer,
+  questions: readonly Question[],
+  maxQuestionTokens: number,
+): Promise<QuestionTokens> {
+  const tokens: Int32Array[] = [];
+  let cappedQuestions = 0;
+  for (let first = 0; first < questions.length; first += questionsPerBatch) {
+    const batch = questions.slice(first, first + questionsPerBatch);
+    for (const ids of await tokenizer.encodeIds(batch.map(({ question }) => question.trimStart()))) {
+      if (ids.length > maxQuestionTokens) cappedQuestions++;
+      tokens.push(ids.length > maxQuestionTokens ? ids.slice(0, maxQuestionTokens) : ids);
+    }
+  }
+  return { tokens, cappedQuestions };
+}
+
+/**
+ * Checks that every window can move on: what the longest question leaves for context must exceed the overlap.
+ *
+ * @param where the options' file, for the message
+ * @throws BertqaError naming the longest question, with the numbers
+ */
+export function requireRoom(
+  questions: readonly Question[],
+  { tokens }: QuestionTokens,
+  options: Pick<TokenizeOptions, "maxTokens" | "windowOverlapTokens">,
+  where: string,
+): void {
+  const longest = tokens.reduce((best, ids, i) => (ids.length > (tokens[best]?.length ?? -1) ? i : best), 0);
+  const question = questions[longest];
+  const questionTokens = tokens[longest]?.length;
+  if (!question || questionTokens === undefined) return;
+  const { maxTokens, windowOverlapTokens } = options;
+  const room = maxTokens - questionTokens - specialTokensPerWindow;
+  if (room > windowOverlapTokens) return;
+  const sum = `window ${maxTokens} − ${questionTokens} question − ${specialTokensPerWindow} special = ${room} context tokens`;
+  throw new BertqaError(
+    "tokenize",
+    `question "${question.id}" leaves no room to move: ${sum}, but windowOverlapTokens is ${windowOverlapTokens}`,
+    {
+      remedy: room > 0 ? `Set windowOverlapTokens below ${room}` : "Set maxTokens higher, or maxQuestionTokens lower",
+      where,
+    },
+  );
+}

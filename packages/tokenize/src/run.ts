@@ -1,0 +1,156 @@
+import {
+  BertqaError,
+  encoderFiles,
+  openDataset,
+  readJsonFile,
+  stageArtifactFolder,
+  windowSplits,
+  writeArtifact,
+  writeWindowShard,
+  type Artifact,
+  type ArtifactDraft,
+  type DatasetArtifact,
+  type Question,
+  type Reporter,
+  type StageFolders,
+  type WindowSplit,
+} from "@bertqa/core";
+import { existsSync } from "node:fs";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { UnmatchedAnswer } from "./answers.ts";
+import { manifestCounts, totalOf, type SplitCounts } from "./counts.ts";
+import { endLines, startLines } from "./describe.ts";
+import type { TokenizeOptions } from "./options.ts";
+import { encodeQuestions, requireRoom, type QuestionTokens } from "./questions.ts";
+import { startTally, windowShards } from "./split.ts";
+import { loadTokenizer, tokenizersVersion, type BertTokenizer } from "./tokenizer.ts";
+import { splitOffTune } from "./tune-split.ts";
+
+const stage = "tokenize";
+const encoderConfigSchema = z.object({ max_position_embeddings: z.int().positive(), vocab_size: z.int().positive() });
+
+interface Split {
+  readonly questions: readonly Question[];
+  readonly questionTokens: QuestionTokens;
+}
+
+/**
+ * Cuts the dataset's questions and passages into labelled windows, and holds a part of the train articles out as `tune`.
+ *
+ * Reads fetch's artifact; writes `tokenize` in `folders`. Equal inputs give equal bytes, whatever `workers` is.
+ *
+ * @throws BertqaError if the dataset is missing or damaged, the tokenizer is not BERT's, `maxTokens` exceeds the
+ *   encoder's positions, or the overlap leaves a window no room to move
+ */
+export async function runTokenize(
+  options: TokenizeOptions,
+  folders: StageFolders,
+  reporter: Reporter,
+): Promise<Artifact> {
+  const startedMs = Date.now();
+  const where = join(folders.pipelineFolder, `${stage}.json`);
+  const dataset = await openDataset(stage, stageArtifactFolder(folders, "fetch"));
+  const tokenizer = await openTokenizer(dataset, options, where);
+  const tune = splitOffTune(await dataset.questions("train"), { share: options.tuneShare, seed: options.seed });
+  const questions = { train: tune.train, tune: tune.tune, dev: await dataset.questions("dev") };
+  const all = [...questions.train, ...questions.tune, ...questions.dev];
+  const sizes = { total: all.length, unanswerable: all.filter(({ answers }) => answers.length === 0).length };
+  for (const line of startLines(sizes, tune, options)) reporter.line(line);
+  const splits = await encodeSplits(questions, tokenizer, options, where);
+  let counts: Readonly<Record<WindowSplit, SplitCounts>> | undefined;
+  const artifact = await writeArtifact(stage, stageArtifactFolder(folders, stage), async (draft) => {
+    await copyTokenizer(dataset, draft);
+    counts = await writeSplits({ draft, splits, tokenizer, options, reporter });
+    // The number of threads decides no byte, so it stays out of what is hashed.
+    const { workers: _, ...manifestOptions } = options;
+    return {
+      kind: "windows",
+      options: manifestOptions,
+      counts: { ...manifestCounts(counts), "train.articles": tune.trainArticles, "tune.articles": tune.tuneArticles },
+      versions: { tokenizers: tokenizersVersion() },
+      inputs: { dataset: dataset.artifact.manifest.contentSha256 },
+    };
+  });
+  const total = totalOf(Object.values(counts ?? {}));
+  for (const line of endLines(total, artifact.manifest, options, Date.now() - startedMs)) reporter.line(line);
+  return artifact;
+}
+
+async function openTokenizer(
+  dataset: DatasetArtifact,
+  options: TokenizeOptions,
+  where: string,
+): Promise<BertTokenizer> {
+  const config = await readJsonFile(stage, join(dataset.encoderFolder, "config.json"), encoderConfigSchema);
+  const positions = config.max_position_embeddings;
+  if (options.maxTokens > positions) {
+    const problem = `maxTokens is ${options.maxTokens}, but the encoder has ${positions} positions`;
+    throw new BertqaError(stage, problem, { remedy: `Set maxTokens to ${positions} or less`, where });
+  }
+  const path = join(dataset.encoderFolder, "tokenizer.json");
+  if (!existsSync(path)) {
+    const remedy = "Choose an encoder that ships tokenizer.json, in fetch.json";
+    throw new BertqaError(stage, "the encoder has no tokenizer.json", { remedy, where: dataset.encoderFolder });
+  }
+  const tokenizer = await loadTokenizer(await readFile(path, "utf8"), path, options.workers);
+  if (tokenizer.vocabularySize <= config.vocab_size) return tokenizer;
+  const problem = `the tokenizer has ${tokenizer.vocabularySize} tokens, but the encoder embeds ${config.vocab_size}`;
+  throw new BertqaError(stage, problem, { remedy: "Take config.json and tokenizer.json of one encoder", where: path });
+}
+
+/** Encodes all questions first, so that an overlap without room is refused before anything is written. */
+async function encodeSplits(
+  questions: Readonly<Record<WindowSplit, readonly Question[]>>,
+  tokenizer: BertTokenizer,
+  options: TokenizeOptions,
+  where: string,
+): Promise<Record<WindowSplit, Split>> {
+  const splits: Partial<Record<WindowSplit, Split>> = {};
+  for (const split of windowSplits) {
+    const questionTokens = await encodeQuestions(tokenizer, questions[split], options.maxQuestionTokens);
+    requireRoom(questions[split], questionTokens, options, where);
+    splits[split] = { questions: questions[split], questionTokens };
+  }
+  return splits as Record<WindowSplit, Split>;
+}
+
+async function copyTokenizer(dataset: DatasetArtifact, draft: ArtifactDraft): Promise<void> {
+  for (const name of encoderFiles) {
+    const source = join(dataset.encoderFolder, name);
+    const isTokenizers = name !== "config.json" && name !== "model.safetensors";
+    if (isTokenizers && existsSync(source)) await copyFile(source, await draft.path(`tokenizer/${name}`));
+  }
+}
+
+interface SplitsTask {
+  readonly draft: ArtifactDraft;
+  readonly splits: Readonly<Record<WindowSplit, Split>>;
+  readonly tokenizer: BertTokenizer;
+  readonly options: TokenizeOptions;
+  readonly reporter: Reporter;
+}
+
+async function writeSplits(task: SplitsTask): Promise<Record<WindowSplit, SplitCounts>> {
+  const { draft, splits, tokenizer, options, reporter } = task;
+  const counts: Partial<Record<WindowSplit, SplitCounts>> = {};
+  const unmatched: Partial<Record<WindowSplit, readonly UnmatchedAnswer[]>> = {};
+  const total = Object.values(splits).reduce((sum, { questions }) => sum + questions.length, 0);
+  const progress = reporter.progress(total, "questions");
+  let done = 0;
+  for (const split of windowSplits) {
+    const tally = startTally(splits[split]);
+    const onProgress = (questionsDone: number) => progress.update(done + questionsDone);
+    let shard = 0;
+    for await (const columns of windowShards({ tokenizer, options, onProgress, ...splits[split] }, tally)) {
+      await writeWindowShard(draft, split, shard++, columns);
+    }
+    done += splits[split].questions.length;
+    counts[split] = tally.counts;
+    unmatched[split] = tally.unmatched;
+  }
+  progress.stop();
+  await writeFile(await draft.path("unmatched-answers.json"), `${JSON.stringify(unmatched, null, 2)}\n`);
+  return counts as Record<WindowSplit, SplitCounts>;
+}
