@@ -2,7 +2,7 @@ import { readFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { offsetsOfLengths, readColumns, writeColumns } from "../src/index.ts";
-import { temporaryFolder } from "./helpers.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 
 const types = { id: "utf8", count: "int32", ids: "list:int32", flags: "list:uint8", logits: "list:float32" } as const;
 

@@ -5,7 +5,7 @@ import { appendFile, mkdir, readdir, readFile, truncate, writeFile } from "node:
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { BertqaError, openArtifact, sha256Of, writeArtifact, type ArtifactDraft } from "../src/index.ts";
-import { temporaryFolder } from "./helpers.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 
 const description = { kind: "windows", options: { a: 1 }, counts: { rows: 2 }, versions: {}, inputs: {} } as const;
 

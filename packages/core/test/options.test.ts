@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { readOptions } from "../src/index.ts";
-import { temporaryFolder } from "./helpers.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 
 const schema = z.strictObject({ epochs: z.int().positive().default(2), rate: z.number().default(0.1) });
 

@@ -1,2 +1,6 @@
 export * from "./batches.ts";
+export { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+export { createPredictor } from "./predictor.ts";
+export { readSafetensors, writeSafetensors, type Safetensors } from "./safetensors.ts";
+export { createTrainer } from "./trainer.ts";
 export type * from "./types.ts";

@@ -53,7 +53,7 @@ export async function openCheckpoints(folder: string, identity: unknown): Promis
       if (step === undefined) return undefined;
       const path = join(folder, checkpointName(step), stateName);
       try {
-        return { step, state: (await readSafetensors("train", path)).tensors };
+        return { step, state: (await readSafetensors(path, "train")).tensors };
       } catch (cause) {
         const remedy = `Delete ${join(folder, checkpointName(step))} to go on from the checkpoint before it`;
         throw new BertqaError("train", `the checkpoint ${path} cannot be read`, { remedy, cause });

@@ -42,7 +42,7 @@ export async function runTrain(options: TrainOptions, folders: StageFolders, rep
   const windows = await readTrainingWindows(windowsArtifact);
   const engine = await loadEngine();
   const encoder = await readEncoder(dataset.encoderFolder, options, reporter);
-  const resolved = resolveOptions(options, encoder);
+  const resolved = await resolveOptions(options, encoder);
   const inputs = {
     dataset: dataset.artifact.manifest.contentSha256,
     windows: windowsArtifact.artifact.manifest.contentSha256,
@@ -130,10 +130,10 @@ async function readEncoder(folder: string, options: TrainOptions, reporter: Repo
   });
 }
 
-function resolveOptions(options: TrainOptions, encoder: BertCheckpoint): ResolvedOptions {
+async function resolveOptions(options: TrainOptions, encoder: BertCheckpoint): Promise<ResolvedOptions> {
   return {
     ...options,
-    precision: options.precision === "auto" ? describeDevice().recommendedPrecision : options.precision,
+    precision: options.precision === "auto" ? (await describeDevice()).recommendedPrecision : options.precision,
     hiddenDropout: options.hiddenDropout ?? encoder.config.hiddenDropout,
     attentionDropout: options.attentionDropout ?? encoder.config.attentionDropout,
   };

@@ -1,0 +1,147 @@
+import { execFileSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
+
+/**
+ * The caching table of ARCHITECTURE.md, held by running Nx on a tiny pipeline in a copy of this workspace. The tests build on
+ * each other, in order: each makes one change and looks at which stages ran.
+ */
+const repository = join(import.meta.dirname, "..");
+const workspace = mkdtempSync(join(tmpdir(), "bertqa-caching-"));
+const stages = ["fetch", "tokenize", "train", "predict", "evaluate"];
+
+/** Runs the pipeline; the stages that Nx executed, as opposed to taking them from its cache. */
+function stagesThatRun(): string[] {
+  const output = execFileSync("npx", ["nx", "run", "tiny:evaluate", "--outputStyle=static"], {
+    cwd: workspace,
+    encoding: "utf8",
+    env: { ...process.env, NX_DAEMON: "false", NX_TUI: "false", FORCE_COLOR: "0" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ran = [...output.matchAll(/nx run tiny:(\w+)(?: {2}\[([^\]]*)\])?/g)];
+  return stages.filter((stage) => ran.some(([, name, fromCache]) => name === stage && !fromCache));
+}
+
+function edit(file: string, change: (text: string) => string): void {
+  const path = join(workspace, file);
+  const before = readFileSync(path, "utf8");
+  const after = change(before);
+  if (after === before) throw new Error(`the test's change to ${file} changed nothing`);
+  writeFileSync(path, after);
+}
+
+/** A copy whose packages are its own files, so that Nx hashes them, over the installed dependencies of this repository. */
+function copyWorkspace(): void {
+  for (const name of [
+    "packages",
+    "nx.json",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.base.json",
+    ".gitignore",
+    "README.md",
+  ]) {
+    cpSync(join(repository, name), join(workspace, name), {
+      recursive: true,
+      filter: (path) => !path.endsWith("node_modules"),
+    });
+  }
+  linkModules(join(repository, "node_modules"), join(workspace, "node_modules"));
+}
+
+function linkModules(from: string, to: string): void {
+  mkdirSync(to);
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    // Relative links (the commands, and our own packages) must lead to the copy.
+    if (entry.name === ".bin" || entry.name === "@bertqa") {
+      mkdirSync(target);
+      for (const link of readdirSync(source)) symlinkSync(readlinkSync(join(source, link)), join(target, link));
+    } else {
+      symlinkSync(source, target);
+    }
+  }
+}
+
+beforeAll(async () => {
+  copyWorkspace();
+  const pipeline = join(workspace, "pipelines", "tiny");
+  mkdirSync(pipeline, { recursive: true });
+  await writeTinyPipeline(pipeline);
+  const project = {
+    name: "tiny",
+    namedInputs: { localSources: [{ runtime: "node packages/fetch/bin/bertqa-fetch-fingerprint.mjs pipelines/tiny" }] },
+    targets: Object.fromEntries(stages.map((stage) => [stage, {}])),
+  };
+  writeFileSync(join(pipeline, "project.json"), JSON.stringify(project));
+});
+
+afterAll(() => rmSync(workspace, { recursive: true, force: true }));
+
+const slow = { timeout: 180_000 };
+
+test("the first run runs every stage", slow, () => {
+  expect(stagesThatRun()).toEqual(stages);
+});
+
+test("a second run, with nothing changed, runs nothing, in under 4 seconds", slow, () => {
+  const startedMs = performance.now();
+  expect(stagesThatRun()).toEqual([]);
+  expect(performance.now() - startedMs).toBeLessThan(4000);
+});
+
+test("an option of evaluate: evaluate alone", slow, () => {
+  edit("pipelines/tiny/evaluate.json", (text) => text.replace('"bootstrapSamples":50', '"bootstrapSamples":51'));
+  expect(stagesThatRun()).toEqual(["evaluate"]);
+});
+
+test("code of evaluate: evaluate alone", slow, () => {
+  edit("packages/evaluate/src/run.ts", (text) => `${text}\n// a change\n`);
+  expect(stagesThatRun()).toEqual(["evaluate"]);
+});
+
+test("the learning rate: train, predict, evaluate", slow, () => {
+  edit("pipelines/tiny/train.json", (text) => text.replace('"learningRate":0.001', '"learningRate":0.002'));
+  expect(stagesThatRun()).toEqual(["train", "predict", "evaluate"]);
+});
+
+test("a comment in tokenize, which leaves its bytes the same: tokenize alone", slow, () => {
+  edit("packages/tokenize/src/run.ts", (text) => `${text}\n// a comment\n`);
+  expect(stagesThatRun()).toEqual(["tokenize"]);
+});
+
+test("one question of the training file: every stage", slow, () => {
+  edit("pipelines/tiny/train-data.json", (text) =>
+    text.replace("when did the baker move?", "where did the baker move?"),
+  );
+  expect(stagesThatRun()).toEqual(stages);
+});
+
+test("a dev dependency and the README: nothing", slow, () => {
+  edit("package.json", (text) => text.replace(/"prettier": "[^"]*"/, '"prettier": "^3.0.0"'));
+  edit("package-lock.json", (text) => text.replace(/("node_modules\/prettier": \{\s*"version": ")[^"]*/, "$13.0.0"));
+  edit("README.md", (text) => `${text}\nMore.\n`);
+  expect(stagesThatRun()).toEqual([]);
+});
+
+test("artifacts deleted: nothing runs, and they are restored", slow, () => {
+  rmSync(join(workspace, "artifacts"), { recursive: true });
+  expect(stagesThatRun()).toEqual([]);
+  for (const stage of stages) {
+    expect(existsSync(join(workspace, "artifacts", "tiny", stage, "manifest.json"))).toBe(true);
+  }
+});
