@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { readOptions } from "@bertqa/core";
+import { evaluateOptionsSchema } from "@bertqa/evaluate";
+import { fetchOptionsSchema } from "@bertqa/fetch";
+import { predictOptionsSchema } from "@bertqa/predict";
+import { tokenizeOptionsSchema } from "@bertqa/tokenize";
+import { trainOptionsSchema } from "@bertqa/train";
+import { schemaOf, stages } from "../pipelines/schema/generate.ts";
+
+const folder = join(import.meta.dirname, "..", "pipelines");
+const pipelines = readdirSync(folder).filter((name) => name !== "schema");
+const schemas = {
+  fetch: fetchOptionsSchema,
+  tokenize: tokenizeOptionsSchema,
+  train: trainOptionsSchema,
+  predict: predictOptionsSchema,
+  evaluate: evaluateOptionsSchema,
+};
+
+describe.each(pipelines)("pipelines/%s", (name) => {
+  test.each(stages)("%s.json fits its stage, and names the schema for editors", async (stage) => {
+    const path = join(folder, name, `${stage}.json`);
+    await expect(readOptions(stage, path, schemas[stage])).resolves.toBeDefined();
+    expect(JSON.parse(readFileSync(path, "utf8")).$schema).toBe(`../schema/${stage}.schema.json`);
+  });
+
+  test("project.json fingerprints its own folder: a copy that kept another's would hit the wrong cache", () => {
+    const project = JSON.parse(readFileSync(join(folder, name, "project.json"), "utf8"));
+    expect(project.namedInputs.localSources).toEqual([
+      { runtime: `node packages/fetch/bin/bertqa-fetch-fingerprint.mjs pipelines/${name}` },
+    ]);
+    expect(Object.keys(project.targets)).toEqual([...stages]);
+  });
+});
+
+test("no two pipelines share a project name, and so an artifact folder", () => {
+  const names = pipelines.map((name) => JSON.parse(readFileSync(join(folder, name, "project.json"), "utf8")).name);
+  expect(new Set(names).size).toBe(pipelines.length);
+});
+
+test.each(stages)("the schema of %s.json for editors is up to date: else run `npm run schemas`", (stage) => {
+  const committed = JSON.parse(readFileSync(join(folder, "schema", `${stage}.schema.json`), "utf8"));
+  expect(committed).toEqual(JSON.parse(schemaOf(stage)));
+});
