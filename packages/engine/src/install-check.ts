@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { BertqaError } from "@bertqa/core";
 import { $ } from "zx";
@@ -22,7 +23,7 @@ const expectedProduct = [19, 22, 43, 50];
 export async function checkEngine(tensorflowVersion: string): Promise<"cpu" | "gpu"> {
   const program = fileURLToPath(new URL("../bin/check.mjs", import.meta.url));
   const run = await $({ nothrow: true, quiet: true })`${process.execPath} ${program}`;
-  if (run.exitCode !== 0) throw explainCheckFailure(run.stderr, run.signal);
+  if (run.exitCode !== 0) throw explainCheckFailure(run.stderr, signalOf(run.exitCode, run.signal));
   const result = JSON.parse(run.stdout.trim().split("\n").at(-1)!) as CheckResult;
   const problem = describeWrongResult(result, tensorflowVersion);
   if (problem) throw new BertqaError("engine", problem, { remedy: reinstallRemedy });
@@ -40,7 +41,13 @@ export function describeWrongResult(result: CheckResult, tensorflowVersion: stri
   return `TensorFlow multiplies wrongly: got ${result.product.join(", ")}, expected ${expectedProduct.join(", ")}`;
 }
 
-export function explainCheckFailure(output: string, signal: NodeJS.Signals | null): BertqaError {
+/** The signal that ended a program; a shell between us and the program reports it as 128 + its number. */
+function signalOf(exitCode: number | null, signal: string | null): string | null {
+  const numbers = Object.entries(constants.signals);
+  return signal ?? numbers.find(([, number]) => number + 128 === exitCode)?.[0] ?? null;
+}
+
+export function explainCheckFailure(output: string, signal: string | null): BertqaError {
   const cause = new Error(output);
   if (signal === "SIGILL") {
     return new BertqaError("engine", "this CPU lacks instructions that TensorFlow needs (AVX)", {

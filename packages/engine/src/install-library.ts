@@ -86,7 +86,8 @@ async function fetchWheels(fetching: Fetching, choice: LibraryChoice, requiremen
   const temporary = join(partial, "tmp");
   mkdirSync(temporary, { recursive: true });
   const startedMs = Date.now();
-  report.line(`downloading ${requirements.join(", ")} with pip`);
+  const what = requirements.length === 1 ? requirements[0] : `${requirements.length} CUDA libraries`;
+  report.line(`downloading ${what} with pip`);
   const onTerminal = process.stderr.isTTY;
   const run = await $({
     nothrow: true,

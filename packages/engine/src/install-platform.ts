@@ -44,7 +44,7 @@ export function chooseLibrary(host: Host): LibraryChoice {
     opsLibrary: `libtensorflow_cc.${extension}`,
     frameworkLibrary: `libtensorflow_framework.${extension}`,
     key: `tensorflow-${variant}-${tensorflowVersion}-${host.platform}-${host.arch}`,
-    diskGb: variant === "gpu" ? 9 : 1.3,
+    diskGb: variant === "gpu" ? 10 : 1.3,
   };
 }
 

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { BertqaError, type Reporter } from "@bertqa/core";
 import { buildBinding, findCompiler, isBindingBuilt } from "./install-binding.ts";
 import { checkEngine } from "./install-check.ts";
@@ -43,13 +44,15 @@ async function installUnderLock(choice: LibraryChoice, library: string, report: 
     await findCompiler(); // before the long download, not after it
     await fetchLibrary(choice, library, report);
   }
+  const host = describeHost();
   const kept = isBindingBuilt(binding) ? readEngineRecord(binding) : undefined;
   const compiler = kept ? kept.compiler : (await buildBinding(choice, library, binding, report)).version;
   linkBinding(join(binding, bindingFile));
-  const device = kept ? kept.device : await checkOrUnlink(choice, report);
+  const isChecked = kept !== undefined && isDeepStrictEqual(kept.host, host);
+  const device = isChecked ? kept.device : await checkOrUnlink(choice, report);
   const record: EngineRecord = {
     format: engineRecordFormat,
-    host: describeHost(),
+    host,
     tensorflow: choice.version,
     tfjs: tfjsVersion(),
     variant: choice.variant,
@@ -64,7 +67,7 @@ async function checkOrUnlink(choice: LibraryChoice, report: Reporter): Promise<"
   try {
     const device = await checkEngine(choice.version);
     if (choice.variant === "gpu" && device === "cpu") {
-      report.line("there is an NVIDIA driver, but TensorFlow found no GPU that it can use: it will compute on the CPU");
+      report.line("TensorFlow for NVIDIA found no GPU that it can use: it will compute on the CPU");
     }
     return device;
   } catch (error) {

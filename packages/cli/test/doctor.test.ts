@@ -1,0 +1,69 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Finding } from "@bertqa/engine";
+import { expect, test } from "vitest";
+import { formatFindings } from "../src/doctor-table.ts";
+
+const program = fileURLToPath(new URL("../bin/bertqa.mjs", import.meta.url));
+
+function bertqa(programArguments: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  return spawnSync(process.execPath, [program, ...programArguments], {
+    encoding: "utf8",
+    env: { ...process.env, ...environment },
+  });
+}
+
+test("doctor finds that all is well once the engine is installed", () => {
+  const { status, stdout, stderr } = bertqa(["doctor"]);
+  expect(stderr).toBe("");
+  expect(stdout).toMatch(/^TensorFlow library +ok +2\.21\.0/m);
+  expect(stdout).toMatch(/^A small product +ok +right, on the (CPU|GPU)$/m);
+  expect(stdout).toMatch(/All is well\.\n$/);
+  expect(status).toBe(0);
+});
+
+test("doctor works where nothing is installed: it names each thing missing, exits with 1, and makes nothing", () => {
+  const emptyCache = mkdtempSync(join(tmpdir(), "bertqa-empty-"));
+  try {
+    const environment = { BERTQA_CACHE: emptyCache, CXX: "/nowhere/g++", BERTQA_PYTHON: "/nowhere/python" };
+    const { status, stdout, stderr } = bertqa(["doctor", "--json"], environment);
+    const { isWell, findings } = JSON.parse(stdout) as { isWell: boolean; findings: Finding[] };
+    const missing = findings.filter((finding) => finding.status === "missing");
+    expect(missing.map((finding) => finding.name)).toEqual([
+      "Python with pip",
+      "C++ compiler",
+      "TensorFlow library",
+      "Binding",
+      "A small product",
+    ]);
+    expect(missing.every((finding) => finding.remedy !== "")).toBe(true);
+    expect({ status, isWell, stderr }).toEqual({ status: 1, isWell: false, stderr: "" });
+    expect(readdirSync(emptyCache)).toEqual([]);
+  } finally {
+    rmSync(emptyCache, { recursive: true });
+  }
+});
+
+test("an unknown command is bad usage: exit code 2", () => {
+  expect(bertqa(["nurse"]).status).toBe(2);
+});
+
+test("the table says under a row what to do about it", () => {
+  const findings: Finding[] = [
+    { name: "Node", status: "ok", found: "20.20.2", remedy: "" },
+    { name: "Compiler", status: "missing", found: "none", remedy: "Install one" },
+  ];
+  expect(formatFindings(findings)).toBe(
+    [
+      "Node      ok       20.20.2",
+      "Compiler  missing  none",
+      "                   → Install one",
+      "",
+      "1 missing.",
+      "",
+    ].join("\n"),
+  );
+});

@@ -1,0 +1,117 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { loadEngine } from "../src/index.ts";
+import { engineEnvironment, resolveThreads } from "../src/load.ts";
+import { polyfillUtil } from "../src/load-polyfill.ts";
+
+const run = promisify(execFile);
+const index = new URL("../src/index.ts", import.meta.url).href;
+
+/** Runs a module of TypeScript in a process of its own. */
+function runModule(source: string, environment: NodeJS.ProcessEnv = {}) {
+  const programArguments = ["--import", import.meta.resolve("tsx"), "--input-type=module", "--eval", source];
+  const cwd = fileURLToPath(new URL("..", import.meta.url));
+  return run(process.execPath, programArguments, { cwd, env: { ...process.env, ...environment } });
+}
+
+describe("a loaded engine", () => {
+  test("multiplies two matrices through tfjs", async () => {
+    const { tf } = await loadEngine();
+    // [[1, 2, 3], [4, 5, 6]] times [[7], [8], [9]] = [[7 + 16 + 27], [28 + 40 + 54]]
+    const product = tf.matMul(tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3]), tf.tensor2d([7, 8, 9], [3, 1]));
+    expect(product.shape).toEqual([2, 1]);
+    expect([...(await product.data())]).toEqual([50, 122]);
+  });
+
+  test("runs an op that tfjs lacks, in a dtype that tfjs lacks", async () => {
+    const { binding } = await loadEngine();
+    const cast = (id: number, from: number, to: number) =>
+      binding.executeOp(
+        "Cast",
+        [
+          { name: "SrcT", type: binding.TF_ATTR_TYPE, value: from },
+          { name: "DstT", type: binding.TF_ATTR_TYPE, value: to },
+          { name: "Truncate", type: binding.TF_ATTR_BOOL, value: false },
+        ],
+        [id],
+        1,
+      )[0]!;
+    const bfloat16 = 14;
+    const input = binding.createTensor([3], binding.TF_FLOAT, new Float32Array([1, 1.00390625, -2.5]));
+    const narrow = cast(input, binding.TF_FLOAT, bfloat16);
+    const back = cast(narrow.id, bfloat16, binding.TF_FLOAT);
+    // bfloat16 has 8 significant bits: 1 + 2^-8 lies half way between 1 and 1 + 2^-7, and ties go to even.
+    expect([...binding.tensorDataSync(back.id)]).toEqual([1, 1, -2.5]);
+    expect(narrow.dtype).toBe(bfloat16);
+    for (const id of [input, narrow.id, back.id]) binding.deleteTensor(id);
+  });
+
+  test("is the same for every caller, and refuses another thread count", async () => {
+    const engine = await loadEngine();
+    expect(await loadEngine({ threads: engine.threads })).toBe(engine);
+    await expect(loadEngine({ threads: engine.threads + 1 })).rejects.toThrow(/already loaded with/);
+  });
+
+  test("prints nothing of its own", async () => {
+    const { stdout, stderr } = await runModule(
+      `import { loadEngine } from "${index}"; const { binding } = await loadEngine(); console.log(binding.TF_Version);`,
+    );
+    expect({ stdout, stderr }).toEqual({ stdout: "2.21.0\n", stderr: "" });
+  });
+});
+
+test("without an installed library the error names the command that installs it", async () => {
+  const emptyCache = mkdtempSync(join(tmpdir(), "bertqa-empty-"));
+  try {
+    const { stdout } = await runModule(
+      `import { loadEngine } from "${index}"; await loadEngine().catch((error) => console.log(error.name, error.message));`,
+      { BERTQA_CACHE: emptyCache },
+    );
+    expect(stdout).toMatch(/^BertqaError engine: TensorFlow is not installed.*Run `npx nx run engine:install`\.\n$/);
+  } finally {
+    rmSync(emptyCache, { recursive: true });
+  }
+});
+
+test("what Node 23 removed from util is there again, and means the same", () => {
+  const target: { isNullOrUndefined?: (value: unknown) => boolean; isArray?: (value: unknown) => boolean } = {};
+  polyfillUtil(target);
+  expect([null, undefined, 0, "", false].map((value) => target.isNullOrUndefined?.(value))).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+  expect([[], {}, "a"].map((value) => target.isArray?.(value))).toEqual([true, false, false]);
+});
+
+describe("threads", () => {
+  test("come from the option, or BERTQA_THREADS, or else are all cores", () => {
+    expect(resolveThreads(3, { BERTQA_THREADS: "5" })).toBe(3);
+    expect(resolveThreads(undefined, { BERTQA_THREADS: "5" })).toBe(5);
+    expect(resolveThreads(undefined, { BERTQA_THREADS: "" })).toBe(availableParallelism());
+  });
+
+  test.each(["0", "-1", "1.5", "many"])("%s is refused", (count) => {
+    expect(() => resolveThreads(undefined, { BERTQA_THREADS: count })).toThrow(
+      `BERTQA_THREADS: got ${count}, expected a whole number ≥ 1`,
+    );
+  });
+});
+
+test("TensorFlow is told to be quiet and to leave room on the GPU, unless the user says otherwise", () => {
+  expect(engineEnvironment(4, {})).toEqual({
+    TF_CPP_MIN_LOG_LEVEL: "2",
+    TF_FORCE_GPU_ALLOW_GROWTH: "true",
+    TF_NUM_INTRAOP_THREADS: "4",
+    TF_NUM_INTEROP_THREADS: "4",
+  });
+  expect(engineEnvironment(4, { TF_CPP_MIN_LOG_LEVEL: "0" })["TF_CPP_MIN_LOG_LEVEL"]).toBe("0");
+  expect(engineEnvironment(4, { BERTQA_DEVICE: "cpu" })["CUDA_VISIBLE_DEVICES"]).toBe("-1");
+});
