@@ -21,10 +21,10 @@ const pipelineFolder = process.argv[2] ?? ".";
 const optionsPath = join(pipelineFolder, "fetch.json");
 
 if (!existsSync(optionsPath)) {
-  console.log("fetch.json missing");
+  print("fetch.json missing");
 } else {
   const text = readFileSync(optionsPath);
-  for (const path of localFiles(text) ?? []) console.log(`${path} ${await describe(resolve(pipelineFolder, path))}`);
+  for (const path of localFiles(text) ?? []) print(`${path} ${await describe(resolve(pipelineFolder, path))}`);
 }
 
 /** Local files that the options name; prints the text's hash where it is malformed, which the stage reports. */
@@ -35,9 +35,13 @@ function localFiles(text) {
     const folders = encoder.sources.filter(isLocal);
     return [...splits, ...folders.flatMap((folder) => encoderFiles.map((name) => `${folder}/${name}`))].sort();
   } catch {
-    console.log(`fetch.json malformed ${createHash("sha256").update(text).digest("hex")}`);
+    print(`fetch.json malformed ${createHash("sha256").update(text).digest("hex")}`);
     return undefined;
   }
+}
+
+function print(line) {
+  process.stdout.write(`${line}\n`);
 }
 
 function isLocal(source) {

@@ -1,6 +1,6 @@
 import { encoderFiles } from "@bertqa/core";
 import { z } from "zod";
-import { parseSource } from "./sources.ts";
+import { parseSource, type Source } from "./sources.ts";
 
 const pinShape = {
   bytes: z.int().positive().describe("Size of the file, in bytes"),
@@ -11,24 +11,35 @@ const pinShape = {
 };
 const pinSchema = z.strictObject(pinShape);
 
-const localPathSchema = addressSchema(["local"]).describe(
-  "A file or folder on this machine, relative to the pipeline's folder",
-);
+const localPathSchema = sourceSchema((source, text) =>
+  source.kind === "local"
+    ? undefined
+    : `got ${JSON.stringify(text)} without its pin, expected {"url": …, "bytes": …, "sha256": …}`,
+).describe("A file on this machine, relative to the pipeline's folder; it needs no pin");
 
 const remoteFileSchema = z
   .strictObject({
-    url: addressSchema(["http", "hub", "pypi"], { path: true }).describe(
-      "https://…, hub:owner/name@revision/file (datasets: hub:datasets/owner/name@…) or pypi:name==version/file",
+    url: sourceSchema((source, text) => {
+      if (source.kind === "local") return `got the local path ${JSON.stringify(text)}, expected https:, hub: or pypi:`;
+      return "path" in source && source.path === "" ? `got ${JSON.stringify(text)}, which names no file` : undefined;
+    }).describe(
+      "https://…, hub:owner/name@revision/file (a dataset: hub:datasets/owner/name@…) or pypi:name==version/file",
     ),
     ...pinShape,
   })
   .describe("A file elsewhere, pinned by size and sha256");
 
+const datasetSourceSchema = z.union([localPathSchema, remoteFileSchema], {
+  // zod would say "Invalid input" only: say what the object lacks.
+  error: ({ input, errors }) => {
+    if (typeof input !== "object") return `expected a path, or {"url": …, "bytes": …, "sha256": …}`;
+    const issues = (errors as z.core.$ZodIssue[][])[1] ?? [];
+    return issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
+  },
+});
+
 const splitSchema = z.strictObject({
-  sources: z
-    .array(z.union([localPathSchema, remoteFileSchema]))
-    .min(1)
-    .describe("Tried in order until one gives the file"),
+  sources: z.array(datasetSourceSchema).min(1).describe("Tried in order until one gives the file"),
   firstQuestions: z.int().positive().optional().describe("Keep only this many questions, from the file's start"),
 });
 
@@ -41,7 +52,7 @@ const encoderSchema = z
       .optional()
       .describe("Pins of the files to take; may be left out where every source is a local folder"),
     sources: z
-      .array(addressSchema(["local", "http", "hub", "pypi"]))
+      .array(sourceSchema(() => undefined))
       .min(1)
       .describe(
         "Folders, tried in order: a local path, hub:owner/name@revision, pypi:name==version/folder, https://…/",
@@ -49,9 +60,9 @@ const encoderSchema = z
   })
   .superRefine(({ files, sources }, context) => {
     const missing = requiredEncoderFiles.filter((name) => !files?.[name]);
-    const remote = sources.filter((text) => parseSource(text).kind !== "local");
-    if (missing.length === 0 || (remote.length === 0 && !files)) return;
-    const message = `a remote source (${remote[0] ?? "none"}) needs bytes and sha256 of ${missing.join(", ")}`;
+    const remote = sources.find((text) => parseSource(text).kind !== "local");
+    if (missing.length === 0 || (!remote && !files)) return;
+    const message = `bytes and sha256 of ${missing.join(", ")} are missing${remote ? `, which ${remote} needs` : ""}`;
     context.addIssue({ code: "custom", path: ["files"], message });
   });
 
@@ -69,17 +80,11 @@ export const fetchOptionsSchema = z.strictObject({
 
 export type FetchOptions = z.output<typeof fetchOptionsSchema>;
 
-function addressSchema(kinds: readonly string[], needs: { readonly path?: boolean } = {}) {
+/** An address; `findProblem` says what is wrong with one that can be read. */
+function sourceSchema(findProblem: (source: Source, text: string) => string | undefined) {
   return z.string().superRefine((text, context) => {
     const source = parseSource(text);
-    const message =
-      source.kind === "bad"
-        ? source.problem
-        : !kinds.includes(source.kind)
-          ? `got ${JSON.stringify(text)}, a ${source.kind} source; expected ${kinds.join(", ")}; a remote file needs url, bytes and sha256`
-          : needs.path && "path" in source && source.path === ""
-            ? `got ${JSON.stringify(text)}, which names no file`
-            : undefined;
+    const message = source.kind === "bad" ? source.problem : findProblem(source, text);
     if (message) context.addIssue({ code: "custom", message });
   });
 }

@@ -1,7 +1,7 @@
 import { countOf, type DatasetSplit } from "@bertqa/core";
 
 /** What can be wrong with a row of a dataset: the name in the manifest's counts, and the words for people. */
-export const problemKinds = {
+const problemKinds = {
   Shape: "row of another shape",
   EmptyText: "empty text",
   BadCharacter: "NUL character or lone surrogate",

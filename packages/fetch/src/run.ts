@@ -42,9 +42,10 @@ export async function runFetch(
     fetchFiles(plan.find((set) => set.title === title) as FetchSet, where, environment, reporter);
 
   const artifact = await writeArtifact("fetch", stageArtifactFolder(folders, "fetch"), async (draft) => {
+    const { train, dev } = options.dataset;
     const dataset = checkDataset(
-      { data: await readSplit(await bring("train"), "train.json"), ...options.dataset.train },
-      { data: await readSplit(await bring("dev"), "dev.json"), ...options.dataset.dev },
+      { data: await readSplit(await bring("train"), "train.json"), firstQuestions: train.firstQuestions },
+      { data: await readSplit(await bring("dev"), "dev.json"), firstQuestions: dev.firstQuestions },
     );
     reportDataset(dataset, options.onInvalid, where, reporter);
     const encoder = await bring("encoder");
