@@ -1,4 +1,4 @@
-import { answerScorer } from "./score.ts";
+import { scoreAnswer } from "./score.ts";
 
 /** A question as the evaluator sees it; unanswerable where it has no gold answer. */
 export interface GoldQuestion {
@@ -38,21 +38,21 @@ export interface RankedQuestion {
 /**
  * Scores all predictions. An id that comes twice keeps its first place and its last gold answers, as in a Python dict.
  *
- * @param predictions answer text by id; ids that no question has are ignored
+ * @param predictionOf the answer text of a question; undefined where there is no prediction
  * @returns the questions, and the ids without a prediction
  */
 export function scoreQuestions(
   gold: readonly GoldQuestion[],
-  predictions: Readonly<Record<string, string>>,
+  predictionOf: (id: string) => string | undefined,
 ): { readonly questions: ScoredQuestion[]; readonly missingIds: string[] } {
   const byId = new Map<string, ScoredQuestion>();
   const missingIds: string[] = [];
   for (const { id, answers } of gold) {
-    const isMissing = !Object.hasOwn(predictions, id);
+    const prediction = predictionOf(id);
+    const isMissing = prediction === undefined;
     if (isMissing) missingIds.push(id);
-    const prediction = isMissing ? "" : (predictions[id] as string);
-    const { exact, f1 } = isMissing ? { exact: 0, f1: 0 } : answerScorer(answers)(prediction);
-    byId.set(id, { id, hasAns: answers.length > 0, exact, f1, isAnswered: prediction !== "", isMissing });
+    const { exact, f1 } = isMissing ? { exact: 0, f1: 0 } : scoreAnswer(answers, prediction);
+    byId.set(id, { id, hasAns: answers.length > 0, exact, f1, isAnswered: prediction !== "" && !isMissing, isMissing });
   }
   return { questions: [...byId.values()], missingIds };
 }

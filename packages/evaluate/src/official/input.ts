@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import { readFileSync } from "node:fs";
 import type { GoldQuestion } from "./evaluation.ts";
 import { entriesInTextOrder, literalsOf, parsePythonJson } from "./python-json.ts";
@@ -40,40 +41,53 @@ export function readGoldQuestions(path: string): GoldQuestion[] {
   return gold;
 }
 
-/** Reads a predictions file: answer text by question id. */
-export function readPredictions(path: string): Record<string, string> {
-  const { value } = readFlatObject<string>(path, "string", "a text");
-  return value;
+/**
+ * Reads a predictions file, answer text by question id.
+ *
+ * @returns the prediction of a question, undefined where there is none; of the file's other ids nothing is asked
+ */
+export function readPredictions(path: string): (id: string) => string | undefined {
+  const { value } = readObject(path);
+  return (id) => {
+    if (!Object.hasOwn(value, id)) return undefined;
+    const prediction = value[id];
+    if (typeof prediction === "string") return prediction;
+    throw wrongType(path, id, prediction, "a text");
+  };
 }
 
 /** Reads a file of no-answer probabilities, or of any other number that grows with them, by question id. */
 export function readNaProbs(path: string): NaProbs {
-  const { text, value } = readFlatObject<number>(path, "number", "a number");
+  const { text, value } = readObject(path);
   const byId = entriesInTextOrder(text, value);
-  return { byId, literalOf: (id) => literalsOf(text).findLast(([key]) => key === id)?.[1] as string };
+  for (const [id, naProb] of byId) if (typeof naProb !== "number") throw wrongType(path, id, naProb, "a number");
+  return {
+    byId: byId as ReadonlyMap<string, number>,
+    literalOf: (id) => literalsOf(text).findLast(([key]) => key === id)?.[1] as string,
+  };
 }
 
-function readFlatObject<T>(path: string, type: "string" | "number", noun: string) {
+function wrongType(path: string, id: string, got: unknown, expected: string): InputProblem {
+  return new InputProblem(`${path}: ${JSON.stringify(id)} is ${JSON.stringify(got)}, expected ${expected}.`);
+}
+
+function readObject(path: string): { text: string; value: Readonly<Record<string, unknown>> } {
   const { text, value } = readJson(path);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new InputProblem(`${path} is not a JSON object by question id.`);
-  }
-  for (const [id, entry] of Object.entries(value)) {
-    if (typeof entry === type) continue;
-    throw new InputProblem(`${path}: ${JSON.stringify(id)} is ${JSON.stringify(entry)}, expected ${noun}.`);
-  }
-  return { text, value: value as Record<string, T> };
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return { text, value: value as Record<string, unknown> };
+  throw new InputProblem(`${path} is not a JSON object by question id.`);
 }
 
 function readJson(path: string): { text: string; value: unknown } {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(path, "utf8");
+    bytes = readFileSync(path);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? "";
     throw new InputProblem(`${path} ${code === "ENOENT" ? "does not exist" : `cannot be read: ${code}`}.`, { cause });
   }
-  if (text.startsWith("\ufeff")) text = text.slice(1);
+  // Files that Python wrote are ASCII, which is read in half the time.
+  const text = isAscii(bytes) ? bytes.toString("latin1") : bytes.toString("utf8").replace(/^\ufeff/, "");
   try {
     return { text, value: parsePythonJson(text) };
   } catch (cause) {

@@ -21,10 +21,12 @@ export function parsePythonJson(text: string): unknown {
 }
 
 /** The entries of a flat object in the order of its text. @param parsed what {@link parsePythonJson} made of `text` */
-export function entriesInTextOrder<T>(text: string, parsed: Readonly<Record<string, T>>): Map<string, T> {
-  const keys = Object.keys(parsed);
-  if (!keys.some((key) => integerKey.test(key))) return new Map(Object.entries(parsed));
-  return new Map(literalsOf(text).map(([key]) => [key, parsed[key] as T]));
+export function entriesInTextOrder(text: string, parsed: object): Map<string, unknown> {
+  const entries = new Map<string, unknown>(Object.entries(parsed));
+  // JavaScript moves integer keys to the front, so one look there tells whether the order is still the file's.
+  const firstKey = entries.keys().next().value;
+  if (firstKey === undefined || !integerKey.test(firstKey)) return entries;
+  return new Map(literalsOf(text).map(([key]) => [key, entries.get(key)]));
 }
 
 /** A flat object's keys, each with its value as written; of a key that comes twice, both. */
