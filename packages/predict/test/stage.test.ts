@@ -1,0 +1,190 @@
+import {
+  openPredictions,
+  questionsOf,
+  silentReporter,
+  sliceCodePoints,
+  stageArtifactFolder,
+  type LogitColumns,
+  type PredictionSplit,
+  type SquadFile,
+  type StageFolders,
+} from "@bertqa/core";
+import { existsSync } from "node:fs";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { predictOptionsSchema, runPredict } from "../src/index.ts";
+import { squadFile, temporaryFolders, windowsOf, writeDataset, writeModel, writeWindows } from "./fixture.ts";
+import { writeTinyBert } from "./tiny-bert.ts";
+
+const partTokens = 8;
+const train = squadFile([["one two three four", ["t2", "what one ?"], ["10", "why ?"]]]);
+const dev = squadFile([
+  ["𝄞 the clef 🎼 opens each staff of the long score that follows it here", ["q1", "what opens ?"], ["123", "why ?"]],
+  ["", ["empty", "what is here ?"]],
+  ["another short passage", ["7", "which ?"]],
+]);
+const options = predictOptionsSchema.parse({ precision: "float32", maxAnswerTokens: 5, batchTokens: 40 });
+
+let folders: StageFolders & { remove(): Promise<void> };
+beforeAll(async () => {
+  folders = await temporaryFolders();
+  const dataset = await writeDataset(folders, { train, dev });
+  await writeWindows(folders, dataset, { dev, tune: train }, partTokens);
+  await writeModel(folders, (modelFolder) => writeTinyBert(modelFolder));
+  await runPredict(options, folders, silentReporter);
+});
+afterAll(() => folders.remove());
+
+const predictFolder = () => stageArtifactFolder(folders, "predict");
+const open = () => openPredictions("test", predictFolder());
+
+async function logitsOf(split: PredictionSplit): Promise<LogitColumns[]> {
+  const artifact = await open();
+  const shards = Array.from({ length: artifact.logitShardCount(split) }, (_, i) => artifact.readLogitShard(split, i));
+  return await Promise.all(shards);
+}
+
+test("answers are written for dev at the top and for tune in its folder, in the dataset's order", async () => {
+  for (const [split, ids] of [
+    ["", ["q1", "123", "empty", "7"]],
+    ["tune", ["t2", "10"]],
+  ] as const) {
+    for (const name of ["predictions", "best_spans", "null_odds", "nbest_predictions"]) {
+      const text = await readFile(join(predictFolder(), split, `${name}.json`), "utf8");
+      expect([...text.matchAll(/^"(.*?)": /gm)].map((match) => match[1])).toEqual(ids);
+    }
+  }
+});
+
+test("each candidate is the slice of its context, by code points and by UTF-16 units", async () => {
+  const nbest = await (await open()).nbest("dev");
+  let spanCount = 0;
+  for (const { id, context } of questionsOf(dev)) {
+    for (const { text, code_points, utf16 } of nbest[id] ?? []) {
+      if (!code_points || !utf16) continue;
+      spanCount++;
+      expect(text).not.toBe("");
+      expect(text).toBe(sliceCodePoints(context, ...code_points));
+      expect(text).toBe(context.slice(...utf16));
+    }
+  }
+  // 20 of each question on the long passage; the three words of the short one make 6 spans.
+  expect(spanCount).toBeGreaterThanOrEqual(19 + 19 + 6);
+});
+
+test.each(["dev", "tune"] as const)(
+  "null odds and best spans of %s follow from the logits that are kept",
+  async (split) => {
+    const artifact = await open();
+    const [nullOdds, bestSpans, predictions] = [
+      await artifact.nullOdds(split),
+      await artifact.bestSpans(split),
+      await artifact.predictions(split),
+    ];
+    const shards = await logitsOf(split);
+    for (const question of questionsOf(split === "dev" ? dev : train)) {
+      const { nullScore, best, text } = bestByHand(question.id, split === "dev" ? dev : train, shards);
+      expect(bestSpans[question.id]).toBe(text);
+      expect(nullOdds[question.id]).toBe(best === -Infinity ? 1000 : nullScore - best);
+      expect(predictions[question.id]).toBe(nullScore > best ? "" : text);
+    }
+  },
+);
+
+/** Every window's every span, scored from the logits in the artifact. */
+function bestByHand(id: string, file: SquadFile, shards: readonly LogitColumns[]) {
+  const question = questionsOf(file).filter((each) => each.id === id);
+  const windows = windowsOf(question, partTokens);
+  let [nullScore, best, text] = [Infinity, -Infinity, ""];
+  for (let row = 0; row < windows.rowCount; row++) {
+    const { startLogits, endLogits } = logitRow(shards, id, row);
+    nullScore = Math.min(nullScore, (startLogits[0] as number) + (endLogits[0] as number));
+    const first = windows.contextFirstToken[row] as number;
+    const offset = windows.maxContext.offsets[row] as number;
+    const count = windows.contextTokenCount[row] as number;
+    for (let start = 0; start < count; start++) {
+      for (let end = start; end < Math.min(count, start + 5); end++) {
+        const score = (startLogits[first + start] as number) + (endLogits[first + end] as number);
+        if (windows.maxContext.values[offset + start] !== 1 || score <= best) continue;
+        best = score;
+        const from = windows.contextStartCodePoints.values[offset + start] as number;
+        const to = windows.contextEndCodePoints.values[offset + end] as number;
+        text = sliceCodePoints(question[0]?.context as string, from, to);
+      }
+    }
+  }
+  return { nullScore, best, text };
+}
+
+function logitRow(shards: readonly LogitColumns[], id: string, windowIndex: number) {
+  for (const { questionId, windowIndex: indices, startLogits, endLogits } of shards) {
+    const row = questionId.findIndex((each, i) => each === id && indices[i] === windowIndex);
+    if (row < 0) continue;
+    const [first, end] = [startLogits.offsets[row], startLogits.offsets[row + 1]];
+    return { startLogits: startLogits.values.subarray(first, end), endLogits: endLogits.values.subarray(first, end) };
+  }
+  throw new Error(`no logits of ${id}, window ${windowIndex}`);
+}
+
+test("the manifest counts questions, answers, and those without a span", async () => {
+  const { manifest } = (await open()).artifact;
+  // 14 words in parts of 8, step 4 → 3 windows for each of 2 questions, 1 for the empty passage, 1 for the short one.
+  expect(manifest.counts).toMatchObject({ "dev.questions": 4, "dev.windows": 8, "dev.withoutSpan": 1 });
+  expect(manifest.counts).toMatchObject({ "tune.questions": 2, "tune.windows": 2, "tune.withoutSpan": 0 });
+  expect((manifest.counts["dev.answered"] as number) + (manifest.counts["dev.noAnswer"] as number)).toBe(4);
+  expect(manifest.options).toEqual(options);
+  expect(manifest.logs).toEqual(["log.jsonl"]);
+  expect(Object.keys(manifest.inputs)).toEqual(["dataset", "windows", "model"]);
+});
+
+test("the same inputs twice give the same bytes", async () => {
+  const first = (await open()).artifact.manifest;
+  const second = (await runPredict(options, folders, silentReporter)).manifest;
+  expect(second).toEqual(first);
+});
+
+test("other batches give the same answers", async () => {
+  const before = await (await open()).predictions("dev");
+  await runPredict({ ...options, batchTokens: 1 }, folders, silentReporter);
+  expect(await (await open()).predictions("dev")).toEqual(before);
+  await runPredict(options, folders, silentReporter);
+});
+
+/** Runs the stage in folders of its own, after `spoil` has changed an input; returns the error. */
+async function failureAfter(spoil: (folders: StageFolders) => Promise<unknown>): Promise<string> {
+  const own = await temporaryFolders();
+  try {
+    const dataset = await writeDataset(own, { train, dev });
+    await writeWindows(own, dataset, { dev }, partTokens);
+    await writeModel(own, (modelFolder) => writeTinyBert(modelFolder));
+    await spoil(own);
+    const failure = await runPredict(options, own, silentReporter).catch((error: Error) => error.message);
+    expect(existsSync(stageArtifactFolder(own, "predict"))).toBe(false);
+    return failure as string;
+  } finally {
+    await own.remove();
+  }
+}
+
+test("windows of another dataset are refused", async () => {
+  const failure = await failureAfter((own) => writeDataset(own, { train: dev, dev: train }));
+  expect(failure).toMatch(/^predict: the windows were made from another dataset .* Run the tokenize stage again/);
+});
+
+test("a shard that was changed is refused by its name", async () => {
+  const failure = await failureAfter((own) => appendFile(join(own.artifactsFolder, "tokenize/dev-00001.arrow"), "x"));
+  expect(failure).toMatch(
+    /^predict: .*dev-00001\.arrow has \d+ bytes, its manifest says \d+\. Run the tokenize stage again\.$/,
+  );
+});
+
+test("an artifact of another kind in the model's place is refused by its name", async () => {
+  const failure = await failureAfter(async (own) => {
+    const dataset = await readFile(join(own.artifactsFolder, "fetch/manifest.json"));
+    await writeFile(join(own.artifactsFolder, "train/manifest.json"), dataset);
+  });
+  expect(failure).toMatch(
+    /^predict: got an artifact of kind "dataset", expected "model"\. Run the train stage again\./,
+  );
+});
