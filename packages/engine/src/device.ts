@@ -35,7 +35,7 @@ export interface DeviceReport {
 export type Precision = "float32" | "bfloat16";
 
 /** Linux's names of the instruction sets that decide how fast a matrix product is. */
-export const notableInstructionSets = ["avx2", "avx512f", "avx512_bf16", "amx_bf16"] as const;
+const notableInstructionSets = ["avx2", "avx512f", "avx512_bf16", "amx_bf16"] as const;
 
 const run = promisify(execFile);
 

@@ -22,7 +22,8 @@ export async function findCompiler(
   for (const command of candidates) {
     if (!(await which(command, { nothrow: true }))) continue;
     const run = await $({ nothrow: true, quiet: true })`${command} --version`;
-    if (run.exitCode === 0) return { command, version: run.stdout.split("\n")[0]! };
+    const [version = ""] = run.stdout.split("\n");
+    if (run.exitCode === 0) return { command, version };
   }
   throw new BertqaError("engine", `no C++ compiler: tried ${candidates.join(", ")}`, {
     remedy: compilerRemedy(platform),
@@ -48,13 +49,19 @@ export interface BuildFolders {
   readonly output: string;
 }
 
+/** Command lines without the compiler's own name. */
+interface BuildSteps {
+  readonly compile: readonly string[][];
+  readonly link: readonly string[][];
+}
+
 /**
- * The arguments of each compiler call: calls within a step may run side by side, steps follow each other.
+ * The arguments of each compiler call: first those of `compile`, side by side, then those of `link`.
  *
  * On Linux the addon is linked against an empty library that bears TensorFlow's name: the linker would spend seconds on
  * reading the symbols of the real one (0.8 GB), only to write the same name into the addon.
  */
-export function buildSteps(choice: LibraryChoice, platform: string, folders: BuildFolders): string[][][] {
+export function buildSteps(choice: LibraryChoice, platform: string, folders: BuildFolders): BuildSteps {
   const { output } = folders;
   const object = (name: string) => join(output, `${name}.o`);
   const bindingSources = ["tfjs_backend", "tfjs_binding"];
@@ -65,24 +72,24 @@ export function buildSteps(choice: LibraryChoice, platform: string, folders: Bui
   ];
   const libraries = [choice.opsLibrary, choice.frameworkLibrary];
   const isMac = platform === "darwin";
-  const stand = (file: string) => join(isMac ? join(folders.library, "tensorflow") : output, file);
+  const linked = (file: string) => (isMac ? join(folders.library, "tensorflow", file) : join(output, file));
   const emptyLibrary = (file: string) => [
-    ...["-shared", "-x", "c++", "/dev/null", `-Wl,-soname,${file}`, "-o", stand(file)],
+    ...["-shared", "-x", "c++", "/dev/null", `-Wl,-soname,${file}`, "-o", linked(file)],
   ];
   const addon = isMac ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared", "-Wl,--no-as-needed"];
   // Relative to the addon, so that the cache folder can move.
   const runPath = `-Wl,-rpath,${isMac ? "@loader_path" : "$ORIGIN"}/../tensorflow`;
-  return [
-    [
+  return {
+    compile: [
       ...bindingSources.map((name) => compile(join(folders.tfjs, "binding"), name)),
       compile(folders.native, "stderr_tap"),
       ...(isMac ? [] : libraries.map(emptyLibrary)),
     ],
-    [
-      [...addon, ...bindingSources.map(object), ...libraries.map(stand), runPath, "-o", join(output, bindingFile)],
+    link: [
+      [...addon, ...bindingSources.map(object), ...libraries.map(linked), runPath, "-o", join(output, bindingFile)],
       [...addon, object("stderr_tap"), "-o", join(output, stderrTapFile)],
     ],
-  ];
+  };
 }
 
 export function isBindingBuilt(folder: string): boolean {
@@ -108,9 +115,9 @@ export async function buildBinding(
   try {
     const native = join(dirname(fileURLToPath(import.meta.url)), "..", "native");
     const folders = { library, tfjs: tfjsFolder(), nodeHeaders: nodeHeadersFolder(), native, output };
-    for (const step of buildSteps(choice, process.platform, folders)) {
-      await Promise.all(step.map((compilerArguments) => compile(compiler, compilerArguments)));
-    }
+    const { compile, link } = buildSteps(choice, process.platform, folders);
+    await Promise.all(compile.map((compilerArguments) => runCompiler(compiler, compilerArguments)));
+    await Promise.all(link.map((compilerArguments) => runCompiler(compiler, compilerArguments)));
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
     for (const file of [bindingFile, stderrTapFile]) renameSync(join(output, file), join(folder, file));
@@ -122,10 +129,11 @@ export async function buildBinding(
 }
 
 function nodeHeadersFolder(): string {
-  return (createRequire(import.meta.url)("node-api-headers") as { include_dir: string }).include_dir;
+  const require = createRequire(import.meta.url);
+  return (require("node-api-headers") as { include_dir: string }).include_dir;
 }
 
-async function compile(compiler: Compiler, compilerArguments: readonly string[]): Promise<void> {
+async function runCompiler(compiler: Compiler, compilerArguments: readonly string[]): Promise<void> {
   const run = await $({ nothrow: true, quiet: true })`${compiler.command} ${compilerArguments}`;
   if (run.exitCode !== 0) throw explainCompilerFailure(compiler, run.stderr);
 }

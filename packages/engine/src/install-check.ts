@@ -24,7 +24,7 @@ export async function checkEngine(tensorflowVersion: string): Promise<"cpu" | "g
   const program = fileURLToPath(new URL("../bin/check.mjs", import.meta.url));
   const run = await $({ nothrow: true, quiet: true })`${process.execPath} ${program}`;
   if (run.exitCode !== 0) throw explainCheckFailure(run.stderr, signalOf(run.exitCode, run.signal));
-  const result = JSON.parse(run.stdout.trim().split("\n").at(-1)!) as CheckResult;
+  const result = JSON.parse(run.stdout) as CheckResult;
   const problem = describeWrongResult(result, tensorflowVersion);
   if (problem) throw new BertqaError("engine", problem, { remedy: reinstallRemedy });
   return result.device;

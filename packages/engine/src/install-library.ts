@@ -81,7 +81,7 @@ interface Fetching {
 }
 
 async function fetchWheels(fetching: Fetching, choice: LibraryChoice, requirements: readonly string[]): Promise<void> {
-  const { python, partial, unpacked, report } = fetching;
+  const { python, partial, report } = fetching;
   const wheels = join(partial, "wheels");
   const temporary = join(partial, "tmp");
   mkdirSync(temporary, { recursive: true });
@@ -139,12 +139,12 @@ export function pipArguments(
 /** The CUDA libraries that a TensorFlow wheel asks for under its `and-cuda` extra, as pip requirements. */
 export function cudaRequirements(metadata: string): string[] {
   const lines = metadata.split("\n").filter((line) => line.startsWith("Requires-Dist:") && line.includes("and-cuda"));
-  return lines.map((line) => line.slice("Requires-Dist:".length).split(";")[0]!.trim());
+  return lines.map((line) => line.slice("Requires-Dist:".length).replace(/;.*/, "").trim());
 }
 
 function readMetadata(unpacked: string): string {
-  const folder = readdirSync(unpacked).find((name) => name.endsWith(".dist-info"))!;
-  return readFileSync(join(unpacked, folder, "METADATA"), "utf8");
+  const folders = readdirSync(unpacked).filter((name) => name.endsWith(".dist-info"));
+  return folders.map((folder) => readFileSync(join(unpacked, folder, "METADATA"), "utf8")).join("\n");
 }
 
 /** Turns what pip printed into one sentence and a remedy. */

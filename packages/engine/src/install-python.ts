@@ -30,7 +30,7 @@ export function pythonCandidates(environment: Environment = process.env): string
  */
 export function choosePython(probes: readonly PythonProbe[], platform: string = process.platform): PythonProbe {
   const found = probes.filter((probe) => probe.version !== undefined);
-  const recent = found.filter((probe) => compareVersions(probe.version!, oldestPython) >= 0);
+  const recent = probes.filter(isRecent);
   const chosen = recent.find((probe) => probe.pip) ?? recent.find((probe) => probe.canBundlePip);
   if (chosen) return chosen;
   if (recent[0]) {
@@ -45,6 +45,10 @@ export function choosePython(probes: readonly PythonProbe[], platform: string = 
     `no Python ${oldestPython} or later, whose pip fetches TensorFlow: ${got ? `found ${got}` : `tried ${tried}`}`,
     { remedy: pythonRemedy(platform) },
   );
+}
+
+function isRecent({ version }: PythonProbe): boolean {
+  return version !== undefined && compareVersions(version, oldestPython) >= 0;
 }
 
 function pipRemedy(platform: string, command: string): string {
@@ -79,7 +83,7 @@ export async function findPython(environment: Environment = process.env): Promis
   for (const command of pythonCandidates(environment)) {
     const probe = await probePython(command);
     probes.push(probe);
-    if (probe.pip && compareVersions(probe.version!, oldestPython) >= 0) break;
+    if (probe.pip && isRecent(probe)) break;
   }
   return choosePython(probes);
 }

@@ -8,29 +8,29 @@ const folders = { library: "/lib", tfjs: "/tfjs", nodeHeaders: "/node", native: 
 
 describe("the compiler's command lines", () => {
   test("compile tfjs-node's two sources and our own, against the headers in the library", () => {
-    const [compile] = buildSteps(chooseLibrary(host), "linux", folders);
-    const sources = compile!.map((line) => line.at(line.indexOf("-c") + 1)).slice(0, 3);
+    const { compile } = buildSteps(chooseLibrary(host), "linux", folders);
+    const sources = compile.map((line) => line.at(line.indexOf("-c") + 1)).slice(0, 3);
     expect(sources).toEqual([
       "/tfjs/binding/tfjs_backend.cc",
       "/tfjs/binding/tfjs_binding.cc",
       "/native/stderr_tap.cc",
     ]);
-    expect(compile![0]).toEqual(expect.arrayContaining(["-I", "/node", "/lib/tensorflow/include"]));
+    expect(compile[0]).toEqual(expect.arrayContaining(["-I", "/node", "/lib/tensorflow/include"]));
   });
 
   test("on Linux link by name alone, and find the library beside the addon", () => {
-    const [compile, link] = buildSteps(chooseLibrary(host), "linux", folders);
-    expect(compile!.flat()).toContain("-Wl,-soname,libtensorflow_cc.so.2");
-    expect(link![0]).toEqual(
+    const { compile, link } = buildSteps(chooseLibrary(host), "linux", folders);
+    expect(compile.flat()).toContain("-Wl,-soname,libtensorflow_cc.so.2");
+    expect(link[0]).toEqual(
       expect.arrayContaining(["-shared", "/out/libtensorflow_cc.so.2", "-Wl,-rpath,$ORIGIN/../tensorflow"]),
     );
   });
 
   test("on a Mac link against the library itself", () => {
     const mac = { ...host, platform: "darwin", arch: "arm64", glibc: null };
-    const [compile, link] = buildSteps(chooseLibrary(mac), "darwin", folders);
+    const { compile, link } = buildSteps(chooseLibrary(mac), "darwin", folders);
     expect(compile).toHaveLength(3);
-    expect(link![0]).toEqual(
+    expect(link[0]).toEqual(
       expect.arrayContaining([
         "-bundle",
         "/lib/tensorflow/libtensorflow_cc.2.dylib",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { loadEngine } from "../src/index.ts";
+import { loadEngine, type TensorMetadata } from "../src/index.ts";
 import { engineEnvironment, resolveThreads } from "../src/load.ts";
 import { polyfillUtil } from "../src/load-polyfill.ts";
 
@@ -40,7 +40,7 @@ describe("a loaded engine", () => {
         ],
         [id],
         1,
-      )[0]!;
+      )[0] as TensorMetadata;
     const bfloat16 = 14;
     const input = binding.createTensor([3], binding.TF_FLOAT, new Float32Array([1, 1.00390625, -2.5]));
     const narrow = cast(input, binding.TF_FLOAT, bfloat16);
