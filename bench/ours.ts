@@ -1,0 +1,69 @@
+// Runs one side of a benchmark, in a process of its own so that its peak memory is its own: `tsx bench/ours.ts train|predict work.json`.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { offsetsOfLengths } from "@bertqa/core";
+import { loadEngine } from "@bertqa/engine";
+import {
+  collateLabelledWindows,
+  createPredictor,
+  createTrainer,
+  readCheckpoint,
+  type BertCheckpoint,
+  type LabelledBatch,
+  type Precision,
+} from "@bertqa/model";
+import { randomCheckpoint } from "./random-checkpoint.ts";
+import { countWork, productFlops, type Work, type WorkWindow } from "./work.ts";
+import { measurePeakFlops } from "./peak.ts";
+
+const [task, workFile, precision] = process.argv.slice(2) as ["train" | "predict", string, Precision];
+const work = JSON.parse(await readFile(workFile, "utf8")) as Work;
+const engine = await loadEngine();
+const checkpoint = work.randomWeights
+  ? await randomCheckpoint(join(work.encoder, "config.json"))
+  : await readCheckpoint(work.encoder, { seed: 42, stage: "bench" });
+const run = task === "train" ? trainingStep(checkpoint) : prediction(checkpoint);
+const batches = work.batches.map(collate);
+for (const batch of batches.slice(0, work.warmUpBatches)) run(batch);
+const startedMs = performance.now();
+for (const batch of batches.slice(work.warmUpBatches)) run(batch);
+const seconds = (performance.now() - startedMs) / 1000;
+// Before the peak is measured: its matrices are not the model's.
+const peakBytes = process.resourceUsage().maxRSS * 1024;
+const flops = productFlops(work, checkpoint.config, task === "train" ? 3 : 1);
+const peakFlops = measurePeakFlops(engine, precision);
+process.stdout.write(
+  `${JSON.stringify({ seconds, peakBytes, flopsPerSecond: flops / seconds, peakFlops, ...countWork(work) })}\n`,
+);
+
+function trainingStep(weights: BertCheckpoint): (batch: LabelledBatch) => void {
+  const { hiddenDropout, attentionDropout } = weights.config;
+  const trainer = createTrainer(engine, weights, {
+    ...{ precision, seed: 42, weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, maxGradientNorm: 1 },
+    ...{ hiddenDropout, attentionDropout },
+  });
+  let step = 0;
+  return (batch) => {
+    trainer.accumulate(batch, { step: step++, microStep: 0, weight: 1 });
+    trainer.applyGradients(2e-5);
+  };
+}
+
+function prediction(weights: BertCheckpoint): (batch: LabelledBatch) => void {
+  const predictor = createPredictor(engine, weights, { precision });
+  return (batch) => void predictor.predict(batch);
+}
+
+function collate(windows: readonly WorkWindow[]): LabelledBatch {
+  const shard = {
+    rowCount: windows.length,
+    inputIds: {
+      offsets: offsetsOfLengths(windows.map((window) => window.ids.length)),
+      values: Int32Array.from(windows.flatMap((window) => window.ids)),
+    },
+    contextFirstToken: Int32Array.from(windows, (window) => window.contextFirstToken),
+    startPosition: Int32Array.from(windows, (window) => window.start),
+    endPosition: Int32Array.from(windows, (window) => window.end),
+  };
+  return collateLabelledWindows([shard], [...windows.keys()]);
+}
