@@ -1,5 +1,6 @@
 export * from "./batches.ts";
 export { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+export { emptyCheckpoint } from "./empty-checkpoint.ts";
 export { createPredictor } from "./predictor.ts";
 export { readSafetensors, writeSafetensors, type Safetensors } from "./safetensors.ts";
 export { createTrainer } from "./trainer.ts";

@@ -43,6 +43,8 @@ export interface BertConfig {
   readonly intermediateSize: number;
   readonly maxPositions: number;
   readonly tokenTypeCount: number;
+  /** The word whose embedding is never trained, as in PyTorch's `padding_idx`. */
+  readonly paddingId: number | undefined;
   readonly layerNormEpsilon: number;
   /** Standard deviation of newly initialised weights. */
   readonly initializerRange: number;

@@ -1,0 +1,118 @@
+import {
+  add,
+  batchMatMul,
+  cast,
+  cluster,
+  divide,
+  exp,
+  max,
+  multiply,
+  reshape,
+  scale,
+  stack,
+  subtract,
+  sum,
+  transpose,
+  unstack,
+  type FloatType,
+  type Tensor,
+} from "@bertqa/engine";
+import { applyMask } from "./dropout.ts";
+
+type F32 = Tensor<"float32">;
+
+export interface HeadLayout {
+  readonly headCount: number;
+  /** Width of one head, D. */
+  readonly headSize: number;
+}
+
+/** From [N, 3·H] without its bias to queries, keys and values, each [B, A, L, D]. */
+export function splitHeads<T extends FloatType>(product: Tensor<T>, bias: F32, layout: HeadLayout) {
+  const biased = cluster({ product, bias }, (t) => ({
+    sum: cast(add(cast(t.product, "float32"), t.bias), product.dtype),
+  })).sum;
+  const apart = reshape(biased, ["B", "L", 3, layout.headCount, layout.headSize]);
+  const [queries, keys, values] = unstack(transpose(apart, [2, 0, 3, 1, 4]), 3, 0); // 3 × [B, A, L, D]
+  return { queries: queries!, keys: keys!, values: values! };
+}
+
+/** The gradient of `splitHeads`' product, [N, 3·H], and of its bias, float32 [3·H]. */
+export function splitHeadsBackward<T extends FloatType>(gradients: readonly Tensor<T>[], layout: HeadLayout) {
+  const together = transpose(stack(gradients, 0), [1, 3, 0, 2, 4]); // [B, L, 3, A, D]
+  const product = reshape(together, ["N", 3 * layout.headCount * layout.headSize]);
+  const bias = cluster({ product }, (t) => ({ sum: sum(cast(t.product, "float32"), { axes: [0] }) })).sum;
+  return { product, bias };
+}
+
+export interface AttentionInputs<T extends FloatType> {
+  /** [B, A, L, D] each */
+  readonly queries: Tensor<T>;
+  readonly keys: Tensor<T>;
+  readonly values: Tensor<T>;
+  /** float32 [B, 1, 1, L]: 0 for a real token, −1e9 for padding, whose weight becomes exactly 0 */
+  readonly maskBias: F32;
+  /** uint8 [B, A, L, L] */
+  readonly dropMask: Tensor<"uint8"> | undefined;
+}
+
+/** softmax(q kᵀ / √D + maskBias), dropped out, times v; the softmax in float32. @returns context [N, H] and the rest */
+export function attention<T extends FloatType>(inputs: AttentionInputs<T>, layout: HeadLayout, dropout: number) {
+  const { queries, keys, values, maskBias, dropMask } = inputs;
+  const low = queries.dtype;
+  const scores = batchMatMul(queries, keys, { transposeRight: true }); // [B, A, L, L]
+  const weights = cluster({ scores, maskBias, ...(dropMask && { dropMask }) }, (t) => {
+    const logits = add(scale(cast(t.scores, "float32"), 1 / Math.sqrt(layout.headSize)), t.maskBias);
+    const shifted = exp(subtract(logits, max(logits, { axes: [-1], keepDimensions: true })));
+    const probabilities = divide(shifted, sum(shifted, { axes: [-1], keepDimensions: true }));
+    const kept = cast(probabilities, low);
+    if (!t.dropMask) return { probabilities: kept, dropped: kept };
+    return { probabilities: kept, dropped: cast(applyMask(probabilities, t.dropMask, dropout), low) };
+  });
+  const heads = batchMatMul(weights.dropped, values); // [B, A, L, D]
+  const context = reshape(transpose(heads, [0, 2, 1, 3]), ["N", layout.headCount * layout.headSize]);
+  return { context, ...weights };
+}
+
+export interface AttentionSaved<T extends FloatType> {
+  readonly queries: Tensor<T>;
+  readonly keys: Tensor<T>;
+  readonly values: Tensor<T>;
+  readonly probabilities: Tensor<T>;
+  readonly dropped: Tensor<T>;
+  readonly context: Tensor<T>;
+}
+
+/**
+ * Gradients of queries, keys and values, [B, A, L, D] each, from that of the context, [N, H].
+ *
+ * With P the softmax, M the scaled drop mask and W = M∘P, the softmax's gradient P∘(M∘dW − rowsum(P∘M∘dW)) is
+ * W∘dW − P·δ, where δ = rowsum(W∘dW) = rowsum(dContext∘context) needs no pass over [L, L] (FlashAttention, Dao 2022).
+ */
+export function attentionBackward<T extends FloatType>(
+  gradient: Tensor<T>,
+  saved: AttentionSaved<T>,
+  layout: HeadLayout,
+) {
+  const { queries, keys, values, probabilities, dropped } = saved;
+  const low = gradient.dtype;
+  const byHead = ["B", "L", layout.headCount, layout.headSize] as const;
+  const apart = { gradient: reshape(gradient, byHead), context: reshape(saved.context, byHead) };
+  const products = cluster(apart, (t) => {
+    const product = multiply(cast(t.gradient, "float32"), cast(t.context, "float32"));
+    return { delta: sum(product, { axes: [-1], keepDimensions: true }) }; // [B, L, A, 1]
+  });
+  const delta = transpose(products.delta, [0, 2, 1, 3]); // [B, A, L, 1]
+  const heads = transpose(apart.gradient, [0, 2, 1, 3]); // [B, A, L, D]
+  const dropGradient = batchMatMul(heads, values, { transposeRight: true }); // [B, A, L, L]
+  const { scores } = cluster({ dropGradient, probabilities, dropped, delta }, (t) => {
+    const direct = multiply(cast(t.dropped, "float32"), cast(t.dropGradient, "float32"));
+    const shared = multiply(cast(t.probabilities, "float32"), t.delta);
+    return { scores: cast(scale(subtract(direct, shared), 1 / Math.sqrt(layout.headSize)), low) };
+  });
+  return {
+    queries: batchMatMul(scores, keys),
+    keys: batchMatMul(scores, queries, { transposeLeft: true }),
+    values: batchMatMul(dropped, heads, { transposeLeft: true }),
+  };
+}

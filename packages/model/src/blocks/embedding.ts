@@ -1,0 +1,107 @@
+import {
+  add,
+  cast,
+  cluster,
+  gatherRows,
+  matMul,
+  multiply,
+  oneHot,
+  integer,
+  reshape,
+  sum,
+  sumRowsByIndex,
+  type FloatType,
+  type Tensor,
+} from "@bertqa/engine";
+import { applyMask } from "./dropout.ts";
+import { layerNorm, layerNormBackward, type NormSaved } from "./residual-norm.ts";
+
+type F32 = Tensor<"float32">;
+
+export interface EmbeddingTables {
+  /** [V, H] */
+  readonly words: F32;
+  /** [P, H] */
+  readonly positions: F32;
+  /** [Y, H] */
+  readonly types: F32;
+  readonly scale: F32;
+  readonly shift: F32;
+}
+
+export interface EmbeddingIndices {
+  /** int32 [B, L] */
+  readonly words: Tensor<"int32">;
+  /** int32 [B, L]: words, but −1 for those that take no gradient */
+  readonly trainedWords: Tensor<"int32">;
+  /** int32 [L] */
+  readonly positions: Tensor<"int32">;
+  /** int32 [B, L] */
+  readonly types: Tensor<"int32">;
+}
+
+export interface EmbeddingSettings<T extends FloatType> {
+  readonly epsilon: number;
+  readonly dropout: number;
+  readonly low: T;
+}
+
+/** dropout(LayerNorm(word + position + type)) @returns float32 [B, L, H] with what `embeddingBackward` needs */
+export function embedding<T extends FloatType>(
+  tables: EmbeddingTables,
+  indices: EmbeddingIndices,
+  mask: Tensor<"uint8"> | undefined,
+  settings: EmbeddingSettings<T>,
+) {
+  const rows = {
+    words: gatherRows(tables.words, indices.words), // [B, L, H]
+    positions: gatherRows(tables.positions, indices.positions), // [L, H]
+    types: gatherRows(tables.types, indices.types), // [B, L, H]
+  };
+  const { scale, shift } = tables;
+  return cluster({ ...rows, scale, shift, ...(mask && { mask }) }, (t) => {
+    const total = add(add(t.words, t.types), t.positions);
+    const { output, ...saved } = layerNorm(total, t.scale, t.shift, settings.epsilon);
+    const dropped = applyMask(output, t.mask, settings.dropout);
+    return { output: dropped, outputLow: cast(dropped, settings.low), ...saved };
+  });
+}
+
+export interface EmbeddingSizes {
+  readonly vocabularySize: number;
+  readonly maxPositions: number;
+  readonly tokenTypeCount: number;
+  readonly hiddenSize: number;
+}
+
+/** @returns the gradient of each of `tables`, float32, dense */
+export function embeddingBackward<T extends FloatType>(
+  gradient: { readonly direct: F32; readonly throughSublayer: Tensor<T> },
+  saved: NormSaved & { readonly scale: F32; readonly mask: Tensor<"uint8"> | undefined },
+  indices: EmbeddingIndices,
+  sizes: EmbeddingSizes,
+  dropout: number,
+) {
+  const { mask, normalised, inverseDeviation, scale } = saved;
+  const inputs = { ...gradient, normalised, inverseDeviation, scale, ...(mask && { mask }) };
+  const flat = cluster(inputs, (t) => {
+    const total = applyMask(add(t.direct, cast(t.throughSublayer, "float32")), t.mask, dropout);
+    const rows = layerNormBackward(total, t, t.scale);
+    return {
+      rows, // [B, L, H]
+      positions: sum(rows, { axes: [0] }), // [L, H]
+      scale: sum(multiply(total, t.normalised), { axes: [0, 1] }),
+      shift: sum(total, { axes: [0, 1] }),
+    };
+  });
+  const rows = reshape(flat.rows, [-1, sizes.hiddenSize]); // [N, H]
+  const types = reshape(indices.types, [-1]); // [N]
+  const isType = oneHot(types, integer(types.graph, sizes.tokenTypeCount)); // [N, Y]
+  return {
+    words: sumRowsByIndex(rows, reshape(indices.trainedWords, [-1]), sizes.vocabularySize),
+    positions: sumRowsByIndex(flat.positions, indices.positions, sizes.maxPositions),
+    types: matMul(isType, rows, { transposeLeft: true }), // [Y, H]
+    scale: flat.scale,
+    shift: flat.shift,
+  };
+}

@@ -1,0 +1,103 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BertqaError } from "@bertqa/core";
+import { parseBertConfig } from "./config.ts";
+import { normalNumbers } from "./normal.ts";
+import { listParameters } from "./parameters.ts";
+import { elementCount, readSafetensors, writeSafetensors } from "./safetensors.ts";
+import type { BertCheckpoint, BertConfig, HostTensor, ReadCheckpointOptions } from "./types.ts";
+
+const CONFIG_FILE = "config.json";
+const WEIGHTS_FILE = "model.safetensors";
+
+/** Tensors of BERT checkpoints that question answering has no use for. */
+const UNUSED = /^(bert\.pooler\.|cls\.|bert\.embeddings\.position_ids$|classifier\.|lm_head\.|dropout\.)/;
+
+/**
+ * Reads a Hugging Face folder: a whole `BertForQuestionAnswering`, or a bare encoder, whose answer head is then drawn
+ * from N(0, initializer_range²) with zero biases.
+ *
+ * @throws BertqaError naming every missing, unexpected and misshapen tensor, with both shapes
+ */
+export async function readCheckpoint(folder: string, options: ReadCheckpointOptions): Promise<BertCheckpoint> {
+  const { stage, seed, onReport } = options;
+  const rawConfig = await readRawConfig(join(folder, CONFIG_FILE), stage);
+  const config = parseBertConfig(rawConfig, stage, join(folder, CONFIG_FILE));
+  const file = join(folder, WEIGHTS_FILE);
+  const read = await readSafetensors(file, stage);
+  const found = new Map([...read.tensors].map(([name, tensor]) => [canonicalName(name), tensor]));
+  const ignored = [...found.keys()].filter((name) => UNUSED.test(name));
+  for (const name of ignored) found.delete(name);
+  const initialised = addAnswerHead(found, config, seed);
+  const expected = expectedShapes(config);
+  checkTensors(found, expected, { stage, where: file, what: "the weights do not fit config.json" });
+  onReport?.({ ignored, initialised });
+  return { config, rawConfig, tensors: new Map([...expected.keys()].map((name) => [name, found.get(name)!])) };
+}
+
+async function readRawConfig(file: string, stage: string): Promise<Record<string, unknown>> {
+  try {
+    return JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
+  } catch (cause) {
+    throw new BertqaError(stage, `the encoder's config.json cannot be read: ${(cause as Error).message}`, {
+      remedy: "Give a folder in Hugging Face's layout: config.json, model.safetensors",
+      where: file,
+      cause,
+    });
+  }
+}
+
+/** Old files say gamma and beta; bare encoders leave "bert." out. */
+function canonicalName(name: string): string {
+  const renamed = name.replace(/LayerNorm\.gamma$/, "LayerNorm.weight").replace(/LayerNorm\.beta$/, "LayerNorm.bias");
+  return /^(embeddings|encoder|pooler)\./.test(renamed) ? `bert.${renamed}` : renamed;
+}
+
+function addAnswerHead(found: Map<string, HostTensor>, config: BertConfig, seed: number): string[] {
+  const head = [...expectedShapes(config)].filter(([name]) => name.startsWith("qa_outputs."));
+  if (head.some(([name]) => found.has(name))) return [];
+  for (const [name, shape] of head) {
+    const size = elementCount(shape);
+    const data = name.endsWith(".bias")
+      ? new Float32Array(size)
+      : normalNumbers(size, seed).map((x) => x * config.initializerRange);
+    found.set(name, { shape, data });
+  }
+  return head.map(([name]) => name);
+}
+
+/** Shapes by Hugging Face name, in a fixed order. */
+export function expectedShapes(config: BertConfig): Map<string, readonly number[]> {
+  const parts = listParameters(config).flatMap((parameter) => parameter.parts);
+  return new Map(parts.map(({ name, shape }) => [name, shape]));
+}
+
+/** @throws BertqaError with every difference in one message */
+export function checkTensors(
+  found: ReadonlyMap<string, HostTensor>,
+  expected: ReadonlyMap<string, readonly number[]>,
+  { stage, where, what }: { readonly stage: string; readonly where?: string; readonly what: string },
+): void {
+  const show = (shape: readonly number[]) => `[${shape.join(", ")}]`;
+  const problems: string[] = [];
+  for (const [name, shape] of expected) {
+    const got = found.get(name)?.shape;
+    if (!got) problems.push(`missing ${name} ${show(shape)}`);
+    else if (got.join() !== shape.join()) problems.push(`${name}: got ${show(got)}, expected ${show(shape)}`);
+  }
+  for (const [name, { shape }] of found) {
+    if (!expected.has(name)) problems.push(`unexpected ${name} ${show(shape)}`);
+  }
+  if (problems.length === 0) return;
+  const remedy = "Choose weights and config.json of one BERT model";
+  throw new BertqaError(stage, `${what}: ${problems.join("; ")}`, { remedy, ...(where && { where }) });
+}
+
+/** Writes `config.json` and `model.safetensors` as `AutoModelForQuestionAnswering` reads them; equal input, equal bytes. */
+export async function writeCheckpoint(folder: string, checkpoint: BertCheckpoint): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const config = { ...checkpoint.rawConfig, architectures: ["BertForQuestionAnswering"], dtype: "float32" };
+  delete (config as Record<string, unknown>)["torch_dtype"]; // the older name of dtype
+  await writeFile(join(folder, CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);
+  await writeSafetensors(join(folder, WEIGHTS_FILE), checkpoint.tensors, { format: "pt" });
+}

@@ -1,0 +1,66 @@
+import { BertqaError } from "@bertqa/core";
+import { z } from "zod";
+import type { BertConfig } from "./types.ts";
+
+const count = z.int().positive();
+const rate = z.number().min(0).lt(1);
+
+/** The fields of a Hugging Face `config.json` that change what the model computes; the rest is kept, unread. */
+const bertConfigSchema = z.looseObject({
+  model_type: z.literal("bert"),
+  hidden_act: z.enum(["gelu", "gelu_new"]),
+  position_embedding_type: z.literal("absolute").default("absolute"),
+  is_decoder: z.literal(false).default(false),
+  add_cross_attention: z.literal(false).default(false),
+  vocab_size: count,
+  hidden_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  intermediate_size: count,
+  max_position_embeddings: count,
+  type_vocab_size: count,
+  pad_token_id: z.int().nonnegative().nullish(),
+  layer_norm_eps: z.number().positive(),
+  initializer_range: z.number().positive().default(0.02),
+  hidden_dropout_prob: rate.default(0.1),
+  attention_probs_dropout_prob: rate.default(0.1),
+});
+
+/**
+ * @param raw   the parsed `config.json`
+ * @param where its path, for the message
+ * @throws BertqaError naming each field that is missing or that this BERT does not do
+ */
+export function parseBertConfig(raw: unknown, stage: string, where: string): BertConfig {
+  const parsed = bertConfigSchema.safeParse(raw);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => {
+      const got = JSON.stringify((raw as Record<string, unknown> | null)?.[path.join(".")]) ?? "nothing";
+      return `${path.join(".") || "file"}: got ${got}, ${message.replace(/^Invalid (input|option): /, "")}`;
+    });
+    throw new BertqaError(stage, `the encoder is not a BERT that can be trained: ${problems.join("; ")}`, {
+      remedy: "Choose an encoder whose config.json has model_type bert",
+      where,
+    });
+  }
+  const c = parsed.data;
+  if (c.hidden_size % c.num_attention_heads !== 0) {
+    const problem = `hidden_size ${c.hidden_size} is not a multiple of num_attention_heads ${c.num_attention_heads}`;
+    throw new BertqaError(stage, problem, { where });
+  }
+  return {
+    vocabularySize: c.vocab_size,
+    hiddenSize: c.hidden_size,
+    layerCount: c.num_hidden_layers,
+    headCount: c.num_attention_heads,
+    intermediateSize: c.intermediate_size,
+    maxPositions: c.max_position_embeddings,
+    tokenTypeCount: c.type_vocab_size,
+    paddingId: c.pad_token_id ?? undefined,
+    layerNormEpsilon: c.layer_norm_eps,
+    initializerRange: c.initializer_range,
+    hiddenDropout: c.hidden_dropout_prob,
+    attentionDropout: c.attention_probs_dropout_prob,
+    activation: c.hidden_act,
+  };
+}

@@ -1,0 +1,164 @@
+import { cast, delayed, type FloatType, type Tensor } from "@bertqa/engine";
+import { attention, attentionBackward, splitHeads, splitHeadsBackward } from "./blocks/attention.ts";
+import { drawMask, type DropoutSource } from "./blocks/dropout.ts";
+import { activate, activateBackward } from "./blocks/feed-forward.ts";
+import { linear, linearBackward } from "./blocks/linear.ts";
+import { residualNorm, residualNormBackward, type ResidualNormGradient } from "./blocks/residual-norm.ts";
+import type { BertConfig } from "./types.ts";
+
+type F32 = Tensor<"float32">;
+
+/** What every part of the network needs to know. */
+export interface NetworkSettings<T extends FloatType> {
+  readonly config: BertConfig;
+  /** Type of the inputs of matrix products. */
+  readonly low: T;
+  readonly hiddenDropout: number;
+  readonly attentionDropout: number;
+  /** None for prediction. */
+  readonly random: DropoutSource | undefined;
+  readonly recomputeLayers: boolean;
+}
+
+/** The value of a parameter by its name in `listParameters`. */
+export type Weights = (name: string) => F32;
+/** Takes a parameter's gradient, float32 and of its shape. */
+export type TakeGradient = (name: string, gradient: F32) => void;
+
+/** A layer's input or output, once for the residual connection and once for the next product. */
+export interface Hidden<T extends FloatType> {
+  /** float32 [N, H] */
+  readonly output: F32;
+  /** [N, H] */
+  readonly outputLow: Tensor<T>;
+}
+
+export function hiddenMask<T extends FloatType>(settings: NetworkSettings<T>, after: Tensor) {
+  const { random, hiddenDropout, config } = settings;
+  if (!random || hiddenDropout === 0) return undefined;
+  return drawMask(random, ["hiddenMaskWords"], ["N", config.hiddenSize], after);
+}
+
+function attentionMask<T extends FloatType>(settings: NetworkSettings<T>, after: Tensor) {
+  const { random, attentionDropout, config } = settings;
+  if (!random || attentionDropout === 0) return undefined;
+  return drawMask(random, ["attentionMaskWords"], ["B", config.headCount, "L", "L"], after);
+}
+
+function headLayout({ headCount, hiddenSize }: BertConfig) {
+  return { headCount, headSize: hiddenSize / headCount };
+}
+
+/** One layer's weights: matrices for products, vectors in float32. */
+function layerWeights<T extends FloatType>({ low }: NetworkSettings<T>, weights: Weights, layer: number) {
+  const matrix = (name: string) => cast(weights(`layer${layer}.${name}.weight`), low);
+  const vector = (name: string) => weights(`layer${layer}.${name}`);
+  return { matrix, vector };
+}
+
+/**
+ * Attention and feed-forward, each with its residual connection and layer norm.
+ *
+ * Dimensions: B windows, L tokens, N = B·L, H hidden width, A heads, I inner width.
+ */
+export function layerForward<T extends FloatType>(
+  settings: NetworkSettings<T>,
+  weights: Weights,
+  layer: number,
+  input: Hidden<T>,
+  maskBias: F32,
+) {
+  const { config, hiddenDropout: dropout } = settings;
+  const { matrix, vector } = layerWeights(settings, weights, layer);
+  const norm = (name: string) => ({ scale: vector(`${name}.scale`), shift: vector(`${name}.shift`) });
+  const normSettings = { epsilon: config.layerNormEpsilon, dropout };
+
+  const qkv = linear(input.outputLow, matrix("heads")); // [N, 3·H]
+  const heads = splitHeads(qkv, vector("heads.bias"), headLayout(config)); // 3 × [B, A, L, D]
+  const dropMask = attentionMask(settings, qkv);
+  const attended = attention({ ...heads, maskBias, dropMask }, headLayout(config), settings.attentionDropout);
+  const mixed = linear(attended.context, matrix("context")); // [N, H]
+  const attentionMaskHidden = hiddenMask(settings, attended.context);
+  const middle = residualNorm(
+    {
+      residual: input.output,
+      product: mixed,
+      bias: vector("context.bias"),
+      ...norm("attentionNorm"),
+      mask: attentionMaskHidden,
+    },
+    normSettings,
+  );
+  const inner = linear(middle.outputLow, matrix("inner")); // [N, I]
+  const activated = activate(inner, vector("inner.bias"), config.activation);
+  const outer = linear(activated, matrix("outer")); // [N, H]
+  const outputMask = hiddenMask(settings, activated);
+  const last = residualNorm(
+    { residual: middle.output, product: outer, bias: vector("outer.bias"), ...norm("outputNorm"), mask: outputMask },
+    normSettings,
+  );
+  const saved = {
+    inputLow: input.outputLow,
+    attended: { ...heads, ...attended },
+    middle: { ...middle, mask: attentionMaskHidden, scale: vector("attentionNorm.scale") },
+    inner,
+    activated,
+    last: { ...last, mask: outputMask, scale: vector("outputNorm.scale") },
+  };
+  return { output: last.output, outputLow: last.outputLow, saved };
+}
+
+export type LayerSaved<T extends FloatType> = ReturnType<typeof layerForward<T>>["saved"];
+
+/** @returns the gradient of the layer's input, in its two parts */
+export function layerBackward<T extends FloatType>(
+  settings: NetworkSettings<T>,
+  weights: Weights,
+  layer: number,
+  gradient: ResidualNormGradient<T>,
+  saved: LayerSaved<T>,
+  take: TakeGradient,
+): ResidualNormGradient<T> {
+  const { config, low, hiddenDropout: dropout } = settings;
+  const { matrix, vector } = layerWeights(settings, weights, layer);
+  const give = (name: string, value: F32) => take(`layer${layer}.${name}`, value);
+
+  const last = residualNormBackward(gradient, saved.last, dropout, low);
+  give("outputNorm.scale", last.scale);
+  give("outputNorm.shift", last.shift);
+  give("outer.bias", last.bias);
+  const outer = linearBackward(last.product, saved.activated, matrix("outer"));
+  give("outer.weight", outer.weight);
+  const inner = activateBackward(outer.x, saved.inner, vector("inner.bias"), config.activation);
+  give("inner.bias", inner.bias);
+  const innerProduct = linearBackward(inner.product, saved.middle.outputLow, matrix("inner"));
+  give("inner.weight", innerProduct.weight);
+
+  const middleGradient = { direct: last.residual, throughSublayer: innerProduct.x };
+  const middle = residualNormBackward(middleGradient, saved.middle, dropout, low);
+  give("attentionNorm.scale", middle.scale);
+  give("attentionNorm.shift", middle.shift);
+  give("context.bias", middle.bias);
+  const mixed = linearBackward(middle.product, saved.attended.context, matrix("context"));
+  give("context.weight", mixed.weight);
+  const heads = attentionBackward(mixed.x, saved.attended, headLayout(config));
+  const qkv = splitHeadsBackward([heads.queries, heads.keys, heads.values], headLayout(config));
+  give("heads.bias", qkv.bias);
+  const qkvProduct = linearBackward(qkv.product, saved.inputLow, matrix("heads"));
+  give("heads.weight", qkvProduct.weight);
+  return { direct: middle.residual, throughSublayer: qkvProduct.x };
+}
+
+/** The layer again from its input, once the gradient has come down to it. */
+export function layerAgain<T extends FloatType>(
+  settings: NetworkSettings<T>,
+  weights: Weights,
+  layer: number,
+  input: Hidden<T>,
+  maskBias: F32,
+  gradient: ResidualNormGradient<T>,
+): LayerSaved<T> {
+  const after = [gradient.direct];
+  const again = { output: delayed(input.output, after), outputLow: delayed(input.outputLow, after) };
+  return layerForward(settings, weights, layer, again, maskBias).saved;
+}

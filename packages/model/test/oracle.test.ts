@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadEngine, Session, type Engine } from "@bertqa/engine";
+import { readCheckpoint } from "../src/checkpoint.ts";
+import { feedBatch, feedLabels } from "../src/feeds.ts";
+import { createPredictor } from "../src/predictor.ts";
+import { buildTrainingProgram, createTrainer } from "../src/trainer.ts";
+import type { BertCheckpoint, Precision, TrainerOptions } from "../src/types.ts";
+import { fixtureFolder, gap, goldenFolder, hasGolden, readOracle, type Oracle } from "./support.ts";
+
+/** Largest gap allowed: logits and hidden states absolute, gradients by each tensor's largest, weights absolute. */
+const tolerances = {
+  float32: { hidden: 1e-5, gradient: 1e-4, weight: 1e-5 },
+  bfloat16: { hidden: 0.1, gradient: 0.15, weight: 0.03 },
+};
+const folders = [
+  { name: "the fixture", folder: fixtureFolder, exists: true },
+  { name: "the golden files", folder: goldenFolder, exists: hasGolden },
+];
+const modes = [
+  { precision: "float32", compileClusters: true, recomputeLayers: false },
+  { precision: "float32", compileClusters: false, recomputeLayers: false },
+  { precision: "float32", compileClusters: true, recomputeLayers: true },
+  { precision: "bfloat16", compileClusters: true, recomputeLayers: false },
+] as const;
+
+describe.each(folders)("$name by PyTorch", ({ folder, exists }) => {
+  describe.skipIf(!exists).each(modes)("$precision, clusters $compileClusters, recompute $recomputeLayers", (mode) => {
+    const tolerance = tolerances[mode.precision];
+    let [engine, oracle, checkpoint]: [Engine?, Oracle?, BertCheckpoint?] = [];
+    let run: ReturnType<typeof runOnce>;
+
+    beforeAll(async () => {
+      engine = await loadEngine();
+      oracle = await readOracle(folder);
+      checkpoint = await readCheckpoint(folder, { seed: 1, stage: "test" });
+      run = runOnce(engine, checkpoint, oracle, mode);
+    });
+    afterAll(() => run.session.dispose());
+
+    test("hidden states behind the embedding and each layer are equal at every given token", () => {
+      const { batch, expected } = oracle!;
+      run.hiddens.forEach(({ data }, layer) => {
+        const width = checkpoint!.config.hiddenSize;
+        const rows = Array.from({ length: batch.windowCount }, (_, row) =>
+          data.subarray(row * run.L * width, (row * run.L + batch.tokenCount) * width),
+        );
+        const given = Float32Array.from(rows.flatMap((row) => [...row]));
+        expect(gap(given, expected.get(`hidden/${layer}`)!.data).largest, `layer ${layer}`).toBeLessThan(
+          tolerance.hidden,
+        );
+      });
+    });
+
+    test("logits of the predictor are equal", () => {
+      const { batch, expected } = oracle!;
+      const predictor = createPredictor(engine!, checkpoint!, { precision: mode.precision });
+      const { startLogits, endLogits } = predictor.predict(batch);
+      predictor.dispose();
+      expect(gap(startLogits, expected.get("logits/start")!.data).largest).toBeLessThan(tolerance.hidden);
+      expect(gap(endLogits, expected.get("logits/end")!.data).largest).toBeLessThan(tolerance.hidden);
+    });
+
+    test("the gradient of every tensor is equal before clipping, and so is their norm", () => {
+      const { expected } = oracle!;
+      const norm = expected.get("grad_norm/0")!.data[0]!;
+      expect(Math.abs(run.norm / norm - 1)).toBeLessThan(tolerance.gradient);
+      for (const [name, { data }] of run.gradients) {
+        const { largest, relative, ...where } = gap(data, expected.get(`grad/${name}`)!.data);
+        const share = isZero(oracle!, name) ? largest / norm : relative;
+        expect(share, `${name} ${JSON.stringify(where)}`).toBeLessThan(tolerance.gradient);
+      }
+    });
+
+    test("weights after three AdamW steps are equal, and so is the mean loss", () => {
+      const { batch, expected, learningRates, options } = { ...oracle!, options: optionsFor(oracle!, mode) };
+      const trainer = createTrainer(engine!, checkpoint!, options);
+      learningRates.forEach((rate, step) => {
+        trainer.accumulate(batch, { step, microStep: 0, weight: 1 });
+        trainer.applyGradients(rate);
+      });
+      const losses = learningRates.map((_, step) => expected.get(`loss/${step}`)!.data[0]!);
+      const mean = losses.reduce((sum, loss) => sum + loss) / losses.length;
+      expect(Math.abs(trainer.takeMeanLoss() - mean)).toBeLessThan(tolerance.hidden);
+      const { tensors } = trainer.exportCheckpoint();
+      trainer.dispose();
+      for (const [name, { data }] of tensors) {
+        // Adam divides a zero gradient's rounding by itself: its direction is noise, in PyTorch too.
+        if (isZero(oracle!, name)) continue;
+        const { largest, ...where } = gap(data, expected.get(`after3/${name}`)!.data);
+        expect(largest, `${name} ${JSON.stringify(where)}`).toBeLessThan(tolerance.weight);
+      }
+    });
+  });
+});
+
+interface Mode {
+  readonly precision: Precision;
+  readonly compileClusters: boolean;
+  readonly recomputeLayers: boolean;
+}
+
+/** A softmax does not change when all its inputs move, so some gradients are zero but for rounding. */
+function isZero({ expected }: Oracle, name: string): boolean {
+  const largest = Math.max(...expected.get(`grad/${name}`)!.data.map(Math.abs));
+  return largest < 1e-6 * expected.get("grad_norm/0")!.data[0]!;
+}
+
+function optionsFor({ adamw }: Oracle, { precision, recomputeLayers }: Mode): TrainerOptions {
+  return { precision, recomputeLayers, seed: 1, hiddenDropout: 0, attentionDropout: 0, ...adamw };
+}
+
+function runOnce(engine: Engine, checkpoint: BertCheckpoint, oracle: Oracle, mode: Mode) {
+  const program = buildTrainingProgram(checkpoint.config, optionsFor(oracle, mode), mode);
+  const session = new Session(engine.binding, program.graph);
+  program.weights.load(session, checkpoint.tensors);
+  session.run([program.clearLoss]);
+  const { feeds, lengths } = feedBatch(program.inputs, oracle.batch, checkpoint.config);
+  feedLabels(feeds, program.inputs, oracle.batch, checkpoint.config);
+  feeds.set(program.weight, { dtype: "float32", shape: [], data: Float32Array.of(1) });
+  feeds.set(program.seed, { dtype: "int32", shape: [2], data: new Int32Array(2) });
+  const [, ...hiddens] = session.run([program.setGradients, ...program.hiddens], { feeds, lengths });
+  const [norm] = session.run([program.optimizer.gradientNorm]);
+  return { session, hiddens, L: lengths.L, norm: norm!.data[0]!, gradients: program.gradients.fetch(session) };
+}
