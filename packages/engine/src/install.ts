@@ -59,7 +59,7 @@ async function installUnderLock(choice: LibraryChoice, library: string, report: 
     device,
     compiler,
   };
-  writeFileSync(join(binding, engineRecordFile), `${JSON.stringify(record, null, 2)}\n`);
+  writeWhole(join(binding, engineRecordFile), `${JSON.stringify(record, null, 2)}\n`);
   return record;
 }
 
@@ -86,6 +86,12 @@ function linkBinding(target: string): void {
   renameSync(partial, link);
 }
 
+function writeWhole(path: string, text: string): void {
+  const partial = `${path}.partial-${process.pid}`;
+  writeFileSync(partial, text);
+  renameSync(partial, path);
+}
+
 /** What installs that were killed left behind. */
 function removeLeftovers(root: string): void {
   for (const name of readdirSync(root)) {
@@ -94,12 +100,16 @@ function removeLeftovers(root: string): void {
   }
 }
 
+const diskProblems = new Set(["EACCES", "EROFS", "ENOSPC", "EPERM", "ENOTDIR"]);
+
 async function onWritableDisk<T>(folder: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (!["EACCES", "EROFS", "ENOSPC", "EPERM", "ENOTDIR"].includes(code ?? "")) throw error;
+    const { code, syscall, message } = error as NodeJS.ErrnoException;
+    // On a read-only disk Node's recursive mkdir says ENOENT.
+    const isDiskProblem = diskProblems.has(code ?? "") || (code === "ENOENT" && syscall === "mkdir");
+    if (!isDiskProblem) throw error;
     throw new BertqaError("engine", `cannot write: ${message}`, {
       remedy: "Set BERTQA_CACHE to a folder you may write to, on a disk with room",
       where: folder,

@@ -1,0 +1,43 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+const program = fileURLToPath(new URL("../bin/install.mjs", import.meta.url));
+
+function install(environment: NodeJS.ProcessEnv = {}) {
+  return spawnSync(process.execPath, [program], { encoding: "utf8", env: { ...process.env, ...environment } });
+}
+
+let folder: string;
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "bertqa-install-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test("what is installed is not installed again, and nothing is said", () => {
+  expect(install()).toMatchObject({ status: 0, stdout: "", stderr: "" });
+});
+
+test("a missing compiler is found before the long download, in one line, and leaves nothing", () => {
+  const { status, stdout, stderr } = install({ BERTQA_CACHE: folder, CXX: "/nowhere/g++" });
+  expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+  expect(stderr).toMatch(/^engine: no C\+\+ compiler: tried \/nowhere\/g\+\+\..*\n$/);
+  expect(readdirSync(join(folder, "engine"))).toEqual([]);
+});
+
+test("an index without the library is said in one line, and leaves nothing", () => {
+  const emptyIndex = { PIP_CONFIG_FILE: "/dev/null", PIP_NO_INDEX: "1", PIP_FIND_LINKS: folder };
+  const { status, stderr } = install({ BERTQA_CACHE: join(folder, "cache"), ...emptyIndex });
+  expect(status).toBe(1);
+  expect(stderr.trim().split("\n").at(-1)).toMatch(/^engine: pip's package index offers no tensorflow/);
+  expect(readdirSync(join(folder, "cache", "engine"))).toEqual([]);
+});
+
+test("a cache that cannot be a folder is named, with the variable that moves it", () => {
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  const { status, stderr } = install({ BERTQA_CACHE: file });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^engine: cannot write: ENOTDIR.*Set BERTQA_CACHE.*\(.*file\/engine\)\n$/);
+});
