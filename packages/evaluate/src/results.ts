@@ -136,6 +136,8 @@ export type Outcome = (typeof outcomes)[number];
 /** One question at the primary threshold. Texts and spans are in the dataset and prediction artifacts, by `id`. */
 export interface QuestionResult {
   readonly id: string;
+  /** Position of its article in the dev file. */
+  readonly articleIndex: number;
   readonly answerable: boolean;
   /** "" for no answer. */
   readonly prediction: string;
@@ -155,6 +157,8 @@ export interface QuestionResult {
 export interface HistoryEntry {
   /** ISO 8601, UTC. */
   readonly date: string;
+  /** `contentSha256` of the evaluation artifact. */
+  readonly evaluation: string;
   /** Short hash, with `-dirty` where tracked files differ; null outside a git work tree. */
   readonly commit: string | null;
   readonly options: Readonly<Record<string, unknown>>;

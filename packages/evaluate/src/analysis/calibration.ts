@@ -1,0 +1,99 @@
+import type { Calibration } from "../results.ts";
+import type { OddsQuestion } from "./odds-question.ts";
+
+/** Variance of the Gaussian prior on both weights, over standardised odds: keeps them finite where the halves part fully. */
+const priorVariance = 100;
+const maxIterations = 100;
+const convergedStep = 1e-10;
+
+type Point = { readonly x: number; readonly label: number };
+type Weights = { readonly slope: number; readonly intercept: number };
+
+/** Null odds as they are, read as log odds. */
+export const uncalibrated: Calibration = { method: "none", slope: 1, intercept: 0, fittedOn: "nothing" };
+
+/**
+ * Fits the probability of no answer to held-out questions: logistic regression on the null odds (Platt, 1999), by Newton's
+ * method with a weak prior; `temperature` (Guo et al., 2017) fits the slope alone.
+ *
+ * @returns {@link uncalibrated} where there is nothing to fit on
+ */
+export function calibrate(questions: readonly OddsQuestion[], method: Calibration["method"]): Calibration {
+  if (questions.length === 0 || method === "none") return uncalibrated;
+  const odds = questions.map(({ nullOdds }) => nullOdds);
+  const hasIntercept = method === "logistic";
+  // Standardised, so that the prior means the same for a model with large logits as for one with small ones.
+  const centre = hasIntercept ? mean(odds) : 0;
+  const scale = Math.sqrt(mean(odds.map((x) => (x - centre) ** 2))) || 1;
+  const points = questions.map(({ nullOdds, hasAns }) => ({ x: (nullOdds - centre) / scale, label: hasAns ? 0 : 1 }));
+  const { slope, intercept } = fitLogistic(points, hasIntercept);
+  return { method, slope: slope / scale, intercept: intercept - (slope * centre) / scale, fittedOn: "tune" };
+}
+
+/** Probability of no answer at these null odds. */
+export function noAnswerProbability({ slope, intercept }: Calibration, nullOdds: number): number {
+  return sigmoid(slope * nullOdds + intercept);
+}
+
+function fitLogistic(points: readonly Point[], hasIntercept: boolean): Weights {
+  let weights: Weights = { slope: 0, intercept: 0 };
+  let loss = penalizedLoss(points, weights);
+  for (let iteration = 0; iteration < maxIterations; iteration++) {
+    const step = newtonStep(points, weights, hasIntercept);
+    let share = 1;
+    let next = moved(weights, step, share);
+    // The loss is convex: a halved step always gets lower in the end, where a whole one may overshoot.
+    while (penalizedLoss(points, next) > loss && share > 1e-6) next = moved(weights, step, (share /= 2));
+    weights = next;
+    loss = penalizedLoss(points, weights);
+    if (Math.abs(step.slope) + Math.abs(step.intercept) < convergedStep) break;
+  }
+  return weights;
+}
+
+function moved(weights: Weights, step: Weights, share: number): Weights {
+  return { slope: weights.slope - share * step.slope, intercept: weights.intercept - share * step.intercept };
+}
+
+/** Solves H · step = gradient for the 2 × 2 Hessian of the penalized loss. */
+function newtonStep(points: readonly Point[], weights: Weights, hasIntercept: boolean): Weights {
+  let [gradientSlope, gradientIntercept] = [weights.slope / priorVariance, weights.intercept / priorVariance];
+  let [slopes, cross, intercepts] = [1 / priorVariance, 0, 1 / priorVariance];
+  for (const { x, label } of points) {
+    const p = sigmoid(weights.slope * x + weights.intercept);
+    gradientSlope += (p - label) * x;
+    gradientIntercept += p - label;
+    const curvature = p * (1 - p);
+    slopes += curvature * x * x;
+    cross += curvature * x;
+    intercepts += curvature;
+  }
+  if (!hasIntercept) return { slope: gradientSlope / slopes, intercept: 0 };
+  const determinant = slopes * intercepts - cross * cross;
+  return {
+    slope: (intercepts * gradientSlope - cross * gradientIntercept) / determinant,
+    intercept: (slopes * gradientIntercept - cross * gradientSlope) / determinant,
+  };
+}
+
+function penalizedLoss(points: readonly Point[], { slope, intercept }: Weights): number {
+  let loss = (slope ** 2 + intercept ** 2) / (2 * priorVariance);
+  for (const { x, label } of points) {
+    const logit = slope * x + intercept;
+    loss += softplus(logit) - label * logit;
+  }
+  return loss;
+}
+
+/** log(1 + e^x), without overflow. */
+function softplus(x: number): number {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+}
+
+function sigmoid(x: number): number {
+  return x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

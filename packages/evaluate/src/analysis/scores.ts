@@ -1,0 +1,92 @@
+import type { Halves, IntervalScore, PlainScore, ThresholdKind, ThresholdScores } from "../results.ts";
+import { bootstrapMeans, estimateOf, meanOf, type BootstrapPlan } from "./bootstrap.ts";
+import { scoreAt, type OddsQuestion } from "./odds-question.ts";
+import { chooseThreshold } from "./threshold.ts";
+
+/** A threshold and how it came about, before it is scored. */
+export type ChosenThreshold = Pick<ThresholdScores, "kind" | "label" | "nullOddsThreshold" | "chosenOn">;
+
+const halves = ["all", "hasAns", "noAns"] as const;
+const metrics = ["exact", "f1"] as const;
+
+const labels: Readonly<Record<ThresholdKind, string>> = {
+  zero: "0",
+  tuned: "tuned on held-out",
+  bestExactOnDev: "best exact on dev (optimistic)",
+  bestF1OnDev: "best F1 on dev (optimistic)",
+};
+
+/** The thresholds to report: 0, the one of the tune split where there is one, and dev's own best ones. */
+export function chooseThresholds(dev: readonly OddsQuestion[], tune: readonly OddsQuestion[]): ChosenThreshold[] {
+  const row = (kind: ThresholdKind, nullOddsThreshold: number, chosenOn: ThresholdScores["chosenOn"]) => ({
+    kind,
+    label: labels[kind],
+    nullOddsThreshold,
+    chosenOn,
+  });
+  return [
+    row("zero", 0, "nothing"),
+    ...(tune.length > 0 ? [row("tuned", chooseThreshold(tune, "f1"), "tune")] : []),
+    row("bestExactOnDev", chooseThreshold(dev, "exact"), "dev"),
+    row("bestF1OnDev", chooseThreshold(dev, "f1"), "dev"),
+  ];
+}
+
+/** Scores dev at each threshold, with intervals from the same resamples of articles. */
+export function scoreThresholds(
+  dev: readonly OddsQuestion[],
+  articleOfQuestion: readonly number[],
+  thresholds: readonly ChosenThreshold[],
+  plan: BootstrapPlan,
+): ThresholdScores[] {
+  const columns = thresholds.flatMap(({ nullOddsThreshold }) =>
+    halves.flatMap((half) => metrics.map((metric) => percentColumn(dev, nullOddsThreshold, half, metric))),
+  );
+  const resamples = bootstrapMeans(articleOfQuestion, columns, plan);
+  const estimate = (column: number) =>
+    estimateOf(meanOf(columns[column] as Float64Array), resamples[column] as Float64Array);
+  const totals = countHalves(dev);
+  return thresholds.map((threshold, row) => {
+    const scoreOf = (half: number): IntervalScore => {
+      const first = (row * halves.length + half) * metrics.length;
+      return { exact: estimate(first), f1: estimate(first + 1), total: totals[halves[half] as keyof typeof totals] };
+    };
+    return { ...threshold, ...ofHalves(totals, (half) => scoreOf(halves.indexOf(half))) };
+  });
+}
+
+/** What answering "" to every question scores. */
+export function neverAnswering(dev: readonly OddsQuestion[]): Halves<PlainScore> {
+  const totals = countHalves(dev);
+  const score = { all: (100 * totals.noAns) / totals.all, hasAns: 0, noAns: 100 };
+  return ofHalves(totals, (half) => ({ exact: score[half], f1: score[half], total: totals[half] }));
+}
+
+function ofHalves<Score>(
+  totals: Readonly<Record<(typeof halves)[number], number>>,
+  scoreOf: (half: (typeof halves)[number]) => Score,
+): Halves<Score> {
+  return {
+    all: scoreOf("all"),
+    hasAns: totals.hasAns > 0 ? scoreOf("hasAns") : null,
+    noAns: totals.noAns > 0 ? scoreOf("noAns") : null,
+  };
+}
+
+function countHalves(dev: readonly OddsQuestion[]) {
+  const hasAns = dev.filter((question) => question.hasAns).length;
+  return { all: dev.length, hasAns, noAns: dev.length - hasAns };
+}
+
+/** 100 × score of each question of the half, NaN for the others. */
+function percentColumn(
+  dev: readonly OddsQuestion[],
+  threshold: number,
+  half: (typeof halves)[number],
+  metric: (typeof metrics)[number],
+): Float64Array {
+  return Float64Array.from(dev, (question) => {
+    if (half !== "all" && question.hasAns !== (half === "hasAns")) return NaN;
+    return 100 * scoreAt(question, threshold)[metric];
+  });
+}

@@ -1,0 +1,107 @@
+import { numberClusters, type BootstrapPlan } from "../analysis/bootstrap.ts";
+import { pairedDifference, type PairedDifference } from "../analysis/paired.ts";
+
+/** One question of a run. */
+export interface RunQuestion {
+  readonly id: string;
+  readonly articleIndex: number;
+  readonly prediction: string;
+  /** 0 or 1. */
+  readonly exact: number;
+  /** 0 to 1. */
+  readonly f1: number;
+}
+
+/** One evaluated run. */
+export interface Run {
+  readonly name: string;
+  readonly questions: readonly RunQuestion[];
+}
+
+/** One run, or several that differ in their seed alone. */
+export type Side = readonly Run[];
+
+/** A mean over a side's runs, in percent. */
+export interface SideScore {
+  readonly mean: number;
+  /** Between the runs, with n − 1; null for a single run. */
+  readonly standardDeviation: number | null;
+  readonly runs: readonly number[];
+}
+
+export interface Flip {
+  readonly id: string;
+  /** Predictions of each side's runs. */
+  readonly a: readonly string[];
+  readonly b: readonly string[];
+}
+
+export interface Comparison {
+  /** Questions that all runs have. */
+  readonly questions: number;
+  /** Questions that some run lacks; they are left out. */
+  readonly leftOut: number;
+  readonly articles: number;
+  readonly a: { readonly names: readonly string[]; readonly exact: SideScore; readonly f1: SideScore };
+  readonly b: { readonly names: readonly string[]; readonly exact: SideScore; readonly f1: SideScore };
+  /** b − a in percentage points, on the same questions; of several runs, their mean for each question. */
+  readonly difference: { readonly exact: PairedDifference; readonly f1: PairedDifference };
+  /** Questions that more than half of one side's runs get exactly right and at most half of the other's. */
+  readonly gained: readonly Flip[];
+  readonly lost: readonly Flip[];
+}
+
+/** Compares two sides on the questions that all their runs have, in the order of the first run. */
+export function compareSides(a: Side, b: Side, plan: BootstrapPlan): Comparison {
+  const runs = [...a, ...b];
+  const tables = new Map(runs.map((run) => [run, new Map(run.questions.map((question) => [question.id, question]))]));
+  const everywhere = (id: string) => runs.every((run) => tables.get(run)?.has(id));
+  const common = (runs[0] as Run).questions.filter(({ id }) => everywhere(id));
+  const all = new Set(runs.flatMap((run) => run.questions.map(({ id }) => id)));
+  const clusters = numberClusters(common.map(({ articleIndex }) => articleIndex));
+  const answersOf = (side: Side) => common.map(({ id }) => side.map((run) => tables.get(run)?.get(id) as RunQuestion));
+  const [answersA, answersB] = [answersOf(a), answersOf(b)];
+  const difference = (metric: "exact" | "f1") =>
+    pairedDifference(clusters, meanScores(answersA, metric), meanScores(answersB, metric), plan);
+  return {
+    questions: common.length,
+    leftOut: all.size - common.length,
+    articles: new Set(clusters).size,
+    a: { names: a.map(({ name }) => name), ...sideScores(answersA, a.length) },
+    b: { names: b.map(({ name }) => name), ...sideScores(answersB, b.length) },
+    difference: { exact: difference("exact"), f1: difference("f1") },
+    gained: flips(answersA, answersB, (before, after) => !before && after),
+    lost: flips(answersA, answersB, (before, after) => before && !after),
+  };
+}
+
+/** Each question's mean over the runs, in percent. */
+function meanScores(answers: readonly (readonly RunQuestion[])[], metric: "exact" | "f1"): number[] {
+  return answers.map((runs) => (100 * runs.reduce((sum, run) => sum + run[metric], 0)) / runs.length);
+}
+
+function sideScores(answers: readonly (readonly RunQuestion[])[], runCount: number) {
+  const score = (metric: "exact" | "f1"): SideScore => {
+    const runs = Array.from({ length: runCount }, (_, run) => {
+      const sum = answers.reduce((so, question) => so + (question[run] as RunQuestion)[metric], 0);
+      return (100 * sum) / answers.length;
+    });
+    const mean = runs.reduce((sum, value) => sum + value, 0) / runCount;
+    const squares = runs.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    return { mean, standardDeviation: runCount > 1 ? Math.sqrt(squares / (runCount - 1)) : null, runs };
+  };
+  return { exact: score("exact"), f1: score("f1") };
+}
+
+function flips(
+  answersA: readonly (readonly RunQuestion[])[],
+  answersB: readonly (readonly RunQuestion[])[],
+  isFlip: (isRightInA: boolean, isRightInB: boolean) => boolean,
+): Flip[] {
+  const isRight = (runs: readonly RunQuestion[]) => 2 * runs.filter(({ exact }) => exact === 1).length > runs.length;
+  const texts = (runs: readonly RunQuestion[]) => runs.map(({ prediction }) => prediction);
+  return answersA.flatMap((a, i) => {
+    const b = answersB[i] as readonly RunQuestion[];
+    return isFlip(isRight(a), isRight(b)) ? [{ id: (a[0] as RunQuestion).id, a: texts(a), b: texts(b) }] : [];
+  });
+}

@@ -1,0 +1,35 @@
+import { openArtifact, readJsonFile, type Artifact } from "@bertqa/core";
+import { z } from "zod";
+import { thresholdKinds } from "./results.ts";
+
+export const reportFile = "report.json";
+
+/** The part of `report.json` that comparisons need. */
+const comparableSchema = z.object({
+  formatVersion: z.literal(1),
+  primary: z.enum(["tuned", "zero"]),
+  scores: z.array(z.object({ kind: z.enum(thresholdKinds), nullOddsThreshold: z.number() })),
+  questions: z.array(
+    z.object({
+      id: z.string(),
+      articleIndex: z.int().nonnegative(),
+      answerable: z.boolean(),
+      prediction: z.string(),
+      exact: z.number(),
+      f1: z.number(),
+      nullOdds: z.number(),
+      bestSpanExact: z.number(),
+      bestSpanF1: z.number(),
+    }),
+  ),
+});
+export type ComparableEvaluation = z.output<typeof comparableSchema>;
+
+/** Opens an evaluation artifact. @throws BertqaError as `openArtifact` does, or if `report.json` breaks its schema */
+export async function openEvaluation(
+  stage: string,
+  folder: string,
+): Promise<{ artifact: Artifact; evaluation: ComparableEvaluation }> {
+  const artifact = await openArtifact(stage, folder, "evaluation");
+  return { artifact, evaluation: await readJsonFile(stage, artifact.path(reportFile), comparableSchema) };
+}
