@@ -18,6 +18,7 @@ const comparableSchema = z.object({
       exact: z.number(),
       f1: z.number(),
       nullOdds: z.number(),
+      bestSpan: z.string(),
       bestSpanExact: z.number(),
       bestSpanF1: z.number(),
     }),

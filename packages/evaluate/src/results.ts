@@ -148,7 +148,8 @@ export interface QuestionResult {
   readonly outcome: Outcome;
   readonly nullOdds: number;
   readonly noAnswerProbability: number;
-  /** Scores of the best span, whatever the null odds. */
+  /** The best span's text, whatever the null odds. */
+  readonly bestSpan: string;
   readonly bestSpanExact: number;
   readonly bestSpanF1: number;
 }

@@ -53,6 +53,7 @@ export function resultAt(
     outcome: outcomeOf(judged.hasAns, prediction, exact, f1),
     nullOdds: judged.nullOdds,
     noAnswerProbability,
+    bestSpan,
     bestSpanExact: judged.exact,
     bestSpanF1: judged.f1,
   };

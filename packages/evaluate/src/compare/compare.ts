@@ -1,3 +1,4 @@
+import { BertqaError } from "@bertqa/core";
 import { numberClusters, type BootstrapPlan } from "../analysis/bootstrap.ts";
 import { pairedDifference, type PairedDifference } from "../analysis/paired.ts";
 
@@ -51,12 +52,17 @@ export interface Comparison {
   readonly lost: readonly Flip[];
 }
 
-/** Compares two sides on the questions that all their runs have, in the order of the first run. */
+/**
+ * Compares two sides on the questions that all their runs have, in the order of the first run.
+ *
+ * @throws BertqaError if they have no question in common
+ */
 export function compareSides(a: Side, b: Side, plan: BootstrapPlan): Comparison {
   const runs = [...a, ...b];
   const tables = new Map(runs.map((run) => [run, new Map(run.questions.map((question) => [question.id, question]))]));
   const everywhere = (id: string) => runs.every((run) => tables.get(run)?.has(id));
   const common = (runs[0] as Run).questions.filter(({ id }) => everywhere(id));
+  if (common.length === 0) throw new BertqaError("compare", "the runs have no question in common");
   const all = new Set(runs.flatMap((run) => run.questions.map(({ id }) => id)));
   const clusters = numberClusters(common.map(({ articleIndex }) => articleIndex));
   const answersOf = (side: Side) => common.map(({ id }) => side.map((run) => tables.get(run)?.get(id) as RunQuestion));

@@ -1,4 +1,6 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Curves, NoAnswerAnalysis } from "../results.ts";
 import { help, readArguments, usage, UsageProblem, type OfficialArguments } from "./arguments.ts";
 import { precisionRecallCurves } from "./curves.ts";
 import {
@@ -10,22 +12,26 @@ import {
   type OfficialScores,
   type ScoredQuestion,
 } from "./evaluation.ts";
+import { noAnswerHistograms } from "./histogram.ts";
 import { InputProblem, readGoldQuestions, readNaProbs, readPredictions, type NaProbs } from "./input.ts";
 import { formatPythonJson } from "./python-json.ts";
 
 const shownIds = 5;
 
+/** Draws the images of `--out-image-dir`: PNG bytes by file name. */
+type DrawImages = (curves: Curves, histograms: NoAnswerAnalysis["histograms"]) => ReadonlyMap<string, Uint8Array>;
+
 /**
- * `bertqa-evaluate`: the official evaluator's command line. This folder imports nothing from outside but the plots, and
- * those only for `--out-image-dir`, so that the command starts in no time.
+ * `bertqa-evaluate`: the official evaluator's command line. This folder imports nothing from outside, so that the command
+ * starts in no time; what draws is loaded for `--out-image-dir` alone.
  *
  * @returns the exit code
  */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], loadDrawing: () => Promise<DrawImages>): Promise<number> {
   try {
     const found = argv.length === 0 ? undefined : readArguments(argv);
     if (!found) process.stdout.write(`${help}\n`);
-    else await evaluateFiles(found);
+    else await evaluateFiles(found, loadDrawing);
     return argv.length === 0 ? 1 : 0;
   } catch (error) {
     if (error instanceof UsageProblem) {
@@ -38,22 +44,28 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function evaluateFiles(found: OfficialArguments): Promise<void> {
+async function evaluateFiles(found: OfficialArguments, loadDrawing: () => Promise<DrawImages>): Promise<void> {
   const gold = readGoldQuestions(found.dataFile);
   const { questions, missingIds } = scoreQuestions(gold, readPredictions(found.predictionsFile));
   if (!found.isMissingWrong) refuseMissing(missingIds, "prediction", found.predictionsFile);
   const naProbs = found.naProbFile === undefined ? undefined : readNaProbs(found.naProbFile);
   if (!naProbs) return print(summarize(withDefaultProbability(questions, found.naProbThreshold)), {}, found);
 
-  const asked = questions.filter(({ isMissing }) => !isMissing).map(({ id }) => id);
+  const predicted = questions.filter(({ isMissing }) => !isMissing).map(({ id }) => id);
   refuseMissing(
-    asked.filter((id) => !naProbs.byId.has(id)),
+    predicted.filter((id) => !naProbs.byId.has(id)),
     "no-answer probability",
     found.naProbFile as string,
   );
   const scores = summarize(applyThreshold(questions, naProbs.byId, found.naProbThreshold));
   const literals = addBestThresholds(scores, questions, naProbs);
-  if (found.imageFolder !== undefined) await addCurves(scores, questions, naProbs, found.imageFolder);
+  if (found.imageFolder !== undefined) {
+    const ranked = rankQuestions(questions, naProbs.byId);
+    const curves = precisionRecallCurves(ranked);
+    if (curves) addAveragePrecisions(scores, curves);
+    const asked = ranked.map(({ question, naProb }) => ({ hasAns: question.hasAns, naProb }));
+    if (curves) saveImages((await loadDrawing())(curves, noAnswerHistograms(asked)), found.imageFolder);
+  }
   print(scores, literals, found);
 }
 
@@ -80,18 +92,15 @@ function addBestThresholds(
   return literals;
 }
 
-async function addCurves(
-  scores: OfficialScores,
-  questions: ScoredQuestion[],
-  naProbs: NaProbs,
-  imageFolder: string,
-): Promise<void> {
-  const curves = precisionRecallCurves(rankQuestions(questions, naProbs.byId));
-  if (curves) {
-    scores["pr_exact_ap"] = curves.exact.averagePrecision;
-    scores["pr_f1_ap"] = curves.f1.averagePrecision;
-    scores["pr_oracle_ap"] = curves.oracle.averagePrecision;
-  }
+function addAveragePrecisions(scores: OfficialScores, curves: Curves): void {
+  scores["pr_exact_ap"] = curves.exact.averagePrecision;
+  scores["pr_f1_ap"] = curves.f1.averagePrecision;
+  scores["pr_oracle_ap"] = curves.oracle.averagePrecision;
+}
+
+function saveImages(images: ReadonlyMap<string, Uint8Array>, folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  for (const [name, bytes] of images) writeFileSync(join(folder, name), bytes);
 }
 
 function refuseMissing(ids: readonly string[], noun: string, path: string): void {
