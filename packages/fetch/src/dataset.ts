@@ -48,7 +48,7 @@ export function hintsFor({ data, counts }: CheckedDataset): string[] {
   }
   const trainContexts = new Set(contextsIn(data.train));
   const shared = contextsIn(data.dev).filter((context) => trainContexts.has(context)).length;
-  if (shared > 0) hints.push(`${countOf(shared, "paragraph")} of dev also in train: the scores will be too high`);
+  if (shared > 0) hints.push(`train and dev share ${countOf(shared, "paragraph")}: the scores will be too high`);
   return hints;
 }
 

@@ -3,7 +3,7 @@ import { open, stat, truncate } from "node:fs/promises";
 import pRetry from "p-retry";
 import { EnvHttpProxyAgent, fetch, type Dispatcher, type Response } from "undici";
 import type { FetchEnvironment, RetryPolicy } from "./environment.ts";
-import { SourceError } from "./source-error.ts";
+import { pinRemedy, SourceError } from "./source-error.ts";
 import { isLoopback } from "./sources.ts";
 
 /** An attempt that brings this much pays for itself: a long download over a bad line goes on as long as it moves. */
@@ -72,7 +72,7 @@ class TransientError extends SourceError {
   readonly retryAfterMs: number;
 
   constructor(reason: string, retryAfterMs = 0, cause?: unknown) {
-    super(reason, cause);
+    super(reason, { cause });
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -141,7 +141,7 @@ function checkStatus(response: Response, { bytes, token }: Download, retry: Retr
   const offered = Number(response.headers.get("content-length") ?? Number.NaN);
   const encoded = (response.headers.get("content-encoding") ?? "identity") !== "identity";
   if (status === 200 && !encoded && Number.isInteger(offered) && offered !== bytes) {
-    throw new SourceError(`got ${offered} bytes offered, expected ${bytes}: the file has changed there`);
+    throw new SourceError(`got ${offered} bytes offered, expected ${bytes}`, { remedy: pinRemedy });
   }
 }
 
@@ -168,7 +168,8 @@ async function writeBody(response: Response, download: Download, from: number, s
   let at = from;
   try {
     for await (const chunk of bodyOf(response)) {
-      if (at + chunk.length > bytes) throw new SourceError(`got more than the expected ${bytes} bytes`);
+      if (at + chunk.length > bytes)
+        throw new SourceError(`got more than the expected ${bytes} bytes`, { remedy: pinRemedy });
       await file.write(chunk, 0, chunk.length, at);
       at += chunk.length;
       state.bestBytes = Math.max(state.bestBytes, at);
@@ -200,24 +201,30 @@ function networkError(error: unknown): SourceError {
   const code = cause?.code ?? "";
   const inner = cause instanceof AggregateError ? (cause.errors[0] as Error) : cause;
   const reason = inner?.message || code || (error as Error).message;
-  // A name that is not there, a certificate that is not trusted, a malformed URL: a second look will not change it.
-  if (/^(ENOTFOUND|ERR_INVALID_URL)$|CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code)) {
-    return new SourceError(reason, error);
+  // A name that is not there, a certificate that is not trusted, a request that cannot be sent (no code): a second look
+  // will not change it.
+  if (code === "" || /^(ENOTFOUND|ERR_INVALID_URL)$|CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code)) {
+    return new SourceError(reason, { cause: error });
   }
   return new TransientError(reason, 0, error);
 }
 
+/** Node's own fetch knows no proxies. An unset variable is passed as "", or undici would read `process.env` itself. */
 function createDispatcher({ retry, variables }: FetchEnvironment): Dispatcher {
-  const proxyOf = (name: string) => variables[name] || variables[name.toUpperCase()];
-  const [httpProxy, httpsProxy, noProxy] = [proxyOf("http_proxy"), proxyOf("https_proxy"), proxyOf("no_proxy")];
-  return new EnvHttpProxyAgent({
-    ...(httpProxy ? { httpProxy } : {}),
-    ...(httpsProxy ? { httpsProxy } : {}),
-    ...(noProxy ? { noProxy } : {}),
-    headersTimeout: retry.idleTimeoutMs,
-    bodyTimeout: retry.idleTimeoutMs,
-    connect: { timeout: retry.connectTimeoutMs },
-  });
+  const valueOf = (name: string) => variables[name] || variables[name.toUpperCase()] || "";
+  const [httpProxy, httpsProxy, noProxy] = [valueOf("http_proxy"), valueOf("https_proxy"), valueOf("no_proxy")];
+  try {
+    return new EnvHttpProxyAgent({
+      httpProxy,
+      httpsProxy,
+      noProxy,
+      headersTimeout: retry.idleTimeoutMs,
+      bodyTimeout: retry.idleTimeoutMs,
+      connect: { timeout: retry.connectTimeoutMs },
+    });
+  } catch (cause) {
+    throw new SourceError(`HTTP_PROXY or HTTPS_PROXY cannot be used: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function sleep(ms: number): Promise<void> {

@@ -71,7 +71,7 @@ async function run(command: string, args: readonly string[], variables: NodeJS.P
     });
     if (code !== 0) throw new SourceError(reasonIn(errors) ?? `${command} ended with ${code}`);
   } catch (error) {
-    throw error instanceof SourceError ? error : new SourceError(`${command} does not run`, error);
+    throw error instanceof SourceError ? error : new SourceError(`${command} does not run`, { cause: error });
   } finally {
     process.off("exit", endWithUs);
   }

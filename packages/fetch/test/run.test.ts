@@ -1,0 +1,227 @@
+import { encoderFiles, openDataset, silentReporter } from "@bertqa/core";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { runFetch } from "../src/run.ts";
+import {
+  devFile,
+  encoderFolder,
+  pinnedEncoder,
+  pinOf,
+  recordingReporter,
+  repositoryFolder,
+  serve,
+  squad,
+  temporaryFolder,
+  testEnvironment,
+  trainFile,
+  writeLocalPipeline,
+} from "./support.ts";
+
+async function runIn(folder: string, files: Readonly<Record<string, unknown>> = {}, artifacts = "artifacts") {
+  const options = await writeLocalPipeline(folder, files);
+  const reporter = recordingReporter();
+  const folders = { pipelineFolder: folder, artifactsFolder: join(folder, artifacts) };
+  const result = runFetch(options, folders, reporter, testEnvironment(folder));
+  return { result, lines: reporter.lines, artifactsFolder: folders.artifactsFolder };
+}
+
+test("a local dataset and encoder become an artifact that core's reader opens", async () => {
+  const folder = await temporaryFolder();
+  const { result, lines } = await runIn(folder);
+  const { folder: artifactFolder, manifest } = await result;
+  expect(manifest.counts).toEqual({
+    ...{ trainArticles: 1, trainParagraphs: 1, trainQuestions: 2, trainUnanswerable: 1, trainSkipped: 0 },
+    ...{ devArticles: 1, devParagraphs: 1, devQuestions: 2, devUnanswerable: 1, devSkipped: 0 },
+  });
+  expect(lines.slice(0, 2)).toEqual([
+    "train: 1 article, 1 paragraph, 2 questions (1 unanswerable)",
+    "dev: 1 article, 1 paragraph, 2 questions (1 unanswerable)",
+  ]);
+  const dataset = await openDataset("test", artifactFolder);
+  expect((await dataset.questions("train")).map(({ id, answers }) => [id, answers])).toEqual([
+    ["t-1", [{ text: "the Alps", startCodePoint: 19 }]],
+    ["t-2", []],
+  ]);
+  expect((await readdir(dataset.encoderFolder)).sort()).toEqual(Object.keys(encoderFolder).sort());
+  expect(await readFile(join(dataset.encoderFolder, "vocab.txt"), "utf8")).toBe(encoderFolder["vocab.txt"]);
+});
+
+test("equal inputs give equal bytes, and so do equal rows in another layout", async () => {
+  const folder = await temporaryFolder();
+  const first = await (await runIn(folder)).result;
+  const manifest = await readFile(join(first.folder, "manifest.json"), "utf8");
+  const again = await (await runIn(folder, {}, "again")).result;
+  expect(await readFile(join(again.folder, "manifest.json"), "utf8")).toBe(manifest);
+  // A byte order mark, white space and a key of someone's own carry no row.
+  const spaced = `\uFEFF${JSON.stringify({ ...trainFile, license: "CC0" }, null, 4)}`;
+  const other = await (await runIn(folder, { "train.json": spaced }, "other")).result;
+  expect(other.manifest.contentSha256).toBe(first.manifest.contentSha256);
+});
+
+test("one bad row fails the stage: each is listed, the error sums them up, no artifact is left", async () => {
+  const folder = await temporaryFolder();
+  const bad = squad("The Rhine rises in the Alps.", [
+    { id: "a", question: "Where?", answers: [{ text: "the Alps", answer_start: 18 }] },
+    { id: "b", question: "", answers: [{ text: "the Alps", answer_start: 19 }] },
+  ]);
+  const { result, lines, artifactsFolder } = await runIn(folder, { "train.json": bad });
+  await expect(result).rejects.toThrow(
+    "fetch: 2 problems in the dataset: 1 × empty text, 1 × answer that differs from its context. " +
+      `Mend the rows listed above, or set onInvalid to "skip", which leaves them out and counts them. (${folder}/fetch.json)`,
+  );
+  expect(lines).toEqual([
+    'train: article "Rivers", paragraph 1, question "b" (data[0].paragraphs[0].qas[1]): the question is empty',
+    expect.stringContaining('question "a" (data[0].paragraphs[0].qas[0]): answer "the Alps" differs'),
+  ]);
+  expect(await readdir(artifactsFolder)).toEqual([]);
+});
+
+test('onInvalid "skip" leaves bad rows out and counts them by reason', async () => {
+  const folder = await temporaryFolder();
+  const [good] = squad("The Rhine rises in the Alps.", [
+    { id: "a", question: "Where?", answers: [{ text: "the Alps", answer_start: 18 }] },
+    { id: "b", question: "Where?", answers: [{ text: "the Alps", answer_start: 19 }] },
+  ]).data;
+  const options = {
+    dataset: { train: { sources: ["train.json"] }, dev: { sources: ["dev.json"] } },
+    onInvalid: "skip",
+    encoder: { sources: ["encoder"] },
+  };
+  const { result, lines } = await runIn(folder, { "fetch.json": options, "train.json": { data: [good] } });
+  const { manifest, folder: artifactFolder } = await result;
+  expect(manifest.counts).toMatchObject({ trainQuestions: 1, trainSkipped: 1, trainSkippedAnswerMismatch: 1 });
+  expect(lines).toContain("train: 1 article, 1 paragraph, 1 question (0 unanswerable) · 1 bad row left out");
+  expect((await (await openDataset("test", artifactFolder)).questions("train")).map(({ id }) => id)).toEqual(["b"]);
+});
+
+test("firstQuestions keeps a part", async () => {
+  const folder = await temporaryFolder();
+  const options = {
+    dataset: { train: { sources: ["train.json"], firstQuestions: 1 }, dev: { sources: ["dev.json"] } },
+    encoder: { sources: ["encoder"] },
+  };
+  const { manifest } = await (await runIn(folder, { "fetch.json": options })).result;
+  expect(manifest.counts).toMatchObject({ trainQuestions: 1, devQuestions: 2 });
+});
+
+test.each([
+  ["train.json", '{"data": [', /^fetch: .*train.json is not valid JSON: .*\. Mend the file/],
+  ["train.json", "[]", /train.json is not in SQuAD's format: got an array, expected an object with an array "data"/],
+  ["train.json", '{"rows": []}', /not in SQuAD's format: got keys rows/],
+  ["dev.json", '{"data": []}', /^fetch: dev holds no question/],
+  ["encoder/config.json", '{"model_type": "roberta", "vocab_size": 3}', /model_type "roberta", expected "bert"/],
+  [
+    "encoder/config.json",
+    '{"model_type": "bert", "vocab_size": 2}',
+    /token ids up to 2, but config.json has vocab_size 2/,
+  ],
+  ["encoder/tokenizer.json", '{"model": {}}', /tokenizer.json breaks its schema: model.vocab/],
+])("a bad %s (%s) is refused by name, and no artifact is left", async (name, text, message) => {
+  const folder = await temporaryFolder();
+  const { result, artifactsFolder } = await runIn(folder, { [name]: text });
+  await expect(result).rejects.toThrow(message);
+  expect(await readdir(artifactsFolder)).toEqual([]);
+});
+
+test("a missing local file says where it was looked for, and what to do", async () => {
+  const folder = await temporaryFolder();
+  const options = await writeLocalPipeline(folder);
+  await rm(join(folder, "train.json"));
+  const folders = { pipelineFolder: folder, artifactsFolder: join(folder, "artifacts") };
+  await expect(runFetch(options, folders, silentReporter, testEnvironment(folder))).rejects.toThrow(
+    `fetch: cannot get train from train.json: ${folder}/train.json does not exist. ` +
+      `Put the file there, or change dataset.train.sources. (${folder}/fetch.json)`,
+  );
+  await rm(join(folder, "encoder/tokenizer.json"));
+  await writeFile(join(folder, "train.json"), JSON.stringify(trainFile));
+  await expect(runFetch(options, folders, silentReporter, testEnvironment(folder))).rejects.toThrow(
+    `cannot get the encoder from encoder: ${folder}/encoder/tokenizer.json does not exist`,
+  );
+});
+
+test("a second pipeline takes the encoder of the first from the download cache", async () => {
+  const folder = await temporaryFolder();
+  const asked: string[] = [];
+  const origin = await serve((request, response) => {
+    asked.push(request.url ?? "");
+    response.end(encoderFolder[(request.url ?? "").split("/").at(-1) ?? ""]);
+  });
+  const commit = "0123456789abcdef0123456789abcdef01234567";
+  const options = {
+    dataset: { train: { sources: ["train.json"] }, dev: { sources: ["dev.json"] } },
+    encoder: { files: pinnedEncoder, sources: [`hub:me/bert@${commit}`] },
+  };
+  const environment = testEnvironment(folder, { HF_ENDPOINT: `${origin}/` });
+  for (const artifacts of ["first", "second"]) {
+    const resolved = await writeLocalPipeline(folder, { "fetch.json": options });
+    const folders = { pipelineFolder: folder, artifactsFolder: join(folder, artifacts) };
+    const { manifest } = await runFetch(resolved, folders, silentReporter, environment);
+    expect(manifest.files.find((file) => file.path === "encoder/vocab.txt")).toMatchObject(
+      pinOf(encoderFolder["vocab.txt"] as string),
+    );
+  }
+  const names = encoderFiles.filter((name) => name in encoderFolder);
+  expect(asked).toEqual(names.map((name) => `/me/bert/resolve/${commit}/${name}`));
+});
+
+function startCommand(folder: string, variables: NodeJS.ProcessEnv = {}) {
+  const bin = join(repositoryFolder, "packages/fetch/bin/bertqa-fetch.mjs");
+  const env = { PATH: process.env["PATH"], BERTQA_CACHE: join(folder, "cache"), ...variables };
+  const child = spawn(process.execPath, [bin, folder, "--artifacts", join(folder, "artifacts")], { env });
+  const said = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (said.stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));
+  const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
+  return { child, said, ended };
+}
+
+test("the command prints the artifact's path on stdout, and for a bad input one line and exit code 1", async () => {
+  const folder = await temporaryFolder();
+  await writeLocalPipeline(folder);
+  const good = startCommand(folder);
+  expect(await good.ended).toBe(0);
+  expect(good.said.stdout).toBe(`${join(folder, "artifacts", "fetch")}\n`);
+
+  const other = await temporaryFolder();
+  await writeLocalPipeline(other, { "dev.json": "{" });
+  const bad = startCommand(other);
+  expect(await bad.ended).toBe(1);
+  expect(bad.said.stdout).toBe("");
+  expect(bad.said.stderr).toMatch(/^fetch: .*dev.json is not valid JSON.*\n$/);
+});
+
+test("Ctrl-C in the middle of a download leaves no artifact, and what came is gone on with", async () => {
+  const folder = await temporaryFolder();
+  const content = JSON.stringify(devFile);
+  const ranges: (string | undefined)[] = [];
+  const half = Math.floor(content.length / 2);
+  const origin = await serve((request, response) => {
+    const { range } = request.headers;
+    ranges.push(range);
+    if (!range) return void response.writeHead(200, { "content-length": content.length }).write(content.slice(0, half));
+    const start = Number(range.slice("bytes=".length, -1));
+    const headers = { "content-range": `bytes ${start}-${content.length - 1}/${content.length}` };
+    response.writeHead(206, headers).end(content.slice(start));
+  });
+  const dev = { sources: [{ url: `${origin}/dev.json`, ...pinOf(content) }] };
+  const dataset = { train: { sources: ["train.json"] }, dev };
+  await writeLocalPipeline(folder, { "fetch.json": { dataset, encoder: { sources: ["encoder"] } } });
+
+  const first = startCommand(folder);
+  const part = join(folder, "cache/downloads", `${pinOf(content).sha256}.part-${first.child.pid}`);
+  await until(async () => existsSync(part) && (await readFile(part)).length === half);
+  first.child.kill("SIGINT");
+  expect(await first.ended).toBe(130);
+  expect(await readdir(join(folder, "artifacts"))).toEqual([]);
+
+  const second = startCommand(folder);
+  expect(await second.ended).toBe(0);
+  expect(ranges).toEqual([undefined, `bytes=${half}-`]);
+});
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
