@@ -69,9 +69,12 @@ async function run(command: string, args: readonly string[], variables: NodeJS.P
       child.once("error", reject);
       child.once("close", (exitCode, signal) => resolve(exitCode ?? signal ?? "?"));
     });
+    // No fault of the source's: the next one would fill the disk as well.
+    if (/No space left on device/.test(errors)) throw Object.assign(new Error(errors), { code: "ENOSPC" });
     if (code !== 0) throw new SourceError(reasonIn(errors) ?? `${command} ended with ${code}`);
   } catch (error) {
-    throw error instanceof SourceError ? error : new SourceError(`${command} does not run`, { cause: error });
+    const { code } = error as NodeJS.ErrnoException;
+    throw code === "ENOENT" || code === "EACCES" ? new SourceError(`${command} does not run`, { cause: error }) : error;
   } finally {
     process.off("exit", endWithUs);
   }
@@ -80,6 +83,7 @@ async function run(command: string, args: readonly string[], variables: NodeJS.P
 /** pip explains itself in many lines; the last that it calls an error says what matters, else the last of all. */
 function reasonIn(errors: string): string | undefined {
   const lines = errors.split("\n").map((line) => line.trim());
-  const last = lines.findLast((line) => line.startsWith("ERROR:")) ?? lines.findLast((line) => line !== "");
+  // "ERROR: Exception:" opens a traceback, whose last line is the reason.
+  const last = lines.findLast((line) => /^ERROR: (?!Exception:)/.test(line)) ?? lines.findLast((line) => line !== "");
   return last?.replace(/^ERROR:\s*/, "");
 }
