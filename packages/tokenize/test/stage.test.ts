@@ -1,0 +1,219 @@
+import { openWindows, silentReporter, type Reporter, type SquadFile, type StageFolders } from "@bertqa/core";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, watch } from "node:fs";
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { runTokenize, tokenizeOptionsSchema } from "../src/index.ts";
+import { fixture, fixtureEncoder, hardCases, pipelineWith, readWindows, sampleCorpus, squadFile } from "./helpers.ts";
+
+const bin = fileURLToPath(new URL("../bin/bertqa-tokenize.mjs", import.meta.url));
+const optionsOf = (options: Record<string, unknown> = {}) => tokenizeOptionsSchema.parse(options);
+const sample = () => ({ train: squadFile(sampleCorpus("train")), dev: squadFile(sampleCorpus("dev")) });
+const hard = () => ({ train: hardCases(), dev: hardCases() });
+
+/** A reporter that keeps its lines. */
+function recorder(): Reporter & { readonly lines: string[] } {
+  const lines: string[] = [];
+  return { ...silentReporter, lines, line: (text) => lines.push(text) };
+}
+
+async function refusal(folders: StageFolders, options: Record<string, unknown> = {}): Promise<string> {
+  const failure = await runTokenize(optionsOf(options), folders, silentReporter).then(
+    () => "",
+    (error: Error) => error.message,
+  );
+  expect((await readdir(folders.artifactsFolder)).filter((name) => name !== "fetch")).toEqual([]);
+  return failure;
+}
+
+describe("the artifact", () => {
+  test("has every question once in train, tune and dev, in the file's order, with its windows counted", async () => {
+    const data = sample();
+    const folders = await pipelineWith(data);
+    const { folder, manifest } = await runTokenize(optionsOf({ windowsPerShard: 300 }), folders, silentReporter);
+    const windows = await openWindows("test", folder);
+    const idsOf = (file: SquadFile) => file.data.flatMap((a) => a.paragraphs.flatMap((p) => p.qas.map(({ id }) => id)));
+    const [train, tune, dev] = await Promise.all([
+      readWindows(windows, "train"),
+      readWindows(windows, "tune"),
+      readWindows(windows, "dev"),
+    ]);
+    const firsts = (rows: typeof train) => rows.filter(({ windowIndex }) => windowIndex === 0).map(({ id }) => id);
+    expect(firsts(dev)).toEqual(idsOf(data.dev));
+    const tuneIds = new Set(firsts(tune));
+    expect(firsts(train)).toEqual(idsOf(data.train).filter((id) => !tuneIds.has(id)));
+    for (const [split, rows] of Object.entries({ train, tune, dev })) {
+      expect(manifest.counts[`${split}.windows`]).toBe(rows.length);
+      expect(manifest.counts[`${split}.questions`]).toBe(firsts(rows).length);
+      expect(manifest.counts[`${split}.tokens`]).toBe(rows.reduce((sum, { inputIds }) => sum + inputIds.length, 0));
+      expect(manifest.counts[`${split}.longestWindow`]).toBe(Math.max(...rows.map(({ inputIds }) => inputIds.length)));
+      expect(manifest.counts[`${split}.windowsWithoutAnswer`]).toBe(
+        rows.filter(({ startPosition }) => startPosition === 0).length,
+      );
+    }
+    expect(windows.shardCount("train")).toBeGreaterThan(1);
+    expect(manifest.counts["tune.questions"]).toBeGreaterThan(0);
+  });
+
+  test("copies the tokenizer's files as shipped, and no other file of the encoder", async () => {
+    const { folder } = await runTokenize(optionsOf(), await pipelineWith(hard()), silentReporter);
+    const names = ["special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];
+    expect((await readdir(join(folder, "tokenizer"))).sort()).toEqual(names);
+    for (const name of names) {
+      expect(await readFile(join(folder, "tokenizer", name))).toEqual(readFileSync(join(fixtureEncoder, name)));
+    }
+  });
+
+  test("lists the answers that do not fall on token borders", async () => {
+    const { folder, manifest } = await runTokenize(
+      optionsOf({ tuneShare: 0 }),
+      await pipelineWith(hard()),
+      silentReporter,
+    );
+    const listed = JSON.parse(await readFile(join(folder, "unmatched-answers.json"), "utf8")) as Record<
+      string,
+      unknown[]
+    >;
+    expect(listed["train"]).toEqual([
+      // The mark that ends the answer is in no token, so that run_qa's rule takes the next token too.
+      { questionId: "decomposed-accents", answer: "Zoe\u0308", tokenText: "Zoe\u0308 stood" },
+      // Its last letter is inside the word piece "##an".
+      { questionId: "answer-inside-word", answer: "Australia", tokenText: "Australian" },
+      // The last token that starts at or before the space is "in".
+      { questionId: "answer-leading-space", answer: " 1902", tokenText: "in 1902" },
+    ]);
+    expect(manifest.counts["train.unmatchedAnswers"]).toBe(listed["train"]?.length);
+  });
+
+  test("its options leave out the number of threads, which decides no byte", async () => {
+    const { manifest } = await runTokenize(optionsOf(), await pipelineWith(hard()), silentReporter);
+    expect(Object.keys(manifest.options)).not.toContain("workers");
+    expect(manifest.versions).toEqual({ tokenizers: expect.stringMatching(/^0\./) as string });
+  });
+});
+
+describe("limits", () => {
+  test("a question beyond maxQuestionTokens is cut, and counted, not refused", async () => {
+    const folders = await pipelineWith(hard());
+    const reporter = recorder();
+    const { folder, manifest } = await runTokenize(
+      optionsOf({ maxQuestionTokens: 2, tuneShare: 0 }),
+      folders,
+      reporter,
+    );
+    const windows = await readWindows(await openWindows("test", folder), "train");
+    // [CLS], two tokens of the question, [SEP].
+    expect(new Set(windows.map(({ contextFirstToken }) => contextFirstToken))).toEqual(new Set([3, 4]));
+    const cut =
+      (manifest.counts["train.cappedQuestions"] as number) + (manifest.counts["dev.cappedQuestions"] as number);
+    expect(reporter.lines).toContain(`warning: ${cut} questions cut to 2 tokens`);
+  });
+
+  test("an overlap without room for the longest question is refused, with the numbers", async () => {
+    const folders = await pipelineWith(hard());
+    expect(await refusal(folders, { maxTokens: 48, windowOverlapTokens: 40 })).toMatch(
+      /^tokenize: question "[\w-]+" leaves no room to move: window 48 − (\d+) question − 3 special = (\d+) context tokens, but windowOverlapTokens is 40\. Set windowOverlapTokens below \2\. \(.*tokenize\.json\)$/,
+    );
+    expect(await refusal(folders, { maxTokens: 8, windowOverlapTokens: 0 })).toContain("Set maxTokens higher");
+  });
+
+  test("maxTokens above the encoder's positions is refused", async () => {
+    const message = await refusal(await pipelineWith(hard()), { maxTokens: 600 });
+    expect(message).toContain(
+      "tokenize: maxTokens is 600, but the encoder has 512 positions. Set maxTokens to 512 or less.",
+    );
+  });
+
+  test("a single train article cannot be split: tune stays empty, and the stage says so", async () => {
+    const data = hard();
+    const one = { ...data.train, data: data.train.data.slice(0, 1) };
+    const reporter = recorder();
+    const { manifest } = await runTokenize(optionsOf(), await pipelineWith({ train: one, dev: data.dev }), reporter);
+    expect(manifest.counts).toMatchObject({ "tune.questions": 0, "tune.articles": 0, "train.articles": 1 });
+    expect(reporter.lines).toContain("warning: train has 1 article, too few to hold one out: tune stays empty");
+  });
+
+  test("an unknown or impossible option is refused", () => {
+    expect(() => optionsOf({ stride: 128 })).toThrow("Unrecognized key");
+    expect(() => optionsOf({ tuneShare: 0.6 })).toThrow();
+  });
+});
+
+describe("bad input is refused by name, and leaves no artifact", () => {
+  test("no dataset, one that was cut short, one of another kind", async () => {
+    const missing = await pipelineWith(hard());
+    await rm(join(missing.artifactsFolder, "fetch"), { recursive: true });
+    expect(await refusal(missing)).toContain("there is no dataset artifact");
+    const short = await pipelineWith(hard());
+    await truncate(join(short.artifactsFolder, "fetch/train.json"), 100);
+    expect(await refusal(short)).toContain("train.json has 100 bytes, its manifest says");
+    const other = await pipelineWith(hard());
+    const manifest = join(other.artifactsFolder, "fetch/manifest.json");
+    await writeFile(manifest, (await readFile(manifest, "utf8")).replace('"dataset"', '"windows"'));
+    expect(await refusal(other)).toContain('got an artifact of kind "windows", expected "dataset"');
+  });
+
+  test("an encoder without tokenizer.json, or whose vocabulary is another's", async () => {
+    const without = await pipelineWith(hard(), await encoderWith({ "config.json": fixture("encoder/config.json") }));
+    expect(await refusal(without)).toContain("the encoder has no tokenizer.json");
+    const config = { ...(fixture("encoder/config.json") as object), vocab_size: 50 };
+    const files = { "config.json": config, "tokenizer.json": fixture("encoder/tokenizer.json") };
+    expect(await refusal(await pipelineWith(hard(), await encoderWith(files)))).toMatch(
+      /the tokenizer has \d+ tokens, but the encoder embeds 50/,
+    );
+  });
+});
+
+describe("the command", () => {
+  test("makes the same bytes with 1 worker and with 3, and prints the artifact's path", async () => {
+    const hashes: string[] = [];
+    for (const workers of [1, 3]) {
+      const folders = await pipelineWith(sample());
+      await writeFile(join(folders.pipelineFolder, "tokenize.json"), JSON.stringify({ workers, windowsPerShard: 100 }));
+      const { stdout, stderr } = await command(folders);
+      const folder = join(folders.artifactsFolder, "tokenize");
+      expect(stdout).toBe(`${folder}\n`);
+      expect(stderr).toMatch(/^tokenize {2}588 questions \(\d+ without answer\) → windows of 384, overlap 128$/m);
+      expect(stderr).toMatch(
+        /^tokenize {2}[\d,]+ windows · \d+ questions needed 2\+ windows · 0 answers unmatched · \d+ shards, /m,
+      );
+      hashes.push(await readFile(join(folder, "manifest.json"), "utf8"));
+    }
+    expect(hashes[1]).toBe(hashes[0]);
+  });
+
+  test("killed while it writes, it leaves no artifact, and the next run succeeds", async () => {
+    const folders = await pipelineWith(sample());
+    await writeFile(join(folders.pipelineFolder, "tokenize.json"), JSON.stringify({ windowsPerShard: 10 }));
+    const watcher = watch(folders.artifactsFolder);
+    const child = spawn(process.execPath, [bin, folders.pipelineFolder, "--artifacts", folders.artifactsFolder]);
+    await new Promise<void>((resolve) => {
+      watcher.on("change", (_, name) => {
+        if (String(name).startsWith(".tokenize.partial-")) resolve();
+      });
+    });
+    child.kill("SIGKILL");
+    await once(child, "close");
+    watcher.close();
+    expect(existsSync(join(folders.artifactsFolder, "tokenize"))).toBe(false);
+    await command(folders);
+    expect((await readdir(folders.artifactsFolder)).sort()).toEqual(["fetch", "tokenize"]);
+  });
+});
+
+async function command({ pipelineFolder, artifactsFolder }: StageFolders) {
+  return promisify(execFile)(process.execPath, [bin, pipelineFolder, "--artifacts", artifactsFolder]);
+}
+
+/** An encoder's folder with the given JSON files. */
+async function encoderWith(files: Record<string, unknown>): Promise<string> {
+  const { pipelineFolder } = await pipelineWith(hard());
+  const folder = join(pipelineFolder, "encoder");
+  await mkdir(folder);
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), JSON.stringify(content));
+  return folder;
+}
