@@ -66,11 +66,12 @@ export function countBatchTokens(
  * Lays windows side by side, padded with 0 to the longest of them. Token types are 0 up to `contextFirstToken`, then 1
  * up to and with the closing [SEP], as BERT was trained.
  *
+ * @param minTokenCount pads further, to this many tokens; for batches that are to have one shape
  * @throws RangeError if a row is in none of the shards
  */
-export function collateWindows(shards: WindowRows, rows: ArrayLike<number>): WindowBatch {
+export function collateWindows(shards: WindowRows, rows: ArrayLike<number>, minTokenCount = 0): WindowBatch {
   const places = Array.from(rows, (row) => placeOf(shards, row));
-  const tokenCount = places.reduce((longest, { first, end }) => Math.max(longest, end - first), 0);
+  const tokenCount = places.reduce((longest, { first, end }) => Math.max(longest, end - first), minTokenCount);
   const inputIds = new Int32Array(places.length * tokenCount); // [B, L]
   const tokenTypeIds = new Int32Array(inputIds.length); // [B, L]
   const attentionMask = new Int32Array(inputIds.length); // [B, L]

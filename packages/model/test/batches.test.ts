@@ -46,6 +46,13 @@ test("labels follow their windows, and padding on the right leaves the positions
   expect(batch.inputIds).toEqual(collateWindows(shards, [3, 2, 1]).inputIds);
 });
 
+test("a batch can be padded to more tokens than its longest window has, never to fewer", () => {
+  const batch = collateWindows(shards, [2], 6);
+  expect(batch.inputIds).toEqual(Int32Array.of(101, 102, 5, 102, 0, 0));
+  expect(batch.attentionMask).toEqual(Int32Array.of(1, 1, 1, 1, 0, 0));
+  expect(collateWindows(shards, [2], 3).tokenCount).toBe(4);
+});
+
 test("a shard whose columns are views on a larger buffer gives the same batch", () => {
   const values = Int32Array.of(-1, -1, 101, 7, 102, 8, 102).subarray(2);
   const view = { ...shardOf([[], 3, 3, 3]), inputIds: { offsets: Int32Array.of(0, 5), values } };

@@ -1,6 +1,7 @@
-import { type LogitColumns, type WindowShard } from "@bertqa/core";
-import { countBatchTokens, groupByLength, tokenCountsOf, type Predictor } from "@bertqa/model";
+import type { LogitColumns, WindowShard } from "@bertqa/core";
+import { tokenCountsOf, type Predictor } from "@bertqa/model";
 import { setImmediate } from "node:timers/promises";
+import { planBatches, type BatchRules, type PlannedBatch } from "./batches.ts";
 import type { SpanSearch } from "./spans/search.ts";
 import { logitsOf, predictBatch, type PredictedWindow } from "./windows.ts";
 
@@ -9,8 +10,7 @@ export interface LoopContext {
   readonly predictor: Pick<Predictor, "predict">;
   /** Receives the windows, by question id. */
   readonly searches: ReadonlyMap<string, SpanSearch>;
-  /** Tokens of a batch with its padding. */
-  readonly batchTokens: number;
+  readonly batchRules: BatchRules;
   /** Rows of a shard of logits: what is held in memory. */
   readonly logitShardWindows: number;
   readonly onBatch: (tally: Tally) => void;
@@ -25,7 +25,7 @@ export interface Tally {
 
 /**
  * Predicts a split shard by shard, within a shard the longest windows first, and searches each window's spans as its
- * logits come. The order depends on the windows and `batchTokens` alone.
+ * logits come. The order depends on the windows and the batch rules alone.
  *
  * @yields logits in shards of about `logitShardWindows` rows, in the order of prediction
  */
@@ -37,12 +37,11 @@ export async function* predictShards(
   let pending: PredictedWindow[] = [];
   for await (const shard of shards) {
     const tokenCounts = tokenCountsOf([shard]);
-    const batches = groupByLength(tokenCounts, [...tokenCounts.keys()], { paddedTokens: context.batchTokens });
-    for (const rows of batches) {
-      const windows = predictBatch(context.stage, context.predictor, shard, rows);
+    for (const batch of planBatches(tokenCounts, context.batchRules)) {
+      const windows = predictBatch(context.stage, context.predictor, shard, batch);
       for (const window of windows) context.searches.get(window.questionId)?.add(window);
       pending.push(...windows);
-      addToTally(tally, tokenCounts, rows);
+      addToTally(tally, tokenCounts, batch);
       context.onBatch(tally);
       if (pending.length >= context.logitShardWindows) {
         yield logitsOf(pending);
@@ -55,11 +54,10 @@ export async function* predictShards(
   if (pending.length > 0) yield logitsOf(pending);
 }
 
-function addToTally(tally: Tally, tokenCounts: Int32Array, rows: readonly number[]): void {
-  const { tokens, paddedTokens } = countBatchTokens(tokenCounts, [rows]);
+function addToTally(tally: Tally, tokenCounts: Int32Array, { rows, windowCount, tokenCount }: PlannedBatch): void {
   tally.windows += rows.length;
-  tally.tokens += tokens;
-  tally.paddedTokens += paddedTokens;
+  tally.tokens += rows.reduce((sum, row) => sum + (tokenCounts[row] as number), 0);
+  tally.paddedTokens += windowCount * tokenCount;
 }
 
 /** A split's row in `log.jsonl`. */

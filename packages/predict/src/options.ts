@@ -17,8 +17,10 @@ export const predictOptionsSchema = z.strictObject({
   batchTokens: z
     .int()
     .min(1)
-    .default(5760)
-    .describe("Tokens of a batch with its padding (windows × longest window), 1 or more; at least one window goes in"),
+    .optional()
+    .describe(
+      "Tokens of a batch with its padding, 1 or more; one window always fits. Default: 3072 on a CPU, 49152 on a GPU",
+    ),
   precision: z
     .enum(["auto", "bfloat16", "float32"])
     .default("auto")

@@ -36,6 +36,7 @@ import { writeFile } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { answersOf, countAnswers, type AnsweredQuestion } from "./answers.ts";
+import { batchRulesFor, type BatchRules } from "./batches.ts";
 import { jsonObjectLines } from "./json.ts";
 import { predictShards, rowOf, type PredictionRow, type Tally } from "./loop.ts";
 import type { PredictOptions } from "./options.ts";
@@ -65,13 +66,15 @@ export async function runPredict(
   const engine = await loadEngine();
   const precision = options.precision === "auto" ? (await describeDevice()).recommendedPrecision : options.precision;
   const rules = { ...options, noAnswerAllowed: await mayHaveNoAnswer(options, inputs.dataset) };
+  const batchRules = batchRulesFor(engine.device, checkpoint.config, options.batchTokens);
+  const resolved = { ...options, precision, batchTokens: batchRules.batchTokens };
   const predictor = createPredictor(engine, checkpoint, { precision });
   try {
     return await writeArtifact(stage, stageArtifactFolder(folders, stage), async (draft) => {
       const counts: Record<string, number> = {};
       const rows: PredictionRow[] = [];
       for (const [split, plan] of plans) {
-        const run = { draft, split, plan, predictor, reporter, batchTokens: options.batchTokens };
+        const run = { draft, split, plan, predictor, reporter, batchRules };
         reporter.line(`${split}: ${countOf(plan.windowCount, "window")}, ${precision}, ${engine.device}`);
         rows.push(await predictLogits(run, shardsOf(inputs.windows, split)));
         Object.assign(counts, await writeAnswers(run, rules));
@@ -79,7 +82,7 @@ export async function runPredict(
       const log = await draft.path("log.jsonl", { log: true });
       await writeFile(log, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
       const versions = { tensorflow: engine.binding.TF_Version, tfjs: engine.tf.version["tfjs-core"] };
-      return { kind: "predictions", options: { ...options, precision }, counts, versions, inputs: inputs.sha256 };
+      return { kind: "predictions", options: resolved, counts, versions, inputs: inputs.sha256 };
     });
   } finally {
     predictor.dispose();
@@ -152,7 +155,7 @@ interface SplitRun {
   readonly plan: SplitPlan;
   readonly predictor: Predictor;
   readonly reporter: Reporter;
-  readonly batchTokens: number;
+  readonly batchRules: BatchRules;
 }
 
 async function predictLogits(run: SplitRun, shards: AsyncIterable<WindowShard>): Promise<PredictionRow> {

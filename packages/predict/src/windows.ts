@@ -1,5 +1,6 @@
 import { BertqaError, offsetsOfLengths, type LogitColumns, type WindowShard } from "@bertqa/core";
 import { collateWindows, type Predictor } from "@bertqa/model";
+import type { PlannedBatch } from "./batches.ts";
 import type { ScoredWindow } from "./spans/search.ts";
 
 /** A window with its logits: float32 [L], padding left out. */
@@ -9,18 +10,19 @@ export interface PredictedWindow extends ScoredWindow {
 }
 
 /**
- * Runs one batch of a shard through the model.
+ * Runs one batch of a shard through the model, padded and filled up to its shape.
  *
- * @param rows rows of the shard
  * @throws BertqaError if a logit is not a finite number, naming the question
  */
 export function predictBatch(
   stage: string,
   predictor: Pick<Predictor, "predict">,
   shard: WindowShard,
-  rows: readonly number[],
+  planned: PlannedBatch,
 ): PredictedWindow[] {
-  const batch = collateWindows([shard], rows);
+  const { rows, windowCount } = planned;
+  const filled = Array.from({ length: windowCount }, (_, i) => rows[Math.min(i, rows.length - 1)] as number);
+  const batch = collateWindows([shard], filled, planned.tokenCount);
   const { startLogits, endLogits } = predictor.predict(batch); // [B, L]
   return rows.map((row, i) => {
     const window = windowOf(shard, row);

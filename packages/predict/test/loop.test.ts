@@ -23,11 +23,20 @@ function predict({ windowCount, tokenCount, inputIds, attentionMask }: WindowBat
   return { startLogits, endLogits: startLogits.map((logit) => -logit) };
 }
 
+const rulesOf = (batchTokens: number) => ({ batchTokens, shapeCostTokens: 0, maxTokenCount: 48 });
+
 async function run(batchTokens: number, logitShardWindows = 100) {
   const searches = new Map(questions.map(({ id }) => [id, new SpanSearch({ nBest: 5, maxAnswerTokens: 4 })]));
   const tallies: Tally[] = [];
   const onBatch = (tally: Tally) => tallies.push({ ...tally });
-  const context = { stage: "predict", predictor: { predict }, searches, batchTokens, logitShardWindows, onBatch };
+  const context = {
+    stage: "predict",
+    predictor: { predict },
+    searches,
+    batchRules: rulesOf(batchTokens),
+    logitShardWindows,
+    onBatch,
+  };
   const logits: LogitColumns[] = [];
   for await (const shard of predictShards(context, asAsync(shards))) logits.push(shard);
   return { logits, tallies, searches };
@@ -38,8 +47,8 @@ async function* asAsync(items: readonly WindowShard[]) {
 }
 
 test("within a shard the longest windows go first, and padding is left out of the logits", async () => {
-  // q1: [CLS] 4 words [SEP] 8 words [SEP] = 15, then 4 + 3 + 7 words = 14; q2: 2 + 3 + 8 = 13, then 12; q3: 2 + 3 + 3 = 8.
-  const { logits } = await run(30);
+  // q1: [CLS] 4 words [SEP] 8 words [SEP] = 15, then 14 with 7 words; q2: 2 + 3 + 8 = 13, then 12; q3: 2 + 3 + 3 = 8.
+  const { logits } = await run(32);
   expect(logits.map((shard) => [shard.questionId, [...shard.windowIndex]])).toEqual([
     [
       ["q1", "q1", "q2", "q2", "q3"],
@@ -67,13 +76,13 @@ test("batches of any size give the same spans, and the same logits in shards of 
 });
 
 test("the tally counts real tokens and those with padding", async () => {
-  // Two batches of the first shard, [15, 14] → 30 padded and [13, 12] → 26 padded; one of the second, [8].
-  const { tallies } = await run(30);
-  expect(tallies.at(-1)).toEqual({ windows: 5, tokens: 62, paddedTokens: 64 });
+  // Batches of 2 × 16: [15, 14] and [13, 12] and of the second shard [8], as one window of 16: 2 × 32 + 16 = 80.
+  const { tallies } = await run(32);
+  expect(tallies.at(-1)).toEqual({ windows: 5, tokens: 62, paddedTokens: 80 });
   expect(rowOf("dev", tallies.at(-1) as Tally, 500)).toMatchObject({
     windowsPerSecond: 10,
     tokensPerSecond: 124,
-    paddingShare: 1 - 62 / 64,
+    paddingShare: 1 - 62 / 80,
   });
 });
 
@@ -86,7 +95,7 @@ test("logits that are not finite numbers stop the run and name the question", as
     stage: "predict",
     predictor: broken,
     searches,
-    batchTokens: 30,
+    batchRules: rulesOf(32),
     logitShardWindows: 9,
     onBatch() {},
   };
