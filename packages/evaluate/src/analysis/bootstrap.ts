@@ -62,8 +62,7 @@ export function numberClusters(keys: readonly (string | number)[]): number[] {
 export function meanOf(column: QuestionValues): number {
   let sum = 0;
   let count = 0;
-  for (let i = 0; i < column.length; i++) {
-    const value = column[i] as number;
+  for (const value of Array.from(column)) {
     if (Number.isNaN(value)) continue;
     sum += value;
     count++;

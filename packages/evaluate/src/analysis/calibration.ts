@@ -6,8 +6,15 @@ const priorVariance = 100;
 const maxIterations = 100;
 const convergedStep = 1e-10;
 
-type Point = { readonly x: number; readonly label: number };
-type Weights = { readonly slope: number; readonly intercept: number };
+interface Point {
+  readonly x: number;
+  readonly label: number;
+}
+
+interface Weights {
+  readonly slope: number;
+  readonly intercept: number;
+}
 
 /** Null odds as they are, read as log odds. */
 export const uncalibrated: Calibration = { method: "none", slope: 1, intercept: 0, fittedOn: "nothing" };

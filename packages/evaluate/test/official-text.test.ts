@@ -1,0 +1,67 @@
+import { SeededRandom } from "@bertqa/core";
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { normalizedTokens } from "../src/official/normalize.ts";
+import { scoreAnswer } from "../src/official/score.ts";
+import { hostileText, randomText } from "./support/hostile.ts";
+import { literalExact, literalF1, literalTokens } from "./support/literal-evaluator.ts";
+
+interface Fixture {
+  readonly strings: readonly { readonly text: string; readonly tokens: readonly string[] }[];
+}
+const fixture = JSON.parse(readFileSync(new URL("fixtures/official-strings.json", import.meta.url), "utf8")) as Fixture;
+
+test("hostile texts have the tokens that Python's evaluator gives them", () => {
+  expect(fixture.strings.length).toBeGreaterThan(400);
+  for (const { text, tokens } of fixture.strings) {
+    expect(normalizedTokens(text), JSON.stringify(text)).toEqual(tokens);
+  }
+});
+
+test("10,000 random and hostile texts have the tokens that a literal implementation gives them", () => {
+  const random = new SeededRandom(1, "texts");
+  for (let i = 0; i < 10_000; i++) {
+    const text = i % 2 === 0 ? hostileText(random) : randomText(random);
+    expect(normalizedTokens(text), JSON.stringify(text)).toEqual(literalTokens(text));
+  }
+});
+
+test("10,000 random answers score as in a literal implementation", () => {
+  const random = new SeededRandom(2, "answers");
+  for (let i = 0; i < 10_000; i++) {
+    const gold = Array.from({ length: random.integerBelow(4) }, () => hostileText(random));
+    const answer =
+      gold[0] !== undefined && random.integerBelow(3) === 0 ? `${gold[0]} ${hostileText(random)}` : hostileText(random);
+    const kept = gold.filter((text) => literalTokens(text).length > 0);
+    const against = kept.length > 0 ? kept : [""];
+    const expected = {
+      exact: Math.max(...against.map((text) => literalExact(text, answer))),
+      f1: Math.max(...against.map((text) => literalF1(text, answer))),
+    };
+    expect(scoreAnswer(gold, answer), JSON.stringify({ gold, answer })).toEqual(expected);
+  }
+});
+
+test("printable ASCII takes the fast way to the same tokens", () => {
+  const random = new SeededRandom(3, "ascii");
+  for (let i = 0; i < 10_000; i++) {
+    const alphabet = " \t\naAnNtThHeE09_.-'x";
+    const text = Array.from(
+      { length: random.integerBelow(12) },
+      () => alphabet[random.integerBelow(alphabet.length)],
+    ).join("");
+    expect(normalizedTokens(text), JSON.stringify(text)).toEqual(literalTokens(text));
+  }
+});
+
+test("F1 counts a repeated token once for each time that both sides have it", () => {
+  // Gold "new york new" and answer "new new new": 2 tokens in common, precision 2/3, recall 2/3 → F1 2/3.
+  expect(scoreAnswer(["New York, New"], "new new new")).toEqual({ exact: 0, f1: (2 * (2 / 3) * (2 / 3)) / (4 / 3) });
+});
+
+test("gold answers that normalise to nothing are dropped; where none is left, only silence is right", () => {
+  expect(scoreAnswer(["the", "house"], "an")).toEqual({ exact: 0, f1: 0 });
+  expect(scoreAnswer(["the", "..."], "an")).toEqual({ exact: 1, f1: 1 });
+  expect(scoreAnswer([], "")).toEqual({ exact: 1, f1: 1 });
+  expect(scoreAnswer([], "word")).toEqual({ exact: 0, f1: 0 });
+});
