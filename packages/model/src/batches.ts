@@ -46,14 +46,14 @@ export function groupByLength(tokenCounts: Int32Array, rows: ArrayLike<number>, 
 /** Real tokens of some batches, and tokens with padding: the padding share is 1 − tokens / paddedTokens. */
 export function countBatchTokens(
   tokenCounts: Int32Array,
-  batches: Iterable<ArrayLike<number>>,
+  batches: Iterable<readonly number[]>,
 ): { readonly tokens: number; readonly paddedTokens: number } {
   let tokens = 0;
   let paddedTokens = 0;
   for (const rows of batches) {
     let longest = 0;
-    for (let i = 0; i < rows.length; i++) {
-      const count = at(tokenCounts, rows[i] as number);
+    for (const row of rows) {
+      const count = at(tokenCounts, row);
       tokens += count;
       longest = Math.max(longest, count);
     }

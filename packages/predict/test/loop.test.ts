@@ -97,7 +97,7 @@ test("logits that are not finite numbers stop the run and name the question", as
     searches,
     batchRules: rulesOf(32),
     logitShardWindows: 9,
-    onBatch() {},
+    onBatch: () => undefined,
   };
   await expect(predictShards(context, asAsync(shards)).next()).rejects.toThrow(
     /^predict: the model's logits for question "q1" are not finite numbers\. Training has diverged/,
