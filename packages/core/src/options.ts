@@ -53,7 +53,8 @@ async function readText(stage: string, path: string): Promise<string> {
     return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
-    const problem = code === "ENOENT" ? "does not exist" : code ? `cannot be read: ${code}` : "is not UTF-8";
+    const unreadable = cause instanceof TypeError ? "is not UTF-8" : `cannot be read: ${code}`;
+    const problem = code === "ENOENT" ? "does not exist" : unreadable;
     throw new BertqaError(stage, `${path} ${problem}`, { cause });
   }
 }

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Artifact } from "./artifact.ts";
@@ -53,7 +54,10 @@ export async function runStageCommand<Schema extends z.ZodObject>(command: Stage
   const artifactsFolder = artifacts ?? join("artifacts", pipelineFolder.split(/[/\\]/).filter(Boolean).at(-1) ?? "");
   await runCommand(async () => {
     const options = await readOptions(stage, join(pipelineFolder, `${stage}.json`), optionsSchema);
-    const artifact = await run(options, { pipelineFolder, artifactsFolder }, createReporter(stage));
+    const folders = { pipelineFolder, artifactsFolder };
+    // An earlier run's artifact must not pass for this one's if this one fails; what is worth keeping is in the cache.
+    await rm(stageArtifactFolder(folders, stage), { recursive: true, force: true });
+    const artifact = await run(options, folders, createReporter(stage));
     process.stdout.write(`${artifact.folder}\n`);
   });
 }

@@ -29,6 +29,12 @@ test("JSON that does not parse says where", async () => {
   await expect(read('{\n  "epochs": 3,\n}')).rejects.toThrow(/train\.json is not valid JSON: .*line 3/);
 });
 
+test("a file in another encoding says so", async () => {
+  const path = join(await temporaryFolder(), "train.json");
+  await writeFile(path, Buffer.from([0x7b, 0xe9, 0x7d])); // é in Latin-1
+  await expect(readOptions("train", path, schema)).rejects.toThrow("train.json is not UTF-8.");
+});
+
 test("a file that is not there is named", async () => {
   await expect(readOptions("train", "/nowhere/train.json", schema)).rejects.toThrow(
     "train: /nowhere/train.json does not exist.",
