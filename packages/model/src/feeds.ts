@@ -3,7 +3,7 @@ import { placeholder, type FeedValue, type Graph, type RunOptions, type Tensor }
 import type { NetworkInputs } from "./network.ts";
 import type { BertConfig, LabelledBatch, WindowBatch } from "./types.ts";
 
-/** Clusters are compiled once per shape, so lengths are rounded up to a multiple of this. Also what four masks a word need. */
+/** Clusters are compiled once per shape, so lengths are rounded up to a multiple of this. */
 const TOKEN_MULTIPLE = 16;
 /** Added to what must get weight 0 in a float32 softmax. */
 const EXCLUDED = -1e9;
@@ -54,13 +54,7 @@ export function feedBatch(placeholders: BatchPlaceholders, batch: WindowBatch, c
     [indices.positions, { dtype: "int32", shape: [L], data: positions(L, config.maxPositions) }],
     [placeholders.maskBias, { dtype: "float32", shape: [B, 1, 1, L], data: maskBias(batch, L) }],
   ]);
-  const lengths = {
-    B,
-    L,
-    N: B * L,
-    hiddenMaskWords: Math.ceil((B * L * config.hiddenSize) / 4),
-    attentionMaskWords: (B * config.headCount * L * L) / 4,
-  };
+  const lengths = { B, L, N: B * L };
   return { feeds, lengths } satisfies RunOptions;
 }
 

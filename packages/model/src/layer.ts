@@ -1,6 +1,6 @@
 import { cast, delayed, type FloatType, type Tensor } from "@bertqa/engine";
 import { attention, attentionBackward, splitHeads, splitHeadsBackward } from "./blocks/attention.ts";
-import { drawMask, type DropoutSource } from "./blocks/dropout.ts";
+import { nextKeys, type DropoutSource } from "./blocks/dropout.ts";
 import { activate, activateBackward } from "./blocks/feed-forward.ts";
 import { linear, linearBackward } from "./blocks/linear.ts";
 import { residualNorm, residualNormBackward, type ResidualNormGradient } from "./blocks/residual-norm.ts";
@@ -33,18 +33,6 @@ export interface Hidden<T extends FloatType> {
   readonly outputLow: Tensor<T>;
 }
 
-export function hiddenMask<T extends FloatType>(settings: NetworkSettings<T>, after: Tensor) {
-  const { random, hiddenDropout, config } = settings;
-  if (!random || hiddenDropout === 0) return undefined;
-  return drawMask(random, ["hiddenMaskWords"], ["N", config.hiddenSize], after);
-}
-
-function attentionMask<T extends FloatType>(settings: NetworkSettings<T>, after: Tensor) {
-  const { random, attentionDropout, config } = settings;
-  if (!random || attentionDropout === 0) return undefined;
-  return drawMask(random, ["attentionMaskWords"], ["B", config.headCount, "L", "L"], after);
-}
-
 function headLayout({ headCount, hiddenSize }: BertConfig) {
   return { headCount, headSize: hiddenSize / headCount };
 }
@@ -75,35 +63,35 @@ export function layerForward<T extends FloatType>(
 
   const qkv = linear(input.outputLow, matrix("heads")); // [N, 3·H]
   const heads = splitHeads(qkv, vector("heads.bias"), headLayout(config)); // 3 × [B, A, L, D]
-  const dropMask = attentionMask(settings, qkv);
-  const attended = attention({ ...heads, maskBias, dropMask }, headLayout(config), settings.attentionDropout);
+  const dropoutKeys = nextKeys(settings.random, settings.attentionDropout);
+  const attended = attention({ ...heads, maskBias, dropoutKeys }, headLayout(config), settings.attentionDropout);
   const mixed = linear(attended.context, matrix("context")); // [N, H]
-  const attentionMaskHidden = hiddenMask(settings, attended.context);
+  const middleKeys = nextKeys(settings.random, dropout);
   const middle = residualNorm(
     {
       residual: input.output,
       product: mixed,
       bias: vector("context.bias"),
       ...norm("attentionNorm"),
-      mask: attentionMaskHidden,
+      keys: middleKeys,
     },
     normSettings,
   );
   const inner = linear(middle.outputLow, matrix("inner")); // [N, I]
   const activated = activate(inner, vector("inner.bias"), config.activation);
   const outer = linear(activated, matrix("outer")); // [N, H]
-  const outputMask = hiddenMask(settings, activated);
+  const lastKeys = nextKeys(settings.random, dropout);
   const last = residualNorm(
-    { residual: middle.output, product: outer, bias: vector("outer.bias"), ...norm("outputNorm"), mask: outputMask },
+    { residual: middle.output, product: outer, bias: vector("outer.bias"), ...norm("outputNorm"), keys: lastKeys },
     normSettings,
   );
   const saved = {
     inputLow: input.outputLow,
     attended: { ...heads, ...attended },
-    middle: { ...middle, mask: attentionMaskHidden, scale: vector("attentionNorm.scale") },
+    middle: { ...middle, keys: middleKeys, scale: vector("attentionNorm.scale") },
     inner,
     activated,
-    last: { ...last, mask: outputMask, scale: vector("outputNorm.scale") },
+    last: { ...last, keys: lastKeys, scale: vector("outputNorm.scale") },
   };
   return { output: last.output, outputLow: last.outputLow, saved };
 }

@@ -1,8 +1,8 @@
 import { reshape, type FloatType, type Tensor } from "@bertqa/engine";
 import { embedding, embeddingBackward, type EmbeddingIndices } from "./blocks/embedding.ts";
+import { nextKeys } from "./blocks/dropout.ts";
 import type { ResidualNormGradient } from "./blocks/residual-norm.ts";
 import {
-  hiddenMask,
   layerAgain,
   layerBackward,
   layerForward,
@@ -50,13 +50,12 @@ function embed<T extends FloatType>(settings: NetworkSettings<T>, weights: Weigh
     scale: weights("embeddings.norm.scale"),
     shift: weights("embeddings.norm.shift"),
   };
-  const flatMask = hiddenMask(settings, tables.scale); // [N, H]
-  const mask = flatMask && reshape(flatMask, ["B", "L", config.hiddenSize]);
-  const result = embedding(tables, indices, mask, { epsilon: config.layerNormEpsilon, dropout, low });
+  const keys = nextKeys(settings.random, dropout);
+  const result = embedding(tables, indices, keys, { epsilon: config.layerNormEpsilon, dropout, low });
   return {
     output: reshape(result.output, ["N", config.hiddenSize]),
     outputLow: reshape(result.outputLow, ["N", config.hiddenSize]),
-    saved: { ...result, mask, scale: tables.scale },
+    saved: { ...result, keys, scale: tables.scale },
   };
 }
 

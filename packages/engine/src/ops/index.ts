@@ -1,5 +1,13 @@
 export type { DType, FloatType } from "./dtypes.ts";
-export { cluster, Graph, type Dimension, type GraphOptions, type Tensor, type TensorRecord } from "./graph.ts";
+export {
+  cluster,
+  Graph,
+  type Dimension,
+  type GraphOptions,
+  type NodeSink,
+  type Tensor,
+  type TensorRecord,
+} from "./graph.ts";
 export * from "./layout.ts";
 export * from "./math.ts";
 export * from "./random.ts";

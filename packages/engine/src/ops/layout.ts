@@ -1,6 +1,6 @@
 import type { DType } from "./dtypes.ts";
 import type { Dimension, Graph, Tensor } from "./graph.ts";
-import { integer, integers } from "./math.ts";
+import { cast, integer, integers } from "./math.ts";
 
 /** A value that each run feeds. */
 export function placeholder<T extends DType>(graph: Graph, dtype: T): Tensor<T> {
@@ -85,6 +85,26 @@ export function oneHot(indices: Tensor<"int32">, depth: Tensor<"int32">): Tensor
   const inputs = [indices, depth, value(1), value(0)];
   const attributes = { T: { type: "float32" }, TI: { type: "int32" }, axis: { int: -1 } } as const;
   return graph.emit({ op: "OneHot", inputs, attributes, output: ["output", ["float32"]] })[0]!;
+}
+
+/** uint32 0, 1, 2, … in the shape of x, row-major. Costs nothing in a cluster. */
+export function rangeLike(x: Tensor): Tensor<"uint32"> {
+  const { graph } = x;
+  const types = { T: { type: x.dtype }, out_type: { type: "int32" } } as const;
+  const [size] = graph.emit({ op: "Size", inputs: [x], attributes: types, output: ["output", ["int32"]] });
+  const [shape] = graph.emit({ op: "Shape", inputs: [x], attributes: types, output: ["output", ["int32"]] });
+  const range = graph.emit({
+    op: "Range",
+    inputs: [integer(graph, 0), size!, integer(graph, 1)],
+    attributes: { Tidx: { type: "int32" } },
+    output: ["output", ["int32"]],
+  })[0]!;
+  return graph.emit({
+    op: "Reshape",
+    inputs: [cast(range, "uint32"), shape!],
+    attributes: { T: { type: "uint32" }, Tshape: { type: "int32" } },
+    output: ["output", ["uint32"]],
+  })[0]!;
 }
 
 /** The same value, but not before the values in `after` are there. */

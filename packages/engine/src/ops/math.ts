@@ -11,8 +11,17 @@ export function integers(graph: NodeSink, values: readonly number[]): Tensor<"in
   return graph.constant({ dtype: "int32", shape: [values.length], bytes });
 }
 
+export function vector(graph: NodeSink, values: readonly number[]): Tensor<"float32"> {
+  const bytes = new Uint8Array(Float32Array.from(values).buffer);
+  return graph.constant({ dtype: "float32", shape: [values.length], bytes });
+}
+
 export function integer(graph: NodeSink, value: number): Tensor<"int32"> {
   return graph.constant({ dtype: "int32", shape: [], bytes: new Uint8Array(Int32Array.of(value).buffer) });
+}
+
+export function unsigned(graph: NodeSink, value: number): Tensor<"uint32"> {
+  return graph.constant({ dtype: "uint32", shape: [], bytes: new Uint8Array(Uint32Array.of(value).buffer) });
 }
 
 /** Rounds to nearest even where the target has fewer bits. A cast to the same type costs nothing. */
@@ -43,6 +52,8 @@ export const negate = unary("Neg");
 export const add = binary("AddV2");
 export const subtract = binary("Sub");
 export const multiply = binary("Mul");
+/** Modulo 2³². */
+export const multiplyUnsigned: (x: Tensor<"uint32">, y: Tensor<"uint32">) => Tensor<"uint32"> = binary("Mul");
 export const divide = binary("RealDiv");
 export const minimum = binary("Minimum");
 export const maximum = binary("Maximum");
@@ -91,10 +102,10 @@ export const sum = reduction("Sum");
 export const mean = reduction("Mean");
 export const max = reduction("Max");
 
-/** Softmax over the last axis. */
-export function softmax(x: Tensor<"float32">): Tensor<"float32"> {
+/** Softmax over the last axis. It computes in float32 whatever the type of x. */
+export function softmax<T extends FloatType>(x: Tensor<T>): Tensor<T> {
   const attributes = { T: { type: x.dtype } };
-  return x.graph.emit({ op: "Softmax", inputs: [x], attributes, output: ["softmax", ["float32"]] })[0]!;
+  return x.graph.emit({ op: "Softmax", inputs: [x], attributes, output: ["softmax", [x.dtype]] })[0]!;
 }
 
 /**

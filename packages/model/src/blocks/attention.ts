@@ -3,21 +3,21 @@ import {
   batchMatMul,
   cast,
   cluster,
-  divide,
-  exp,
-  max,
   multiply,
   reshape,
   scale,
+  softmax,
   stack,
   subtract,
   sum,
   transpose,
   unstack,
+  vector,
   type FloatType,
+  type NodeSink,
   type Tensor,
 } from "@bertqa/engine";
-import { applyMask } from "./dropout.ts";
+import { applyDropout, type DropoutKeys } from "./dropout.ts";
 
 type F32 = Tensor<"float32">;
 
@@ -27,14 +27,26 @@ export interface HeadLayout {
   readonly headSize: number;
 }
 
-/** From [N, 3·H] without its bias to queries, keys and values, each [B, A, L, D]. */
+/**
+ * From [N, 3·H] without its bias to queries, keys and values, each [B, A, L, D]. Queries and keys are both scaled by
+ * 1 / ⁴√D here, where it costs nothing, so that their product is q kᵀ / √D.
+ */
 export function splitHeads<T extends FloatType>(product: Tensor<T>, bias: F32, layout: HeadLayout) {
   const biased = cluster({ product, bias }, (t) => ({
-    sum: cast(add(cast(t.product, "float32"), t.bias), product.dtype),
-  })).sum;
+    scaled: cast(multiply(add(cast(t.product, "float32"), t.bias), headScale(t.bias.graph, layout)), product.dtype),
+  })).scaled;
   const apart = reshape(biased, ["B", "L", 3, layout.headCount, layout.headSize]);
   const [queries, keys, values] = unstack(transpose(apart, [2, 0, 3, 1, 4]), 3, 0); // 3 × [B, A, L, D]
   return { queries: queries!, keys: keys!, values: values! };
+}
+
+function headScale(graph: NodeSink, { headCount, headSize }: HeadLayout): F32 {
+  const width = headCount * headSize;
+  const factor = headSize ** -0.25;
+  return vector(
+    graph,
+    Array.from({ length: 3 * width }, (_, column) => (column < 2 * width ? factor : 1)),
+  );
 }
 
 /** The gradient of `splitHeads`' product, [N, 3·H], and of its bias, float32 [3·H]. */
@@ -52,23 +64,29 @@ export interface AttentionInputs<T extends FloatType> {
   readonly values: Tensor<T>;
   /** float32 [B, 1, 1, L]: 0 for a real token, −1e9 for padding, whose weight becomes exactly 0 */
   readonly maskBias: F32;
-  /** uint8 [B, A, L, L] */
-  readonly dropMask: Tensor<"uint8"> | undefined;
+  readonly dropoutKeys: DropoutKeys;
 }
 
-/** softmax(q kᵀ / √D + maskBias), dropped out, times v; the softmax in float32. @returns context [N, H] and the rest */
+/**
+ * softmax(queries keysᵀ + maskBias), dropped out, times values. Scores and probabilities are kept in the products'
+ * type; what is computed between is float32.
+ *
+ * @returns context [N, H], and the softmax before and after dropout, [B, A, L, L]
+ */
 export function attention<T extends FloatType>(inputs: AttentionInputs<T>, layout: HeadLayout, dropout: number) {
-  const { queries, keys, values, maskBias, dropMask } = inputs;
+  const { queries, keys, values, maskBias, dropoutKeys } = inputs;
   const low = queries.dtype;
   const scores = batchMatMul(queries, keys, { transposeRight: true }); // [B, A, L, L]
-  const weights = cluster({ scores, maskBias, ...(dropMask && { dropMask }) }, (t) => {
-    const logits = add(scale(cast(t.scores, "float32"), 1 / Math.sqrt(layout.headSize)), t.maskBias);
-    const shifted = exp(subtract(logits, max(logits, { axes: [-1], keepDimensions: true })));
-    const probabilities = divide(shifted, sum(shifted, { axes: [-1], keepDimensions: true }));
-    const kept = cast(probabilities, low);
-    if (!t.dropMask) return { probabilities: kept, dropped: kept };
-    return { probabilities: kept, dropped: cast(applyMask(probabilities, t.dropMask, dropout), low) };
-  });
+  const masked = cluster({ scores, maskBias }, (t) => ({
+    scores: cast(add(cast(t.scores, "float32"), t.maskBias), low),
+  }));
+  const probabilities = softmax(masked.scores);
+  const dropped = dropoutKeys
+    ? cluster({ probabilities, dropoutKeys }, (t) => ({
+        weights: cast(applyDropout(cast(t.probabilities, "float32"), t.dropoutKeys, dropout), low),
+      })).weights
+    : probabilities;
+  const weights = { probabilities, dropped };
   const heads = batchMatMul(weights.dropped, values); // [B, A, L, D]
   const context = reshape(transpose(heads, [0, 2, 1, 3]), ["N", layout.headCount * layout.headSize]);
   return { context, ...weights };
@@ -108,7 +126,7 @@ export function attentionBackward<T extends FloatType>(
   const { scores } = cluster({ dropGradient, probabilities, dropped, delta }, (t) => {
     const direct = multiply(cast(t.dropped, "float32"), cast(t.dropGradient, "float32"));
     const shared = multiply(cast(t.probabilities, "float32"), t.delta);
-    return { scores: cast(scale(subtract(direct, shared), 1 / Math.sqrt(layout.headSize)), low) };
+    return { scores: cast(scale(subtract(direct, shared), layout.headSize ** -0.25), low) };
   });
   return {
     queries: batchMatMul(scores, keys),

@@ -13,7 +13,7 @@ import {
   type FloatType,
   type Tensor,
 } from "@bertqa/engine";
-import { applyMask } from "./dropout.ts";
+import { applyDropout, type DropoutKeys } from "./dropout.ts";
 import { layerNorm, layerNormBackward, type NormSaved } from "./residual-norm.ts";
 
 type F32 = Tensor<"float32">;
@@ -50,7 +50,7 @@ export interface EmbeddingSettings<T extends FloatType> {
 export function embedding<T extends FloatType>(
   tables: EmbeddingTables,
   indices: EmbeddingIndices,
-  mask: Tensor<"uint8"> | undefined,
+  keys: DropoutKeys,
   settings: EmbeddingSettings<T>,
 ) {
   const rows = {
@@ -59,10 +59,10 @@ export function embedding<T extends FloatType>(
     types: gatherRows(tables.types, indices.types), // [B, L, H]
   };
   const { scale, shift } = tables;
-  return cluster({ ...rows, scale, shift, ...(mask && { mask }) }, (t) => {
+  return cluster({ ...rows, scale, shift, ...(keys && { keys }) }, (t) => {
     const total = add(add(t.words, t.types), t.positions);
     const { output, ...saved } = layerNorm(total, t.scale, t.shift, settings.epsilon);
-    const dropped = applyMask(output, t.mask, settings.dropout);
+    const dropped = applyDropout(output, t.keys, settings.dropout);
     return { output: dropped, outputLow: cast(dropped, settings.low), ...saved };
   });
 }
@@ -77,15 +77,15 @@ export interface EmbeddingSizes {
 /** @returns the gradient of each of `tables`, float32, dense */
 export function embeddingBackward<T extends FloatType>(
   gradient: { readonly direct: F32; readonly throughSublayer: Tensor<T> },
-  saved: NormSaved & { readonly scale: F32; readonly mask: Tensor<"uint8"> | undefined },
+  saved: NormSaved & { readonly scale: F32; readonly keys: DropoutKeys },
   indices: EmbeddingIndices,
   sizes: EmbeddingSizes,
   dropout: number,
 ) {
-  const { mask, normalised, inverseDeviation, scale } = saved;
-  const inputs = { ...gradient, normalised, inverseDeviation, scale, ...(mask && { mask }) };
+  const { keys, normalised, inverseDeviation, scale } = saved;
+  const inputs = { ...gradient, normalised, inverseDeviation, scale, ...(keys && { keys }) };
   const flat = cluster(inputs, (t) => {
-    const total = applyMask(add(t.direct, cast(t.throughSublayer, "float32")), t.mask, dropout);
+    const total = applyDropout(add(t.direct, cast(t.throughSublayer, "float32")), t.keys, dropout);
     const rows = layerNormBackward(total, t, t.scale);
     return {
       rows, // [B, L, H]

@@ -12,10 +12,9 @@ import {
   type FloatType,
   type Tensor,
 } from "@bertqa/engine";
-import { applyMask } from "./dropout.ts";
+import { applyDropout, type DropoutKeys } from "./dropout.ts";
 
 type F32 = Tensor<"float32">;
-type Mask = Tensor<"uint8"> | undefined;
 
 export interface NormSaved {
   /** [N, H], the input of the affine part: mean 0, variance 1 over H */
@@ -50,7 +49,7 @@ export interface ResidualNormInputs<T extends FloatType> {
   readonly bias: F32;
   readonly scale: F32;
   readonly shift: F32;
-  readonly mask: Mask;
+  readonly keys: DropoutKeys;
 }
 
 export interface ResidualNormSettings {
@@ -60,9 +59,9 @@ export interface ResidualNormSettings {
 
 /** LayerNorm(residual + dropout(product + bias)), in float32; `outputLow` is the same for the next product. */
 export function residualNorm<T extends FloatType>(inputs: ResidualNormInputs<T>, settings: ResidualNormSettings) {
-  const { mask, ...tensors } = inputs;
-  return cluster({ ...tensors, ...(mask && { mask }) }, (t) => {
-    const dropped = applyMask(add(cast(t.product, "float32"), t.bias), t.mask, settings.dropout);
+  const { keys, ...tensors } = inputs;
+  return cluster({ ...tensors, ...(keys && { keys }) }, (t) => {
+    const dropped = applyDropout(add(cast(t.product, "float32"), t.bias), t.keys, settings.dropout);
     const { output, ...saved } = layerNorm(add(t.residual, dropped), t.scale, t.shift, settings.epsilon);
     return { output, outputLow: cast(output, inputs.product.dtype), ...saved };
   });
@@ -78,17 +77,17 @@ export interface ResidualNormGradient<T extends FloatType> {
 /** @returns gradients: float32 `residual` [N, H]; `product` [N, H] for the matrix product; vectors [H] */
 export function residualNormBackward<T extends FloatType>(
   gradient: ResidualNormGradient<T>,
-  saved: NormSaved & { readonly scale: F32; readonly mask: Mask },
+  saved: NormSaved & { readonly scale: F32; readonly keys: DropoutKeys },
   dropout: number,
   low: T,
 ) {
   const { direct, throughSublayer } = gradient;
-  const { mask, normalised, inverseDeviation, scale } = saved;
-  const optional = { ...(throughSublayer && { throughSublayer }), ...(mask && { mask }) };
+  const { keys, normalised, inverseDeviation, scale } = saved;
+  const optional = { ...(throughSublayer && { throughSublayer }), ...(keys && { keys }) };
   return cluster({ direct, normalised, inverseDeviation, scale, ...optional }, (t) => {
     const total = t.throughSublayer ? add(t.direct, cast(t.throughSublayer, "float32")) : t.direct;
     const residual = layerNormBackward(total, t, t.scale);
-    const product = applyMask(residual, t.mask, dropout);
+    const product = applyDropout(residual, t.keys, dropout);
     return {
       residual,
       product: cast(product, low),
