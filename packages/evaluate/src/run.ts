@@ -1,5 +1,6 @@
 import {
   BertqaError,
+  countOf,
   formatDuration,
   openDataset,
   openModel,
@@ -55,7 +56,7 @@ export async function runEvaluate(
 
   const historyPath = join(folders.artifactsFolder, "history.jsonl");
   const { entries, brokenLines } = parseHistory(await readHistoryText(historyPath));
-  if (brokenLines > 0) reporter.line(`warning: skipped ${brokenLines} broken lines of ${historyPath}`);
+  if (brokenLines > 0) reporter.line(`warning: skipped ${countOf(brokenLines, "broken line")} of ${historyPath}`);
   const plan = { samples: options.bootstrapSamples, seed: options.seed };
   const lastRun = lastRunOf(entries, await openOldEvaluation(folders), evaluation, plan);
   const artifact = await writeEvaluation({ options, folders, inputs, dev, evaluation, lastRun });

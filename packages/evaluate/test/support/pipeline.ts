@@ -36,7 +36,8 @@ export function madeUpAnswers(questions: readonly Question[], seed: number, skil
   const nullOdds: Record<string, number> = {};
   for (const { id, answers, context } of questions) {
     const gold = answers[0]?.text;
-    const words = context.split(" ");
+    // Longer than an article: a span that normalises to nothing would be right where there is no answer.
+    const words = context.split(" ").filter((word) => word.length > 3);
     const other = words[random.integerBelow(words.length)] as string;
     const draw = chance();
     bestSpans[id] =

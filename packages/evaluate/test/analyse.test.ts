@@ -1,0 +1,126 @@
+import { questionsOf, SeededRandom, type Question } from "@bertqa/core";
+import { expect, test } from "vitest";
+import { analyse, type AnsweredSplit } from "../src/analysis/analyse.ts";
+import { breakDown } from "../src/analysis/breakdowns.ts";
+import { officialScores } from "../src/official-scores.ts";
+import { evaluateOptionsSchema } from "../src/options.ts";
+import type { Evaluation, ThresholdKind } from "../src/results.ts";
+import { madeUpAnswers, sampleFile } from "./support/pipeline.ts";
+
+const options = evaluateOptionsSchema.parse({ bootstrapSamples: 100 });
+const devQuestions = questionsOf(sampleFile("dev"));
+const tuneQuestions = questionsOf(sampleFile("train")).filter(({ articleIndex }) => articleIndex < 5);
+const dev: AnsweredSplit = { questions: devQuestions, ...madeUpAnswers(devQuestions, 1), where: "predict" };
+const tune: AnsweredSplit = { questions: tuneQuestions, ...madeUpAnswers(tuneQuestions, 2), where: "predict" };
+const evaluation = analyse(dev, tune, options);
+
+const rowOf = (found: Evaluation, kind: ThresholdKind) => {
+  const row = found.scores.find((score) => score.kind === kind);
+  if (!row) throw new Error(`no row "${kind}"`);
+  return row;
+};
+
+test("threshold and calibration never look at dev: other answers to dev's questions leave both unchanged", () => {
+  // Dev's labels dealt anew: each question gets the gold answers of another.
+  const dealt = new SeededRandom(9, "labels").shuffled(devQuestions.map(({ answers }) => answers));
+  const questions = devQuestions.map((question, i) => ({ ...question, answers: dealt[i] as Question["answers"] }));
+  const other = analyse({ ...dev, questions }, tune, options);
+  expect(other.scores).not.toEqual(evaluation.scores);
+  expect(rowOf(other, "tuned").nullOddsThreshold).toBe(rowOf(evaluation, "tuned").nullOddsThreshold);
+  expect(other.noAnswer.calibration).toEqual(evaluation.noAnswer.calibration);
+  expect(other.questions.map(({ prediction }) => prediction)).toEqual(
+    evaluation.questions.map(({ prediction }) => prediction),
+  );
+});
+
+test("nor do other predictions on dev move them", () => {
+  const other = analyse({ ...dev, ...madeUpAnswers(devQuestions, 77) }, tune, options);
+  expect(rowOf(other, "tuned").nullOddsThreshold).toBe(rowOf(evaluation, "tuned").nullOddsThreshold);
+});
+
+test("each row says where its threshold came from; dev's own best are called optimistic and are never beaten", () => {
+  expect(evaluation.scores.map(({ kind, chosenOn }) => [kind, chosenOn])).toEqual([
+    ["zero", "nothing"],
+    ["tuned", "tune"],
+    ["bestExactOnDev", "dev"],
+    ["bestF1OnDev", "dev"],
+  ]);
+  expect(rowOf(evaluation, "bestF1OnDev").label).toMatch(/optimistic/);
+  const bestF1 = rowOf(evaluation, "bestF1OnDev").all.f1.value;
+  for (const row of evaluation.scores) expect(row.all.f1.value).toBeLessThanOrEqual(bestF1 + 1e-9);
+});
+
+test("without a tune split the report says so, and 0 is the threshold in use", () => {
+  const alone = analyse(dev, null, options);
+  expect(alone.primary).toBe("zero");
+  expect(alone.scores.map(({ kind }) => kind)).toEqual(["zero", "bestExactOnDev", "bestF1OnDev"]);
+  expect(alone.noAnswer.calibration).toEqual({ method: "none", slope: 1, intercept: 0, fittedOn: "nothing" });
+  expect(alone.remarks.join(" ")).toMatch(/No questions were held out/);
+  expect(evaluation.remarks.join(" ")).toMatch(/6 articles only, which is few/);
+});
+
+test("every number follows from the questions' own results", () => {
+  const { questions, scores, neverAnswering, counts } = evaluation;
+  const mean = (values: readonly number[]) => (100 * values.reduce((sum, value) => sum + value, 0)) / values.length;
+  const primary = scores.find(({ kind }) => kind === evaluation.primary);
+  expect(primary?.all.exact.value).toBeCloseTo(mean(questions.map(({ exact }) => exact)), 9);
+  expect(primary?.hasAns?.f1.value).toBeCloseTo(mean(questions.filter((q) => q.answerable).map(({ f1 }) => f1)), 9);
+  expect(neverAnswering.all.exact).toBeCloseTo(mean(questions.map(({ answerable }) => (answerable ? 0 : 1))), 9);
+  expect(questions.map(({ id }) => id)).toEqual(devQuestions.map(({ id }) => id));
+  for (const { by, groups } of evaluation.breakdowns) {
+    expect(
+      groups.reduce((sum, { total }) => sum + total, 0),
+      by,
+    ).toBe(counts.questions);
+    const sum = groups.reduce((so, { total, f1 }) => so + total * f1, 0);
+    expect(sum / counts.questions, by).toBeCloseTo(primary?.all.f1.value as number, 9);
+  }
+  for (const { low, value, high } of scores.map(({ all }) => all.f1)) {
+    expect(low).toBeLessThanOrEqual(value);
+    expect(high).toBeGreaterThanOrEqual(value);
+  }
+});
+
+test("scores.json agrees with the rows: threshold 0, and the best on dev", () => {
+  const zero = Object.fromEntries(
+    devQuestions.map(({ id }) => [id, (dev.nullOdds[id] as number) > 0 ? "" : (dev.bestSpans[id] as string)]),
+  );
+  const scores = officialScores(dev, zero);
+  expect(Object.keys(scores)).toEqual([
+    ...["exact", "f1", "total", "HasAns_exact", "HasAns_f1", "HasAns_total", "NoAns_exact", "NoAns_f1", "NoAns_total"],
+    ...["best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh", "pr_exact_ap", "pr_f1_ap", "pr_oracle_ap"],
+  ]);
+  expect(scores["f1"]).toBeCloseTo(rowOf(evaluation, "zero").all.f1.value, 9);
+  expect(scores["best_f1"]).toBeCloseTo(rowOf(evaluation, "bestF1OnDev").all.f1.value, 9);
+  expect(scores["best_exact"]).toBeCloseTo(rowOf(evaluation, "bestExactOnDev").all.exact.value, 9);
+});
+
+test("a question without a prediction is named", () => {
+  const [first, ...rest] = Object.entries(dev.bestSpans);
+  const cut = { ...dev, bestSpans: Object.fromEntries(rest) };
+  expect(() => analyse(cut, tune, options)).toThrow(`1 of 126 questions have no prediction: "${first?.[0]}"`);
+});
+
+test("questions are sorted by question word, by the shortest answer's length and by the passage's length", () => {
+  const question = (text: string, answers: readonly string[], contextWords: number) => ({
+    question: {
+      ...(devQuestions[0] as Question),
+      question: text,
+      answers: answers.map((answer) => ({ text: answer, startCodePoint: 0 })),
+      context: "word ".repeat(contextWords),
+    },
+    exact: 1,
+    f1: 1,
+  });
+  const breakdowns = breakDown([
+    question("In what year did Whoever rule?", ["in the year 1066", "1066"], 99),
+    question("How many wives had he, and who were they?", ["six"], 100),
+    question("Whose was it?", [], 300),
+    question("Name the river.", ["a b c", "d e f g h"], 200),
+  ]);
+  const labels = (by: string) => breakdowns.find((found) => found.by === by)?.groups.map(({ label }) => label);
+  expect(labels("question word")).toEqual(["how many", "other", "what", "who"]);
+  expect(labels("answer length")).toEqual(["no answer", "1 word", "3–4 words"]);
+  expect(labels("context length")).toEqual(["under 100 words", "100–149 words", "200–299 words", "300 words or more"]);
+  expect(labels("answerability")).toEqual(["answerable", "unanswerable"]);
+});
