@@ -77,7 +77,7 @@ function sequence(id: string, type_id: number) {
 }
 
 /** Writes a Hugging Face folder with a tiny, random BERT encoder. */
-export async function writeTinyEncoder(folder: string): Promise<void> {
+async function writeTinyEncoder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "config.json"), JSON.stringify(tinyConfig, null, 2));
   await writeFile(join(folder, "tokenizer.json"), JSON.stringify(tinyTokenizer));
@@ -123,7 +123,7 @@ function randomTensor(name: string, shape: number[], random: SeededRandom): Host
 }
 
 /** A SQuAD 2.0 file of `articles` made-up articles, each with one passage and three questions, one of them unanswerable. */
-export function tinyDataset(prefix: string, articles: number): object {
+function tinyDataset(prefix: string, articles: number): object {
   const names = ["ada", "bo", "cy", "di", "ed", "flo", "gus", "hal"];
   const places = ["rome", "oslo", "bern", "lima"];
   return {
