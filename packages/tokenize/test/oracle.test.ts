@@ -87,7 +87,9 @@ describe("the tokenizers library's own truncation with overlap", () => {
     encoders.filter((encoder) => i === 0 || encoder === realEncoder).map((encoder) => ({ corpus, encoder })),
   );
   const runs = pairs.flatMap(({ corpus, encoder }) =>
-    sizes.map((size) => ({ corpus, encoder, name: `${basename(corpus)}, ${basename(encoder)}`, size })),
+    sizes
+      .slice(0, corpus === corpora[0] ? 3 : 2)
+      .map((size) => ({ corpus, encoder, name: `${basename(corpus)}, ${basename(encoder)}`, size })),
   );
 
   test.each(runs)(
