@@ -25,7 +25,11 @@ test("leaves scores, report and summary, and one line of history beside the arti
   const artifact = await runEvaluate(options, folders, silentReporter);
   expect(artifact.manifest.files.map(({ path }) => path)).toEqual(["report.json", "scores.json"]);
   expect(artifact.manifest.logs).toEqual(["report.html", "summary.md"]);
-  expect(artifact.manifest.counts).toMatchObject({ questions: questionsOf(dev).length, tuneQuestions: tuneQuestions.length, articles: 3 });
+  expect(artifact.manifest.counts).toMatchObject({
+    questions: questionsOf(dev).length,
+    tuneQuestions: tuneQuestions.length,
+    articles: 3,
+  });
   const scores = JSON.parse(readFileSync(artifact.path("scores.json"), "utf8")) as Record<string, number>;
   expect(scores).toMatchObject({ total: questionsOf(dev).length });
   const history = readFileSync(join(folders.artifactsFolder, "history.jsonl"), "utf8");
