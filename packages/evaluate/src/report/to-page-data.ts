@@ -1,0 +1,101 @@
+import { BertqaError, utf16OfCodePoint, type Candidate, type Question } from "@bertqa/core";
+import type { ReportData } from "./data.ts";
+import type { PageData, QuestionColumns, SpanOrText } from "./page-data.ts";
+
+/** Decimals kept of scores and probabilities; null odds are kept whole. */
+const decimals = 4;
+
+/**
+ * Packs the questions for the page: passages once each, answers as spans of them.
+ *
+ * @throws BertqaError if the evaluation and the dev file do not hold the same questions in the same order
+ */
+export function pageDataOf(data: ReportData): PageData {
+  const articles = new Interner();
+  const contexts = new Interner();
+  return {
+    thresholds: data.evaluation.scores.map((row) => ({ label: row.label, nullOdds: row.nullOddsThreshold })),
+    primary: data.evaluation.scores.findIndex((row) => row.kind === data.evaluation.primary),
+    questions: questionColumns(data, articles, contexts),
+    articles: articles.values,
+    contexts: contexts.values,
+  };
+}
+
+function questionColumns(data: ReportData, articles: Interner, contexts: Interner): QuestionColumns {
+  const { questions } = data;
+  const results = data.evaluation.questions;
+  refuseOtherQuestions(questions, results);
+  return {
+    id: questions.map((question) => question.id),
+    question: questions.map((question) => question.question),
+    article: questions.map((question) => articles.indexOf(question.article)),
+    context: questions.map((question) => contexts.indexOf(question.context)),
+    gold: questions.map(goldAnswers),
+    best: questions.map((question) => bestSpan(question, data.bestSpans[question.id] ?? "", data.nbest[question.id])),
+    nullOdds: results.map((result) => result.nullOdds),
+    noAnswerProbability: results.map((result) => rounded(result.noAnswerProbability)),
+    bestExact: results.map((result) => result.bestSpanExact),
+    bestF1: results.map((result) => rounded(result.bestSpanF1)),
+    candidates: questions.map((question) => packedCandidates(data.nbest[question.id] ?? [])),
+  };
+}
+
+function refuseOtherQuestions(questions: readonly { id: string }[], results: readonly { id: string }[]): void {
+  const odd = questions.findIndex((question, index) => question.id !== results[index]?.id);
+  if (questions.length === results.length && odd === -1) return;
+  const detail = odd === -1 ? "" : `, and question ${odd} is "${questions[odd]?.id}", not "${results[odd]?.id}"`;
+  throw new BertqaError(
+    "evaluate",
+    `the report needs one result a question: got ${results.length} results for ${questions.length} questions${detail}`,
+  );
+}
+
+/** Distinct answers in the order of the file, each with how often it was given. */
+function goldAnswers(question: Question): (readonly [SpanOrText, number])[] {
+  const positions = utf16OfCodePoint(question.context);
+  const counted = new Map<string, [SpanOrText, number]>();
+  for (const answer of question.answers) {
+    const start = positions ? (positions[answer.startCodePoint] ?? -1) : answer.startCodePoint;
+    const end = start + answer.text.length;
+    const span: SpanOrText = question.context.slice(start, end) === answer.text ? [start, end] : answer.text;
+    const key = JSON.stringify(span);
+    const entry = counted.get(key);
+    if (entry) entry[1]++;
+    else counted.set(key, [span, 1]);
+  }
+  return [...counted.values()];
+}
+
+/** Where the best span lies: as its candidate says, else the first place that holds its text. */
+function bestSpan(question: Question, text: string, candidates: readonly Candidate[] = []): SpanOrText {
+  const own = candidates.find((candidate) => candidate.utf16 !== null && candidate.text === text)?.utf16;
+  if (own) return own;
+  const start = text === "" ? -1 : question.context.indexOf(text);
+  return start === -1 ? text : [start, start + text.length];
+}
+
+function packedCandidates(candidates: readonly Candidate[]): number[] {
+  return candidates.flatMap((candidate) => {
+    const [start, end] = candidate.utf16 ?? [-1, -1];
+    const score = Math.round((candidate.start_logit + candidate.end_logit) * 100) / 100;
+    return [start, end, rounded(candidate.probability), score];
+  });
+}
+
+function rounded(value: number): number {
+  return Number(value.toFixed(decimals));
+}
+
+/** Gives equal strings the same index, in the order of first use. */
+class Interner {
+  readonly values: string[] = [];
+  readonly #indices = new Map<string, number>();
+
+  indexOf(value: string): number {
+    const known = this.#indices.get(value);
+    if (known !== undefined) return known;
+    this.#indices.set(value, this.values.length);
+    return this.values.push(value) - 1;
+  }
+}
