@@ -5,6 +5,7 @@ import { BertqaError } from "@bertqa/core";
 import type * as Tfjs from "@tensorflow/tfjs-node-gpu";
 import type { NativeBinding } from "./binding.ts";
 import { polyfillUtil } from "./load-polyfill.ts";
+import { compileCacheEnvironment } from "./ops/compile-cache.ts";
 import { findInstalledEngine, installCommand, stderrTapFile, type Environment } from "./locate.ts";
 
 /** TensorFlow, ready to compute, in this process. */
@@ -41,6 +42,7 @@ export async function loadEngine(options: LoadOptions = {}): Promise<Engine> {
   }
   const threads = resolveThreads(options.threads, process.env);
   const isVerbose = process.env["TF_CPP_MIN_LOG_LEVEL"] === "0";
+  Object.assign(process.env, compileCacheEnvironment(process.env, installed.record.tensorflow));
   loaded = openEngine({ threads, stderrTap: isVerbose ? undefined : join(installed.folder, stderrTapFile) });
   return await loaded;
 }
@@ -61,7 +63,8 @@ export function resolveThreads(option: number | undefined, environment: Environm
 export function engineEnvironment(threads: number, environment: Environment): Record<string, string> {
   const count = String(threads);
   return {
-    TF_CPP_MIN_LOG_LEVEL: environment["TF_CPP_MIN_LOG_LEVEL"] ?? "2",
+    // Above its errors: XLA logs one for each program it finds in its cache, and real ones are thrown.
+    TF_CPP_MIN_LOG_LEVEL: environment["TF_CPP_MIN_LOG_LEVEL"] ?? "3",
     // Without it TensorFlow takes the whole of a GPU's memory at once.
     TF_FORCE_GPU_ALLOW_GROWTH: environment["TF_FORCE_GPU_ALLOW_GROWTH"] ?? "true",
     ...(environment["BERTQA_DEVICE"] === "cpu" ? { CUDA_VISIBLE_DEVICES: "-1" } : {}),

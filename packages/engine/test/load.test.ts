@@ -107,7 +107,7 @@ describe("threads", () => {
 
 test("TensorFlow is told to be quiet and to leave room on the GPU, unless the user says otherwise", () => {
   expect(engineEnvironment(4, {})).toEqual({
-    TF_CPP_MIN_LOG_LEVEL: "2",
+    TF_CPP_MIN_LOG_LEVEL: "3",
     TF_FORCE_GPU_ALLOW_GROWTH: "true",
     TF_NUM_INTRAOP_THREADS: "4",
     TF_NUM_INTEROP_THREADS: "4",

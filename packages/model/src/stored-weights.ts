@@ -18,17 +18,20 @@ import type { HostTensor } from "./types.ts";
 /** One variable for each parameter, with the ops that load and read it. */
 export class StoredTensors {
   readonly parameters: readonly Parameter[];
-  private readonly byName = new Map<string, { variable: Variable; value: Tensor<"float32">; load: Load }>();
+  private readonly byName = new Map<string, { variable: Variable; value: Tensor<"float32">; fed: Tensor<"float32"> }>();
+  /** Every run of a graph with other targets is planned anew, so all tensors are loaded in one. */
+  private readonly loaded: Tensor;
 
   /** @param prefix tells variables of one graph apart: "weight", "firstMoment", … */
   constructor(graph: Graph, prefix: string, parameters: readonly Parameter[]) {
     this.parameters = parameters;
-    for (const { name, shape } of parameters) {
+    const loads = parameters.map(({ name, shape }) => {
       const stored = variable(graph, `${prefix}/${name}`, shape);
       const fed = placeholder(graph, "float32");
-      const load = { fed, done: afterAll(graph, [assign(stored, copy(fed))]) };
-      this.byName.set(name, { variable: stored, value: read(stored), load });
-    }
+      this.byName.set(name, { variable: stored, value: read(stored), fed });
+      return assign(stored, copy(fed));
+    });
+    this.loaded = afterAll(graph, loads);
   }
 
   variable(name: string): Variable {
@@ -42,23 +45,24 @@ export class StoredTensors {
 
   /** Loads host tensors by Hugging Face name. */
   load(session: Session, tensors: ReadonlyMap<string, HostTensor>): void {
+    const feeds = new Map<Tensor, FeedValue>();
     for (const parameter of this.parameters) {
-      const { fed, done } = this.entry(parameter.name).load;
       const data = joinParts(parameter, tensors);
-      const feeds = new Map<Tensor, FeedValue>([[fed, { dtype: "float32", shape: parameter.shape, data }]]);
-      session.run([done], { feeds });
+      feeds.set(this.entry(parameter.name).fed, { dtype: "float32", shape: parameter.shape, data });
     }
+    session.run([this.loaded], { feeds });
   }
 
   /** Host copies by Hugging Face name. */
   fetch(session: Session): Map<string, HostTensor> {
+    const values = session.run(this.parameters.map(({ name }) => this.value(name)));
     const tensors = new Map<string, HostTensor>();
-    for (const parameter of this.parameters) {
-      const [whole] = session.run([this.value(parameter.name)]);
+    for (const [index, { parts }] of this.parameters.entries()) {
+      const { data } = values[index]!;
       let offset = 0;
-      for (const { name, shape } of parameter.parts) {
+      for (const { name, shape } of parts) {
         const size = elementCount(shape);
-        tensors.set(name, { shape, data: whole!.data.slice(offset, offset + size) });
+        tensors.set(name, { shape, data: parts.length === 1 ? data : data.slice(offset, offset + size) });
         offset += size;
       }
     }
@@ -70,11 +74,6 @@ export class StoredTensors {
     if (!entry) throw new Error(`no parameter is called ${name}`);
     return entry;
   }
-}
-
-interface Load {
-  readonly fed: Tensor<"float32">;
-  readonly done: Tensor;
 }
 
 function joinParts({ shape, parts }: Parameter, tensors: ReadonlyMap<string, HostTensor>): Float32Array {
