@@ -1,7 +1,7 @@
 import type { NullScore, ScoredSpan } from "./search.ts";
 
 /** A candidate answer, in run_qa's key style; `text` "" is "no answer". */
-export interface AnswerCandidate {
+interface AnswerCandidate {
   text: string;
   /** Softmax over the question's candidates. */
   probability: number;
