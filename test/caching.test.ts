@@ -61,6 +61,10 @@ function copyWorkspace(): void {
     });
   }
   linkModules(join(repository, "node_modules"), join(workspace, "node_modules"));
+  for (const name of readdirSync(join(repository, "packages"))) {
+    const own = join("packages", name, "node_modules");
+    if (existsSync(join(repository, own))) symlinkSync(join(repository, own), join(workspace, own));
+  }
 }
 
 function linkModules(from: string, to: string): void {
