@@ -84,7 +84,7 @@ function precisionRecallFigure(curves: Curves): Figure {
   const text = {
     name: "precision-recall",
     title: "Precision and recall",
-    description: `Questions answered in the order of rising null odds. Average precision in percent: ${precision}.`,
+    description: `Questions answered in the order of rising null odds. Average precision: ${precision}. Oracle: answerable or not, alone.`,
   };
   const at = Array.from({ length: 11 }, (_, index) => index / 10);
   return {
@@ -175,7 +175,7 @@ function histogramFigure(histograms: NoAnswerAnalysis["histograms"], half: "hasA
 
 function trainingFigure(log: readonly TrainingRow[], field: "loss" | "learningRate"): Figure {
   const [first, last] = [log[0], log.at(-1)];
-  const show = (value = 0) => (field === "loss" ? decimal(value, 3) : value.toExponential(2).replace("e-", "e−"));
+  const show = (value = 0) => (field === "loss" ? decimal(value, 3) : plots.shortNumber(Number(value.toPrecision(3))));
   const peak = log.reduce((highest, row) => Math.max(highest, row[field]), 0);
   const text = {
     name: field === "loss" ? "training-loss" : "learning-rate",
@@ -183,7 +183,7 @@ function trainingFigure(log: readonly TrainingRow[], field: "loss" | "learningRa
     description:
       field === "loss"
         ? `From ${show(first?.loss)} at step ${whole(first?.step ?? 0)} to ${show(last?.loss)} at step ${whole(last?.step ?? 0)}.`
-        : `At most ${show(peak)}, ${show(last?.learningRate)} at the end.`,
+        : `At most ${show(peak)}, at the end ${show(last?.learningRate)}.`,
   };
   const every = Math.max(1, Math.floor(log.length / 12));
   return {

@@ -33,7 +33,8 @@ export function precisionRecallPlot(text: PlotText, curves: readonly Curve[], th
 
 function stepArea(points: readonly Point[], theme: PlotTheme): Plot.Markish {
   const style = { fill: theme.series[0], fillOpacity: theme.areaOpacity, curve: "step-after" } as const;
-  return Plot.areaY(points, { x: "x", y: "y", ...style });
+  // With `y` alone, Plot would stack points of equal recall.
+  return Plot.areaY(points, { x: "x", y1: 0, y2: "y", ...style });
 }
 
 function stepLine(points: readonly Point[], theme: PlotTheme, index: number): Plot.Markish {
@@ -55,7 +56,7 @@ export function histogramPlot(text: PlotText, shares: readonly number[], highest
     x: { domain: [0, 1], ticks: 5, label: "Probability of no answer" },
     y: { domain: [0, highest], ticks: 5, label: "Share of questions", grid: true, tickFormat: percentTick },
     marks: [
-      Plot.rectY(bins, { x1: "low", x2: "high", y: "share", fill: theme.series[0], inset: 0.75 }),
+      Plot.rectY(bins, { x1: "low", x2: "high", y1: 0, y2: "share", fill: theme.series[0], inset: 0.75 }),
       Plot.ruleY([0]),
     ],
   });
@@ -141,7 +142,7 @@ export function curvesByName(curves: Curves): readonly (readonly [name: string, 
   return [
     ["Exact", curves.exact],
     ["F1", curves.f1],
-    ["Oracle (has answer or not)", curves.oracle],
+    ["Oracle", curves.oracle],
   ];
 }
 
@@ -164,7 +165,8 @@ function percentTick(share: number): string {
   return `${Number((share * 100).toFixed(1))}%`;
 }
 
-function shortNumber(value: number): string {
+/** `0.25`, `5e−5`. */
+export function shortNumber(value: number): string {
   return value !== 0 && Math.abs(value) < 0.01
     ? value.toExponential().replace("e-", "e−")
     : String(Number(value.toPrecision(6)));

@@ -67,7 +67,7 @@ function headline(row: ThresholdScores): SafeHtml {
 }
 
 function thresholdRow(row: ThresholdScores, isPrimary: boolean): SafeHtml {
-  const name = row.kind === "zero" ? "fixed, nothing chosen" : row.label;
+  const name = row.kind === "zero" ? "fixed, nothing chosen" : row.label.replace(" (optimistic)", "");
   return html`<tr class="${isPrimary ? "primary" : ""}">
     <th scope="row">
       <span class="threshold">${decimal(row.nullOddsThreshold, 2)}</span>

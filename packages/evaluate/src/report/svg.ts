@@ -49,12 +49,13 @@ export function drawSvg(text: PlotText, theme: PlotTheme, options: Plot.PlotOpti
     document,
     width: theme.widthPixels,
     height: theme.heightPixels,
-    marginLeft: 46,
-    marginTop: theme.showTitle ? 48 : 26,
+    marginLeft: theme.showTitle ? 62 : 46,
+    marginTop: theme.showTitle ? 44 : 26,
     marginRight: 16,
-    marginBottom: 38,
+    marginBottom: theme.showTitle ? 46 : 38,
     style: { color: theme.ink, fontSize: theme.showTitle ? "13px" : "11px" },
     ...options,
+    ...(theme.showTitle ? { x: { ...options.x, ...centredLabel }, y: { ...options.y, ...centredLabel } } : {}),
     marks: [...(theme.showTitle ? [titleMark(text.title)] : []), ...(options.marks ?? [])],
   });
   svg.querySelector("style")?.remove();
@@ -75,8 +76,11 @@ export function drawSvg(text: PlotText, theme: PlotTheme, options: Plot.PlotOpti
   return trustedHtml(svg.outerHTML);
 }
 
+/** As matplotlib labels axes: in the middle of each, clear of the title. */
+const centredLabel = { labelAnchor: "center", labelArrow: "none" } as const;
+
 function titleMark(title: string): Plot.Markish {
-  return Plot.text([title], { frameAnchor: "top", dy: -34, fontSize: 15, fontWeight: 600 });
+  return Plot.text([title], { frameAnchor: "top", dy: -30, fontSize: 15, fontWeight: 600 });
 }
 
 /** What this file needs of a DOM element; the DOM's own types are kept out of Node code. */

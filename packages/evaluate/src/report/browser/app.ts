@@ -16,12 +16,21 @@ function errorBrowser(): ErrorBrowser {
 
 /** `#overview`, `#questions`, or `#` and a question's id. */
 function followAddress(): void {
-  const target = decodeURIComponent(location.hash.slice(1));
+  const target = addressed();
   const index = target === "" ? -1 : questions.data.questions.id.indexOf(target);
   const wantsQuestions = index !== -1 || target === "questions";
   showView(wantsQuestions ? "questions" : "overview");
   if (index !== -1) errorBrowser().open(index);
   else if (wantsQuestions) errorBrowser().refresh();
+}
+
+function addressed(): string {
+  const written = location.hash.slice(1);
+  try {
+    return decodeURIComponent(written);
+  } catch {
+    return written; // a lone "%", typed by hand
+  }
 }
 
 for (const link of document.querySelectorAll<HTMLElement>("a[data-search]")) {

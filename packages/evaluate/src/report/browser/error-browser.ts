@@ -155,12 +155,23 @@ export class ErrorBrowser {
     }
     detail.replaceChildren(...detailOf(this.#questions, this.#question, this.#threshold));
     detail.scrollTop = 0;
+    // Where the page scrolls, not the pane, the last question's end may be in sight.
+    if (detail.getBoundingClientRect().top < 0) detail.scrollIntoView();
     const position = shown.indexOf(this.#question);
-    byId("position").textContent = `${whole(position + 1)} of ${whole(shown.length)}`;
+    const heard = `: ${this.#questions.data.questions.question[this.#question] ?? ""}`;
+    byId("position").replaceChildren(
+      `${whole(position + 1)} of ${whole(shown.length)}`,
+      el("span", { class: "unseen" }, heard),
+    );
     byId<HTMLButtonElement>("previous").disabled = position === 0;
     byId<HTMLButtonElement>("next").disabled = position === shown.length - 1;
-    // Not a step in the history: "back" leaves the browser at once, however many questions were read.
-    history.replaceState(null, "", `#${encodeURIComponent(this.#questions.data.questions.id[this.#question] ?? "")}`);
+    if (!byId("questions-view").hidden) this.#putIntoAddress();
+  }
+
+  /** Not a step in the history: "back" leaves the browser at once, however many questions were read. */
+  #putIntoAddress(): void {
+    const id = this.#questions.data.questions.id[this.#question] ?? "";
+    history.replaceState(null, "", `#${encodeURIComponent(id)}`);
   }
 }
 
