@@ -188,3 +188,37 @@ test("an artifact of another kind in the model's place is refused by its name", 
     /^predict: got an artifact of kind "dataset", expected "model"\. Run the train stage again\./,
   );
 });
+
+test("a model without a trained head is refused by the names of what it lacks", async () => {
+  const failure = await failureAfter((own) =>
+    writeModel(own, (modelFolder) => writeTinyBert(modelFolder, { withHead: false })),
+  );
+  expect(failure).toMatch(
+    /^predict: the model lacks trained weights: qa_outputs\.weight, qa_outputs\.bias\. Run the train/,
+  );
+});
+
+test("where each training question has an answer, every question with a span gets one", async () => {
+  const own = await temporaryFolders();
+  try {
+    const answered = structuredClone(train);
+    for (const question of answered.data.flatMap((article) => article.paragraphs.flatMap(({ qas }) => qas))) {
+      Object.assign(question, { is_impossible: false, answers: [{ text: "one", answer_start: 0 }] });
+    }
+    await writeWindows(own, await writeDataset(own, { train: answered, dev }), { dev }, partTokens);
+    await writeModel(own, (modelFolder) => writeTinyBert(modelFolder));
+    // A threshold that no null odds are at or below: with no answer allowed, none would be given.
+    await runPredict({ ...options, nullScoreDifferenceThreshold: -1000 }, own, silentReporter);
+    const artifact = await openPredictions("test", stageArtifactFolder(own, "predict"));
+    expect(artifact.artifact.manifest.counts).toMatchObject({
+      "dev.answered": 3,
+      "dev.noAnswer": 1,
+      "dev.withoutSpan": 1,
+    });
+    await runPredict({ ...options, nullScoreDifferenceThreshold: -1000, noAnswer: "allowed" }, own, silentReporter);
+    const none = await openPredictions("test", stageArtifactFolder(own, "predict"));
+    expect(none.artifact.manifest.counts).toMatchObject({ "dev.answered": 0 });
+  } finally {
+    await own.remove();
+  }
+});

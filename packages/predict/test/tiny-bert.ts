@@ -1,5 +1,5 @@
 import { SeededRandom } from "@bertqa/core";
-import { writeCheckpoint, type BertCheckpoint, type BertConfig, type HostTensor } from "@bertqa/model";
+import { writeCheckpoint, type BertConfig, type HostTensor } from "@bertqa/model";
 import { vocabularySize } from "./fixture.ts";
 
 // Sizes that all differ, so that a swapped axis fails.
@@ -37,9 +37,10 @@ const rawConfig = {
 };
 
 /** Writes a BERT with random weights, large enough that its logits differ from token to token. */
-export async function writeTinyBert(folder: string, seed = 1): Promise<void> {
-  const checkpoint: BertCheckpoint = { config, rawConfig, tensors: randomTensors(new SeededRandom(seed, "tiny BERT")) };
-  await writeCheckpoint(folder, checkpoint);
+export async function writeTinyBert(folder: string, { withHead = true } = {}): Promise<void> {
+  const tensors = randomTensors(new SeededRandom(1, "tiny BERT"));
+  if (!withHead) for (const name of ["qa_outputs.weight", "qa_outputs.bias"]) tensors.delete(name);
+  await writeCheckpoint(folder, { config, rawConfig, tensors });
 }
 
 function randomTensors(random: SeededRandom): Map<string, HostTensor> {
