@@ -5,6 +5,7 @@
 import { readCheckpoint, createTrainer, type Precision } from "@bertqa/model";
 import { loadEngine } from "@bertqa/engine";
 
+const print = (line: string) => process.stdout.write(`${line}\n`);
 const [folder = "", B = "16", L = "178", precision = "bfloat16", steps = "10"] = process.argv.slice(2);
 
 async function main(): Promise<void> {
@@ -30,20 +31,20 @@ async function main(): Promise<void> {
     return { accumulate: accumulated - started, apply: performance.now() - accumulated };
   };
   const first = timeStep(0);
-  console.log(`first step ${first.accumulate.toFixed(0)} + ${first.apply.toFixed(0)} ms`);
+  print(`first step ${first.accumulate.toFixed(0)} + ${first.apply.toFixed(0)} ms`);
   const cpuBefore = process.cpuUsage();
   const times = Array.from({ length: Number(steps) }, (_, step) => timeStep(step + 1));
   const cpu = process.cpuUsage(cpuBefore);
   const sorted = (key: "accumulate" | "apply") => times.map((time) => time[key]).sort((a, b) => a - b);
   for (const key of ["accumulate", "apply"] as const) {
     const values = sorted(key);
-    console.log(`${key} ms: least ${values[0]?.toFixed(1)}, median ${values[values.length >> 1]?.toFixed(1)}`);
+    print(`${key} ms: least ${values[0]?.toFixed(1)}, median ${values[values.length >> 1]?.toFixed(1)}`);
   }
   const cpuSeconds = (cpu.user + cpu.system) / 1e6 / Number(steps);
-  console.log(
+  print(
     `CPU seconds a step ${cpuSeconds.toFixed(3)} · peak memory ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB`,
   );
-  console.log(`loss ${trainer.takeMeanLoss()}`);
+  print(`loss ${trainer.takeMeanLoss()}`);
   trainer.dispose();
 }
 

@@ -39,7 +39,7 @@ export class AdamW {
   /** Global norm of the gradients before clipping, float32 scalar. */
   readonly gradientNorm: F32;
   private readonly options: TrainerOptions;
-  private readonly fed: { readonly [K in "rate" | "keep" | "power1" | "power2" | "epsilon"]: F32 };
+  private readonly fed: Readonly<Record<"rate" | "keep" | "power1" | "power2" | "epsilon", F32>>;
 
   constructor(graph: Graph, { weights, ...state }: OptimizerState, options: TrainerOptions) {
     this.options = options;

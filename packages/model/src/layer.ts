@@ -1,7 +1,7 @@
 import { cast, delayed, type FloatType, type Tensor } from "@bertqa/engine";
 import { attention, attentionBackward, splitHeads, splitHeadsBackward } from "./blocks/attention.ts";
 import { nextKeys, type DropoutSource } from "./blocks/dropout.ts";
-import { activate, activateBackward } from "./blocks/feed-forward.ts";
+import { activate, activateBackward, activateWithSlope } from "./blocks/feed-forward.ts";
 import { linear, linearBackward } from "./blocks/linear.ts";
 import { residualNorm, residualNormBackward, type ResidualNormGradient } from "./blocks/residual-norm.ts";
 import type { BertConfig } from "./types.ts";
@@ -78,7 +78,9 @@ export function layerForward<T extends FloatType>(
     normSettings,
   );
   const inner = linear(middle.outputLow, matrix("inner")); // [N, I]
-  const activated = activate(inner, vector("inner.bias"), config.activation);
+  const { output: activated, slope } = settings.random
+    ? activateWithSlope(inner, vector("inner.bias"), config.activation)
+    : { output: activate(inner, vector("inner.bias"), config.activation), slope: inner };
   const outer = linear(activated, matrix("outer")); // [N, H]
   const lastKeys = nextKeys(settings.random, dropout);
   const last = residualNorm(
@@ -89,8 +91,8 @@ export function layerForward<T extends FloatType>(
     inputLow: input.outputLow,
     attended: { ...heads, ...attended },
     middle: { ...middle, keys: middleKeys, scale: vector("attentionNorm.scale") },
-    inner,
     activated,
+    slope,
     last: { ...last, keys: lastKeys, scale: vector("outputNorm.scale") },
   };
   return { output: last.output, outputLow: last.outputLow, saved };
@@ -108,7 +110,7 @@ export function layerBackward<T extends FloatType>(
   take: TakeGradient,
 ): ResidualNormGradient<T> {
   const { config, low, hiddenDropout: dropout } = settings;
-  const { matrix, vector } = layerWeights(settings, weights, layer);
+  const { matrix } = layerWeights(settings, weights, layer);
   const give = (name: string, value: F32) => take(`layer${layer}.${name}`, value);
 
   const last = residualNormBackward(gradient, saved.last, dropout, low);
@@ -117,7 +119,7 @@ export function layerBackward<T extends FloatType>(
   give("outer.bias", last.bias);
   const outer = linearBackward(last.product, saved.activated, matrix("outer"));
   give("outer.weight", outer.weight);
-  const inner = activateBackward(outer.x, saved.inner, vector("inner.bias"), config.activation);
+  const inner = activateBackward(outer.x, saved.slope);
   give("inner.bias", inner.bias);
   const innerProduct = linearBackward(inner.product, saved.middle.outputLow, matrix("inner"));
   give("inner.weight", innerProduct.weight);

@@ -13,7 +13,6 @@ import {
   Session,
   variable,
   type Engine,
-  type FeedValue,
   type Tensor,
 } from "@bertqa/engine";
 import { AdamW } from "./adamw.ts";

@@ -11,7 +11,7 @@ import {
 } from "@bertqa/engine";
 import { attention, attentionBackward } from "../src/blocks/attention.ts";
 import { nextKeys } from "../src/blocks/dropout.ts";
-import { activate, activateBackward } from "../src/blocks/feed-forward.ts";
+import { activateBackward, activateWithSlope } from "../src/blocks/feed-forward.ts";
 import { residualNorm, residualNormBackward } from "../src/blocks/residual-norm.ts";
 
 type F32 = Tensor<"float32">;
@@ -83,8 +83,8 @@ function gelu(kind: "gelu" | "gelu_new"): Block {
     shapes: { product: [10, 7], bias: [7] },
     outputShape: [10, 7],
     build({ product, bias }, gradient) {
-      const output = activate(product!, bias!, kind);
-      return { output, gradients: activateBackward(gradient, product!, bias!, kind) };
+      const { output, slope } = activateWithSlope(product!, bias!, kind);
+      return { output, gradients: activateBackward(gradient, slope) };
     },
   };
 }
