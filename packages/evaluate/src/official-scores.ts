@@ -4,7 +4,6 @@ import {
   rankQuestions,
   scoreQuestions,
   summarize,
-  type GoldQuestion,
   type OfficialScores,
 } from "./official/evaluation.ts";
 import type { AnsweredSplit } from "./analysis/analyse.ts";
@@ -15,17 +14,14 @@ import type { AnsweredSplit } from "./analysis/analyse.ts";
  * answer to give at another threshold.
  */
 export function officialScores(dev: AnsweredSplit, predictions: Readonly<Record<string, string>>): OfficialScores {
-  const gold: GoldQuestion[] = dev.questions.map(({ id, answers }) => ({
-    id,
-    answers: answers.map(({ text }) => text),
-  }));
-  const odds = new Map(gold.map(({ id }) => [id, dev.nullOdds[id] as number]));
-  const ranked = rankQuestions(scoreQuestions(gold, (id) => dev.bestSpans[id]).questions, odds);
+  const { questions } = dev;
+  const odds = new Map(questions.map(({ id }) => [id, dev.nullOdds[id] as number]));
+  const ranked = rankQuestions(scoreQuestions(questions, (id) => dev.bestSpans[id]).questions, odds);
   const bestExact = findBestThreshold(ranked, "exact");
   const bestF1 = findBestThreshold(ranked, "f1");
   const curves = precisionRecallCurves(ranked);
   return {
-    ...summarize(scoreQuestions(gold, (id) => predictions[id]).questions),
+    ...summarize(scoreQuestions(questions, (id) => predictions[id]).questions),
     best_exact: bestExact.score,
     best_exact_thresh: bestExact.threshold,
     best_f1: bestF1.score,

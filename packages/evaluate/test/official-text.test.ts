@@ -11,6 +11,8 @@ interface Fixture {
 }
 const fixture = JSON.parse(readFileSync(new URL("fixtures/official-strings.json", import.meta.url), "utf8")) as Fixture;
 
+const textsOf = (texts: readonly string[]) => texts.map((text) => ({ text }));
+
 test("hostile texts have the tokens that Python's evaluator gives them", () => {
   expect(fixture.strings.length).toBeGreaterThan(400);
   for (const { text, tokens } of fixture.strings) {
@@ -38,7 +40,7 @@ test("10,000 random answers score as in a literal implementation", () => {
       exact: Math.max(...against.map((text) => literalExact(text, answer))),
       f1: Math.max(...against.map((text) => literalF1(text, answer))),
     };
-    expect(scoreAnswer(gold, answer), JSON.stringify({ gold, answer })).toEqual(expected);
+    expect(scoreAnswer(textsOf(gold), answer), JSON.stringify({ gold, answer })).toEqual(expected);
   }
 });
 
@@ -56,12 +58,15 @@ test("printable ASCII takes the fast way to the same tokens", () => {
 
 test("F1 counts a repeated token once for each time that both sides have it", () => {
   // Gold "new york new" and answer "new new new": 2 tokens in common, precision 2/3, recall 2/3 → F1 2/3.
-  expect(scoreAnswer(["New York, New"], "new new new")).toEqual({ exact: 0, f1: (2 * (2 / 3) * (2 / 3)) / (4 / 3) });
+  expect(scoreAnswer(textsOf(["New York, New"]), "new new new")).toEqual({
+    exact: 0,
+    f1: (2 * (2 / 3) * (2 / 3)) / (4 / 3),
+  });
 });
 
 test("gold answers that normalise to nothing are dropped; where none is left, only silence is right", () => {
-  expect(scoreAnswer(["the", "house"], "an")).toEqual({ exact: 0, f1: 0 });
-  expect(scoreAnswer(["the", "..."], "an")).toEqual({ exact: 1, f1: 1 });
-  expect(scoreAnswer([], "")).toEqual({ exact: 1, f1: 1 });
-  expect(scoreAnswer([], "word")).toEqual({ exact: 0, f1: 0 });
+  expect(scoreAnswer(textsOf(["the", "house"]), "an")).toEqual({ exact: 0, f1: 0 });
+  expect(scoreAnswer(textsOf(["the", "..."]), "an")).toEqual({ exact: 1, f1: 1 });
+  expect(scoreAnswer(textsOf([]), "")).toEqual({ exact: 1, f1: 1 });
+  expect(scoreAnswer(textsOf([]), "word")).toEqual({ exact: 0, f1: 0 });
 });

@@ -21,15 +21,14 @@ export function judgeSpans(
   { bestSpans, nullOdds }: SplitPredictions,
   where: string,
 ): OddsQuestion[] {
-  const gold = questions.map(({ id, answers }) => ({ id, answers: answers.map(({ text }) => text) }));
   const isThere = (id: string) => Object.hasOwn(bestSpans, id) && Object.hasOwn(nullOdds, id);
-  const missing = gold.filter(({ id }) => !isThere(id)).map(({ id }) => JSON.stringify(id));
+  const missing = questions.filter(({ id }) => !isThere(id)).map(({ id }) => JSON.stringify(id));
   if (missing.length > 0) {
     const more = missing.length > shownIds ? ` and ${missing.length - shownIds} more` : "";
-    const problem = `${missing.length} of ${gold.length} questions have no prediction: ${missing.slice(0, shownIds).join(", ")}${more}`;
+    const problem = `${missing.length} of ${questions.length} questions have no prediction: ${missing.slice(0, shownIds).join(", ")}${more}`;
     throw new BertqaError("evaluate", problem, { remedy: "Run the predict stage again", where });
   }
-  const scored = scoreQuestions(gold, (id) => bestSpans[id]).questions;
+  const scored = scoreQuestions(questions, (id) => bestSpans[id]).questions;
   return scored.map((question) => ({ ...question, nullOdds: nullOdds[question.id] as number }));
 }
 

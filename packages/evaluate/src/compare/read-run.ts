@@ -76,8 +76,7 @@ async function predictionsFileOf(path: string): Promise<string> {
 async function scoreFile(file: string, gold: readonly Question[]): Promise<RunQuestion[]> {
   const predictions = await readJsonFile(stage, file, predictionsSchema);
   const predictionOf = (id: string) => (Object.hasOwn(predictions, id) ? predictions[id] : undefined);
-  const texts = gold.map(({ id, answers }) => ({ id, answers: answers.map(({ text }) => text) }));
-  const { questions, missingIds } = scoreQuestions(texts, predictionOf);
+  const { questions, missingIds } = scoreQuestions(gold, predictionOf);
   if (missingIds.length > 0) {
     const named = missingIds.slice(0, 5).map((id) => JSON.stringify(id));
     const problem = `${missingIds.length} of ${gold.length} questions have no prediction: ${named.join(", ")}`;

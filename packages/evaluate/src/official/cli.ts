@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Curves, NoAnswerAnalysis } from "../results.ts";
 import { help, readArguments, usage, UsageProblem, type OfficialArguments } from "./arguments.ts";
@@ -30,7 +30,7 @@ type DrawImages = (curves: Curves, histograms: NoAnswerAnalysis["histograms"]) =
 export async function main(argv: readonly string[], loadDrawing: () => Promise<DrawImages>): Promise<number> {
   try {
     const found = argv.length === 0 ? undefined : readArguments(argv);
-    if (!found) process.stdout.write(`${help}\n`);
+    if (!found) writeOut(`${help}\n`);
     else await evaluateFiles(found, loadDrawing);
     return argv.length === 0 ? 1 : 0;
   } catch (error) {
@@ -116,6 +116,19 @@ function refuseMissing(ids: readonly string[], noun: string, path: string): void
 }
 
 function print(scores: OfficialScores, literals: Record<string, string>, { outFile }: OfficialArguments): void {
-  if (outFile === undefined) process.stdout.write(`${formatPythonJson(scores, literals, true)}\n`);
+  if (outFile === undefined) writeOut(`${formatPythonJson(scores, literals, true)}\n`);
   else writeFileSync(outFile, formatPythonJson(scores, literals, false));
+}
+
+/** Without the stream classes behind `process.stdout`: loading them takes as long as reading the predictions. */
+function writeOut(text: string): void {
+  let left = Buffer.from(text);
+  while (left.length > 0) {
+    try {
+      left = left.subarray(writeSync(1, left));
+    } catch (error) {
+      // The reader of a non-blocking pipe is behind.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+    }
+  }
 }

@@ -1,9 +1,9 @@
-import { scoreAnswer } from "./score.ts";
+import { scoreAnswer, type GoldAnswer } from "./score.ts";
 
 /** A question as the evaluator sees it; unanswerable where it has no gold answer. */
 export interface GoldQuestion {
   readonly id: string;
-  readonly answers: readonly string[];
+  readonly answers: readonly GoldAnswer[];
 }
 
 /** One question with the score of its prediction as given, before any threshold. */
@@ -72,25 +72,41 @@ export function applyThreshold(
 
 /** `exact`, `f1`, `total`, then the same for the answerable and the unanswerable half, where there is one. */
 export function summarize(questions: readonly ScoredQuestion[]): OfficialScores {
-  const scores: OfficialScores = {};
-  const add = (prefix: string, part: readonly ScoredQuestion[]) => {
-    // Summed one by one in the order of the questions: the last digits depend on it.
-    let exact = 0;
-    let f1 = 0;
-    for (const question of part) {
-      exact += question.exact;
-      f1 += question.f1;
-    }
-    scores[`${prefix}exact`] = (100 * exact) / part.length;
-    scores[`${prefix}f1`] = (100 * f1) / part.length;
-    scores[`${prefix}total`] = part.length;
+  // Summed one by one in the order of the questions: the last digits depend on it.
+  const sums = { all: noSum(), hasAns: noSum(), noAns: noSum() };
+  for (const question of questions) {
+    addTo(sums.all, question);
+    addTo(question.hasAns ? sums.hasAns : sums.noAns, question);
+  }
+  return {
+    ...percentages("", sums.all),
+    ...(sums.hasAns.total > 0 && percentages("HasAns_", sums.hasAns)),
+    ...(sums.noAns.total > 0 && percentages("NoAns_", sums.noAns)),
   };
-  add("", questions);
-  const hasAns = questions.filter((question) => question.hasAns);
-  const noAns = questions.filter((question) => !question.hasAns);
-  if (hasAns.length > 0) add("HasAns_", hasAns);
-  if (noAns.length > 0) add("NoAns_", noAns);
-  return scores;
+}
+
+interface Sum {
+  exact: number;
+  f1: number;
+  total: number;
+}
+
+function noSum(): Sum {
+  return { exact: 0, f1: 0, total: 0 };
+}
+
+function addTo(sum: Sum, { exact, f1 }: ScoredQuestion): void {
+  sum.exact += exact;
+  sum.f1 += f1;
+  sum.total++;
+}
+
+function percentages(prefix: string, { exact, f1, total }: Sum): OfficialScores {
+  return {
+    [`${prefix}exact`]: (100 * exact) / total,
+    [`${prefix}f1`]: (100 * f1) / total,
+    [`${prefix}total`]: total,
+  };
 }
 
 /** Orders questions by no-answer probability, ties in the order of `naProbs`; ids that no question has are left out. */
@@ -104,7 +120,25 @@ export function rankQuestions(
     const question = byId.get(id);
     if (question) ranked.push({ question, naProb });
   }
-  return ranked.sort((a, b) => a.naProb - b.naProb || 0);
+  return sortedByProbability(ranked);
+}
+
+/**
+ * A stable sort in half the time of one with a comparison function: the numbers alone are sorted first, which tells where
+ * the questions of each probability start.
+ */
+function sortedByProbability(questions: readonly RankedQuestion[]): RankedQuestion[] {
+  const nextPlace = new Map<number, number>();
+  Float64Array.from(questions, ({ naProb }) => naProb)
+    .sort()
+    .forEach((naProb, place) => nextPlace.has(naProb) || nextPlace.set(naProb, place));
+  const sorted = new Array<RankedQuestion>(questions.length);
+  for (const question of questions) {
+    const place = nextPlace.get(question.naProb) as number;
+    sorted[place] = question;
+    nextPlace.set(question.naProb, place + 1);
+  }
+  return sorted;
 }
 
 /**

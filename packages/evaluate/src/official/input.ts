@@ -13,19 +13,18 @@ export interface NaProbs {
   literalOf(id: string): string;
 }
 
-interface QuestionJson {
-  readonly id: string;
-  readonly answers: readonly { readonly text: string }[];
-}
-
 /** Reads a SQuAD file. Only what scoring needs is looked at, as in the script: articles → paragraphs → qas. */
 export function readGoldQuestions(path: string): GoldQuestion[] {
-  const file = readJson(path).value as { data?: { paragraphs: { qas: QuestionJson[] }[] }[] } | null;
+  const file = readJson(path).value as { data?: { paragraphs: { qas: GoldQuestion[] }[] }[] } | null;
   const gold: GoldQuestion[] = [];
+  let badId: string | undefined;
   try {
     for (const article of file?.data ?? []) {
       for (const paragraph of article.paragraphs) {
-        for (const { id, answers } of paragraph.qas) gold.push({ id, answers: answers.map(({ text }) => text) });
+        for (const question of paragraph.qas) {
+          badId ??= isQuestion(question) ? undefined : String(JSON.stringify(question.id));
+          gold.push(question);
+        }
       }
     }
   } catch (cause) {
@@ -33,12 +32,13 @@ export function readGoldQuestions(path: string): GoldQuestion[] {
     throw new InputProblem(problem, { cause });
   }
   if (gold.length === 0) throw new InputProblem(`${path} holds no questions.`);
-  const bad = gold.find(
-    ({ id, answers }) => typeof id !== "string" || !answers.every((text) => typeof text === "string"),
-  );
-  if (bad)
-    throw new InputProblem(`${path}: question ${JSON.stringify(bad.id)} has an id or an answer that is not a text.`);
-  return gold;
+  if (badId === undefined) return gold;
+  throw new InputProblem(`${path}: question ${badId} has an id or an answer that is not a text.`);
+}
+
+function isQuestion({ id, answers }: GoldQuestion): boolean {
+  for (const { text } of answers) if (typeof text !== "string") return false;
+  return typeof id === "string";
 }
 
 /**

@@ -21,12 +21,13 @@ export function parsePythonJson(text: string): unknown {
 }
 
 /** The entries of a flat object in the order of its text. @param parsed what {@link parsePythonJson} made of `text` */
-export function entriesInTextOrder(text: string, parsed: object): Map<string, unknown> {
-  const entries = new Map<string, unknown>(Object.entries(parsed));
+export function entriesInTextOrder(text: string, parsed: Readonly<Record<string, unknown>>): Map<string, unknown> {
+  const keys = Object.keys(parsed);
   // JavaScript moves integer keys to the front, so one look there tells whether the order is still the file's.
-  const firstKey = entries.keys().next().value;
-  if (firstKey === undefined || !integerKey.test(firstKey)) return entries;
-  return new Map(literalsOf(text).map(([key]) => [key, entries.get(key)]));
+  const isReordered = keys[0] !== undefined && integerKey.test(keys[0]);
+  const entries = new Map<string, unknown>();
+  for (const key of isReordered ? literalsOf(text).map(([name]) => name) : keys) entries.set(key, parsed[key]);
+  return entries;
 }
 
 /** A flat object's keys, each with its value as written; of a key that comes twice, both. */

@@ -8,25 +8,43 @@ export interface AnswerScore {
   readonly f1: number;
 }
 
+/** A reference answer; what else it holds does not matter. */
+export interface GoldAnswer {
+  readonly text: string;
+}
+
+const right: AnswerScore = { exact: 1, f1: 1 };
+const wrong: AnswerScore = { exact: 0, f1: 0 };
+
+/** A digit, or a letter that no article has: whatever normalisation takes away, something of such a text is left. */
+const surelyKept = /[0-9b-df-gi-mo-su-z]/i;
+
 /**
  * Scores an answer against a question's gold answers. Gold answers that normalise to nothing are dropped; where none is
  * left, only an answer that normalises to nothing is right.
  */
-export function scoreAnswer(goldAnswers: readonly string[], answer: string): AnswerScore {
-  const tokens = normalizedTokens(answer);
+export function scoreAnswer(goldAnswers: readonly GoldAnswer[], answer: string): AnswerScore {
+  if (isEmpty(answer)) return goldAnswers.every(({ text }) => isEmpty(text)) ? right : wrong;
   // Most answers are right to the letter: those need no look at the gold answers' tokens.
-  if (tokens.length > 0 && goldAnswers.includes(answer)) return { exact: 1, f1: 1 };
+  for (const { text } of goldAnswers) if (text === answer) return right;
+  if (goldAnswers.length === 0) return wrong;
+  const tokens = normalizedTokens(answer);
   let f1 = 0;
-  let hasGold = false;
-  for (const text of goldAnswers) {
+  let previous: string | undefined;
+  for (const { text } of goldAnswers) {
+    // Annotators often agree, and SQuAD lists what each of them said.
+    if (text === previous) continue;
+    previous = text;
     const goldTokens = normalizedTokens(text);
-    if (goldTokens.length === 0) continue;
-    hasGold = true;
-    if (tokens.length === 0) break;
-    if (areEqual(goldTokens, tokens)) return { exact: 1, f1: 1 };
+    if (areEqual(goldTokens, tokens)) return right;
     f1 = Math.max(f1, tokenF1(goldTokens, tokens));
   }
-  return hasGold || tokens.length > 0 ? { exact: 0, f1 } : { exact: 1, f1: 1 };
+  return { exact: 0, f1 };
+}
+
+/** Does the text normalise to nothing? */
+function isEmpty(text: string): boolean {
+  return text === "" || (!surelyKept.test(text) && normalizedTokens(text).length === 0);
 }
 
 function areEqual(a: readonly string[], b: readonly string[]): boolean {
