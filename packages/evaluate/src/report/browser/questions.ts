@@ -1,7 +1,5 @@
+import type { Outcome } from "../../results.ts";
 import { numbersPerCandidate, type PageData, type SpanOrText } from "../page-data.ts";
-
-/** How an answer did at a threshold; the same words as the evaluation's outcomes. */
-export type Outcome = "right" | "partial" | "wrong" | "missed answer" | "should be no answer";
 
 export interface Candidate {
   /** null for no answer. */
@@ -53,24 +51,30 @@ export class Questions {
     });
   }
 
-  /** Whether the threshold leaves the best span standing; a best span of "" never does. */
+  /** Whether the threshold leaves the best span standing; a best span of "" is no answer either. */
   answers(index: number, threshold: number): boolean {
-    return at(this.data.questions.nullOdds, index) <= threshold && at(this.data.questions.best, index) !== "";
+    return this.#isWithin(index, threshold) && at(this.data.questions.best, index) !== "";
   }
 
+  /** As the official evaluator applies a threshold: beyond it, 1 for an unanswerable question and 0 for any other. */
   scores(index: number, threshold: number): { readonly exact: number; readonly f1: number } {
     const { gold, bestExact, bestF1 } = this.data.questions;
-    if (this.answers(index, threshold)) return { exact: at(bestExact, index), f1: at(bestF1, index) };
+    if (this.#isWithin(index, threshold)) return { exact: at(bestExact, index), f1: at(bestF1, index) };
     const score = at(gold, index).length === 0 ? 1 : 0;
     return { exact: score, f1: score };
   }
 
+  /** The evaluation's outcome, at any threshold. */
   outcome(index: number, threshold: number): Outcome {
-    const answers = this.answers(index, threshold);
-    if (at(this.data.questions.gold, index).length === 0) return answers ? "should be no answer" : "right";
-    if (!answers) return "missed answer";
     const { exact, f1 } = this.scores(index, threshold);
-    return exact === 1 ? "right" : f1 > 0 ? "partial" : "wrong";
+    if (exact === 1) return "right";
+    if (at(this.data.questions.gold, index).length === 0) return "should be no answer";
+    if (!this.answers(index, threshold)) return "missed answer";
+    return f1 > 0 ? "partial" : "wrong";
+  }
+
+  #isWithin(index: number, threshold: number): boolean {
+    return at(this.data.questions.nullOdds, index) <= threshold;
   }
 
   /** Whether question, id, article, a gold answer or the best span holds the words, whatever their case. */

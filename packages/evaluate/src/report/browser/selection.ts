@@ -1,4 +1,5 @@
-import type { Outcome, Questions } from "./questions.ts";
+import type { Outcome } from "../../results.ts";
+import type { Questions } from "./questions.ts";
 
 /** The buttons above the list, in their order. */
 export const filters = [
