@@ -2,7 +2,7 @@
 export type SpanOrText = readonly [start: number, end: number] | string;
 
 /** A threshold that the error browser can apply. */
-export interface PageThreshold {
+interface PageThreshold {
   readonly label: string;
   readonly nullOdds: number;
 }

@@ -4,9 +4,11 @@ import type { SafeHtml } from "./html.ts";
 
 /** Shipped with the package, so that images have the same letters on a machine without fonts (it is matplotlib's too). */
 const fontFamily = "DejaVu Sans";
-const fontFiles = ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((file) =>
-  createRequire(import.meta.url).resolve(`dejavu-fonts-ttf/ttf/${file}`),
-);
+const require = createRequire(import.meta.url);
+const fontFiles = [
+  require.resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf"),
+  require.resolve("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf"),
+];
 
 const pixelsPerUnit = 2;
 

@@ -11,7 +11,8 @@ import { hostilePassage, hostileQuestion, reportDataOf, sampleReportData } from 
 const data = sampleReportData();
 const desktop = { viewport: { width: 1280, height: 800 } };
 const phone = { viewport: { width: 360, height: 740 } };
-const reason = chromiumPath ? "" : " (skipped: no Chromium found; name one in BERTQA_CHROMIUM)";
+const reason = chromiumPath ? "" : ": skipped, since no Chromium was found; name one in BERTQA_CHROMIUM";
+if (!chromiumPath) process.stderr.write(`the report in a real browser${reason}\n`);
 
 describe.skipIf(!chromiumPath)(`the report in a real browser${reason}`, () => {
   let folder: string;
