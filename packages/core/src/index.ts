@@ -1,5 +1,7 @@
 export * from "./arrow.ts";
+export * from "./artifact-writer.ts";
 export * from "./artifact.ts";
+export { artifactKinds, stageOfKind, type ArtifactKind, type Manifest } from "./manifest.ts";
 export * from "./artifacts/dataset.ts";
 export * from "./artifacts/model.ts";
 export * from "./artifacts/predictions.ts";

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { isProcessAlive } from "@bertqa/core";
 
 /**
  * Files in the download cache that are not whole yet. What a process is writing carries its id in the name, so that two
@@ -49,16 +50,7 @@ function isLeft(name: string, prefix: string): boolean {
   if (name === prefix) return true;
   if (!name.startsWith(`${prefix}-`)) return false;
   const pid = Number(name.slice(prefix.length + 1));
-  return pid === process.pid || !isAlive(pid);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (cause) {
-    return (cause as NodeJS.ErrnoException).code === "EPERM";
-  }
+  return pid === process.pid || !isProcessAlive(pid);
 }
 
 async function sizeOf(path: string): Promise<number> {

@@ -15,9 +15,10 @@ import {
 } from "@bertqa/core";
 import { describeDevice, loadEngine, type Engine } from "@bertqa/engine";
 import { createTrainer, readCheckpoint, writeCheckpoint, type BertCheckpoint, type Trainer } from "@bertqa/model";
-import { cp, statfs } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { openCheckpoints, type CheckpointFolder } from "./checkpoints.ts";
+import { checkDiskSpace, refuseDivergence, watchForStop } from "./guards.ts";
 import { scheduleOf, trainSteps } from "./loop.ts";
 import type { TrainOptions } from "./options.ts";
 import { openTrainingLog } from "./training-log.ts";
@@ -179,40 +180,4 @@ async function writeModel(
   const paths = logPaths(checkpoints);
   await cp(paths.rows, await draft.path(modelLayout.log, { log: true }));
   await cp(paths.tensorBoard, await draft.path(modelLayout.tensorBoardFolder, { log: true }), { recursive: true });
-}
-
-/** The checkpoints hold the weights and both moments, twice; the artifact holds the weights once more. */
-async function checkDiskSpace(folder: string, encoder: BertCheckpoint): Promise<void> {
-  const weightBytes = [...encoder.tensors.values()].reduce((sum, tensor) => sum + tensor.data.byteLength, 0);
-  const neededBytes = weightBytes * (3 * 3 + 1);
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize >= neededBytes) return;
-  const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
-  const free = `${gigabytes(bavail * bsize)} GB free`;
-  throw new BertqaError("train", `${free}, but checkpoints and model need ${gigabytes(neededBytes)} GB`, {
-    remedy: "Free some disk space and run again",
-    where: folder,
-  });
-}
-
-function refuseDivergence(loss: number, step: number): void {
-  if (Number.isFinite(loss)) return;
-  throw new BertqaError("train", `the loss is ${loss} at step ${step}`, {
-    remedy: "Lower learningRate, or raise warmupShare",
-  });
-}
-
-/** Ctrl-C ends the step at hand and saves; a second one ends the process at once. */
-function watchForStop(): { isAsked: () => boolean; dispose: () => void } {
-  let asked = false;
-  const ask = () => (asked = true);
-  process.once("SIGINT", ask);
-  process.once("SIGTERM", ask);
-  return {
-    isAsked: () => asked,
-    dispose: () => {
-      process.off("SIGINT", ask);
-      process.off("SIGTERM", ask);
-    },
-  };
 }

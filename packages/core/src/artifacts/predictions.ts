@@ -1,4 +1,6 @@
-import { openArtifact, stageOfKind, type Artifact, type ArtifactDraft } from "../artifact.ts";
+import type { ArtifactDraft } from "../artifact-writer.ts";
+import { openArtifact, type Artifact } from "../artifact.ts";
+import { stageOfKind } from "../manifest.ts";
 import { readColumns, writeColumns, type Columns } from "../arrow.ts";
 import { readJsonFile } from "../options.ts";
 import { z } from "zod";
