@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
 const cacheFolder = new URL("../node_modules/.cache/bertqa/", import.meta.url);
@@ -13,14 +14,11 @@ const cacheFolder = new URL("../node_modules/.cache/bertqa/", import.meta.url);
  * @param {string} entry name of a file in it
  */
 export async function importCompiled(folder, entry) {
-  const compiled = new URL(`${hashOfFolder(folder)}.mjs`, cacheFolder);
-  try {
-    return await import(compiled.href);
-  } catch (error) {
-    if (error.code !== "ERR_MODULE_NOT_FOUND" || error.url !== compiled.href) throw error;
+  const compiled = fileURLToPath(new URL(`${hashOfFolder(folder)}.cjs`, cacheFolder));
+  if (!existsSync(compiled) && !(await compile(new URL(entry, folder), compiled))) {
+    return importSource(new URL(entry, folder));
   }
-  if (await compile(new URL(entry, folder), compiled)) return import(`${compiled.href}?first`);
-  return importSource(new URL(entry, folder));
+  return createRequire(import.meta.url)(compiled);
 }
 
 /** Imports a TypeScript module as it is, through tsx. */
@@ -42,7 +40,7 @@ async function compile(entry, compiled) {
     entryPoints: [fileURLToPath(entry)],
     bundle: true,
     write: false,
-    format: "esm",
+    format: "cjs",
     platform: "node",
     target: "node20",
     packages: "external",

@@ -75,7 +75,12 @@ test("with --missing-as-wrong a missing prediction scores 0 at every threshold, 
     const predictions = write("pred.json", '{"x": "b"}');
     const { stdout } = runOfficial(data, predictions, "-n", naProbs, "-t", "0.5", "--missing-as-wrong");
     // x is right; y has no answer and no prediction: 1 of 2, where "" would have made it 2 of 2.
-    expect(JSON.parse(stdout)).toMatchObject({ exact: 50, NoAns_exact: 0, best_exact: 50, best_exact_thresh: 0.1 });
+    const expected = { exact: 50, NoAns_exact: 0, best_exact: 50, best_exact_thresh: 0.1 };
+    expect(JSON.parse(stdout)).toMatchObject(expected);
+    // The same where the missing question has no probability either.
+    const fewer = write("fewer.json", '{"x": 0.1}');
+    const second = runOfficial(data, predictions, "-n", fewer, "-t", "0.5", "--missing-as-wrong");
+    expect(JSON.parse(second.stdout)).toMatchObject(expected);
   });
 });
 

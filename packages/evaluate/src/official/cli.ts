@@ -10,6 +10,7 @@ import {
   scoreQuestions,
   summarize,
   type OfficialScores,
+  type RankedQuestion,
   type ScoredQuestion,
 } from "./evaluation.ts";
 import { noAnswerHistograms } from "./histogram.ts";
@@ -51,16 +52,16 @@ async function evaluateFiles(found: OfficialArguments, loadDrawing: () => Promis
   const naProbs = found.naProbFile === undefined ? undefined : readNaProbs(found.naProbFile);
   if (!naProbs) return print(summarize(withDefaultProbability(questions, found.naProbThreshold)), {}, found);
 
-  const predicted = questions.filter(({ isMissing }) => !isMissing).map(({ id }) => id);
+  const unrated = questions.filter(({ id, isMissing }) => !isMissing && !naProbs.byId.has(id));
   refuseMissing(
-    predicted.filter((id) => !naProbs.byId.has(id)),
+    unrated.map(({ id }) => id),
     "no-answer probability",
     found.naProbFile as string,
   );
   const scores = summarize(applyThreshold(questions, naProbs.byId, found.naProbThreshold));
-  const literals = addBestThresholds(scores, questions, naProbs);
+  const ranked = rankQuestions(questions, naProbs.byId);
+  const literals = addBestThresholds(scores, ranked, naProbs);
   if (found.imageFolder !== undefined) {
-    const ranked = rankQuestions(questions, naProbs.byId);
     const curves = precisionRecallCurves(ranked);
     if (curves) addAveragePrecisions(scores, curves);
     const asked = ranked.map(({ question, naProb }) => ({ hasAns: question.hasAns, naProb }));
@@ -76,10 +77,9 @@ function withDefaultProbability(questions: ScoredQuestion[], threshold: number):
 
 function addBestThresholds(
   scores: OfficialScores,
-  questions: ScoredQuestion[],
+  ranked: readonly RankedQuestion[],
   naProbs: NaProbs,
 ): Record<string, string> {
-  const ranked = rankQuestions(questions, naProbs.byId);
   const literals: Record<string, string> = {};
   for (const metric of ["exact", "f1"] as const) {
     const best = findBestThreshold(ranked, metric);

@@ -45,15 +45,16 @@ export function scoreQuestions(
   gold: readonly GoldQuestion[],
   predictionOf: (id: string) => string | undefined,
 ): { readonly questions: ScoredQuestion[]; readonly missingIds: string[] } {
+  // forEach, here and below: a run is over before for…of, with its iterators, would be optimized.
   const byId = new Map<string, ScoredQuestion>();
   const missingIds: string[] = [];
-  for (const { id, answers } of gold) {
+  gold.forEach(({ id, answers }) => {
     const prediction = predictionOf(id);
     const isMissing = prediction === undefined;
     if (isMissing) missingIds.push(id);
     const { exact, f1 } = isMissing ? { exact: 0, f1: 0 } : scoreAnswer(answers, prediction);
     byId.set(id, { id, hasAns: answers.length > 0, exact, f1, isAnswered: prediction !== "" && !isMissing, isMissing });
-  }
+  });
   return { questions: [...byId.values()], missingIds };
 }
 
@@ -74,10 +75,10 @@ export function applyThreshold(
 export function summarize(questions: readonly ScoredQuestion[]): OfficialScores {
   // Summed one by one in the order of the questions: the last digits depend on it.
   const sums = { all: noSum(), hasAns: noSum(), noAns: noSum() };
-  for (const question of questions) {
+  questions.forEach((question) => {
     addTo(sums.all, question);
     addTo(question.hasAns ? sums.hasAns : sums.noAns, question);
-  }
+  });
   return {
     ...percentages("", sums.all),
     ...(sums.hasAns.total > 0 && percentages("HasAns_", sums.hasAns)),
@@ -109,16 +110,23 @@ function percentages(prefix: string, { exact, f1, total }: Sum): OfficialScores 
   };
 }
 
-/** Orders questions by no-answer probability, ties in the order of `naProbs`; ids that no question has are left out. */
+/**
+ * Orders questions by no-answer probability, ties in the order of `naProbs`; ids that no question has are left out. Missing
+ * questions may have no probability: they come last, where they are wrong at any threshold.
+ */
 export function rankQuestions(
   questions: readonly ScoredQuestion[],
   naProbs: ReadonlyMap<string, number>,
 ): RankedQuestion[] {
-  const byId = new Map(questions.map((question) => [question.id, question]));
+  const byId = new Map<string, ScoredQuestion>();
+  questions.forEach((question) => byId.set(question.id, question));
   const ranked: RankedQuestion[] = [];
-  for (const [id, naProb] of naProbs) {
+  naProbs.forEach((naProb, id) => {
     const question = byId.get(id);
     if (question) ranked.push({ question, naProb });
+  });
+  for (const question of questions) {
+    if (question.isMissing && !naProbs.has(question.id)) ranked.push({ question, naProb: Infinity });
   }
   return sortedByProbability(ranked);
 }
@@ -128,16 +136,19 @@ export function rankQuestions(
  * the questions of each probability start.
  */
 function sortedByProbability(questions: readonly RankedQuestion[]): RankedQuestion[] {
+  const naProbs = new Float64Array(questions.length);
+  questions.forEach(({ naProb }, i) => (naProbs[i] = naProb));
+  naProbs.sort();
   const nextPlace = new Map<number, number>();
-  Float64Array.from(questions, ({ naProb }) => naProb)
-    .sort()
-    .forEach((naProb, place) => nextPlace.has(naProb) || nextPlace.set(naProb, place));
+  naProbs.forEach((naProb, place) => {
+    if (naProb !== naProbs[place - 1]) nextPlace.set(naProb, place);
+  });
   const sorted = new Array<RankedQuestion>(questions.length);
-  for (const question of questions) {
+  questions.forEach((question) => {
     const place = nextPlace.get(question.naProb) as number;
     sorted[place] = question;
     nextPlace.set(question.naProb, place + 1);
-  }
+  });
   return sorted;
 }
 
@@ -147,12 +158,16 @@ function sortedByProbability(questions: readonly RankedQuestion[]): RankedQuesti
  * reaches, and so do we. Starts from answering nothing, which it calls threshold 0.
  */
 export function findBestThreshold(ranked: readonly RankedQuestion[], metric: "exact" | "f1"): BestThreshold {
-  let score = ranked.filter(({ question }) => !question.hasAns && !question.isMissing).length;
-  let best = { score, threshold: 0, id: undefined as string | undefined };
-  for (const { question, naProb } of ranked) {
-    if (question.isMissing) continue;
+  let score = 0;
+  ranked.forEach(({ question }) => (score += question.hasAns || question.isMissing ? 0 : 1));
+  const best = { score, threshold: 0, id: undefined as string | undefined };
+  ranked.forEach(({ question, naProb }) => {
+    if (question.isMissing) return;
     score += question.hasAns ? question[metric] : question.isAnswered ? -1 : 0;
-    if (score > best.score) best = { score, threshold: naProb, id: question.id };
-  }
+    if (score <= best.score) return;
+    best.score = score;
+    best.threshold = naProb;
+    best.id = question.id;
+  });
   return { ...best, score: (100 * best.score) / ranked.length };
 }

@@ -37,8 +37,7 @@ export function readGoldQuestions(path: string): GoldQuestion[] {
 }
 
 function isQuestion({ id, answers }: GoldQuestion): boolean {
-  for (const { text } of answers) if (typeof text !== "string") return false;
-  return typeof id === "string";
+  return typeof id === "string" && answers.every(({ text }) => typeof text === "string");
 }
 
 /**
@@ -60,7 +59,9 @@ export function readPredictions(path: string): (id: string) => string | undefine
 export function readNaProbs(path: string): NaProbs {
   const { text, value } = readObject(path);
   const byId = entriesInTextOrder(text, value);
-  for (const [id, naProb] of byId) if (typeof naProb !== "number") throw wrongType(path, id, naProb, "a number");
+  byId.forEach((naProb, id) => {
+    if (typeof naProb !== "number") throw wrongType(path, id, naProb, "a number");
+  });
   return {
     byId: byId as ReadonlyMap<string, number>,
     literalOf: (id) => literalsOf(text).findLast(([key]) => key === id)?.[1] as string,

@@ -26,7 +26,7 @@ const surelyKept = /[0-9b-df-gi-mo-su-z]/i;
 export function scoreAnswer(goldAnswers: readonly GoldAnswer[], answer: string): AnswerScore {
   if (isEmpty(answer)) return goldAnswers.every(({ text }) => isEmpty(text)) ? right : wrong;
   // Most answers are right to the letter: those need no look at the gold answers' tokens.
-  for (const { text } of goldAnswers) if (text === answer) return right;
+  if (goldAnswers.some(({ text }) => text === answer)) return right;
   if (goldAnswers.length === 0) return wrong;
   const tokens = normalizedTokens(answer);
   let f1 = 0;
