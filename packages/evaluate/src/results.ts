@@ -130,8 +130,7 @@ export interface Breakdown {
 }
 
 /** `partial`: F1 above 0 but not exact. `wrong`: an answerable question with F1 0. */
-export const outcomes = ["right", "partial", "wrong", "missed answer", "should be no answer"] as const;
-export type Outcome = (typeof outcomes)[number];
+export type Outcome = "right" | "partial" | "wrong" | "missed answer" | "should be no answer";
 
 /** One question at the primary threshold. Texts and spans are in the dataset and prediction artifacts, by `id`. */
 export interface QuestionResult {

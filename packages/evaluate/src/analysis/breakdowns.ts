@@ -73,7 +73,7 @@ function group(
 }
 
 /** Mean scores in percent. */
-export function meanScore(questions: readonly { readonly exact: number; readonly f1: number }[]): PlainScore {
+function meanScore(questions: readonly { readonly exact: number; readonly f1: number }[]): PlainScore {
   const total = questions.length;
   const sum = (metric: "exact" | "f1") => questions.reduce((so, question) => so + question[metric], 0);
   return { exact: (100 * sum("exact")) / total, f1: (100 * sum("f1")) / total, total };

@@ -56,7 +56,7 @@ export function formatPythonJson(
 }
 
 /** `repr` of a Python float: the shortest digits, as in JavaScript, but with an exponent below 1e-4 and from 1e16 on. */
-export function pythonFloat(value: number): string {
+function pythonFloat(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const [digits, exponentText] = value.toExponential().split("e") as [string, string];
   const exponent = Number(exponentText);
