@@ -24,14 +24,20 @@ export function refuseDivergence(loss: number, step: number): void {
   });
 }
 
-/** Ctrl-C ends the step at hand and saves; a second one ends the process at once. */
+/** Ctrl-C reaches a process under Nx twice, from the terminal and from Nx: what follows this soon is the same wish. */
+const echoMs = 1000;
+
+/** Ctrl-C ends the step at hand and saves; another one, a second later or more, ends the process at once. */
 export function watchForStop(): { isAsked: () => boolean; dispose: () => void } {
-  let asked = false;
-  const ask = () => (asked = true);
-  process.once("SIGINT", ask);
-  process.once("SIGTERM", ask);
+  let askedMs: number | undefined;
+  const ask = () => {
+    if (askedMs !== undefined && performance.now() - askedMs > echoMs) process.exit(130);
+    askedMs ??= performance.now();
+  };
+  process.on("SIGINT", ask);
+  process.on("SIGTERM", ask);
   return {
-    isAsked: () => asked,
+    isAsked: () => askedMs !== undefined,
     dispose: () => {
       process.off("SIGINT", ask);
       process.off("SIGTERM", ask);
