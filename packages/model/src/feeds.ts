@@ -3,8 +3,6 @@ import { placeholder, type FeedValue, type Graph, type RunOptions, type Tensor }
 import type { NetworkInputs } from "./network.ts";
 import type { BertConfig, LabelledBatch, WindowBatch } from "./types.ts";
 
-/** Clusters are compiled once per shape, so lengths are rounded up to a multiple of this. */
-const TOKEN_MULTIPLE = 16;
 /** Added to what must get weight 0 in a float32 softmax. */
 const EXCLUDED = -1e9;
 
@@ -32,9 +30,13 @@ export function batchPlaceholders(graph: Graph): BatchPlaceholders {
   };
 }
 
-/** L as the device sees it: rounded up, within the model's positions where it can be. */
+/**
+ * L as the device sees it. Clusters are compiled once per shape, so it is rounded up: to a multiple of 8, and of 16 where
+ * that is less than a sixteenth. On SQuAD's lengths this adds 2 % of work for 33 shapes; 16 throughout 4 % for 21.
+ */
 export function paddedTokenCount(tokenCount: number): number {
-  return Math.ceil(tokenCount / TOKEN_MULTIPLE) * TOKEN_MULTIPLE;
+  const multiple = tokenCount <= 256 ? 8 : 16;
+  return Math.ceil(tokenCount / multiple) * multiple;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { cast, delayed, type FloatType, type Tensor } from "@bertqa/engine";
 import { attention, attentionBackward, splitHeads, splitHeadsBackward } from "./blocks/attention.ts";
 import { nextKeys, type DropoutSource } from "./blocks/dropout.ts";
-import { activate, activateBackward, activateWithSlope } from "./blocks/feed-forward.ts";
+import { activate, activateBackward } from "./blocks/feed-forward.ts";
 import { linear, linearBackward } from "./blocks/linear.ts";
 import { residualNorm, residualNormBackward, type ResidualNormGradient } from "./blocks/residual-norm.ts";
 import type { BertConfig } from "./types.ts";
@@ -78,9 +78,7 @@ export function layerForward<T extends FloatType>(
     normSettings,
   );
   const inner = linear(middle.outputLow, matrix("inner")); // [N, I]
-  const { output: activated, slope } = settings.random
-    ? activateWithSlope(inner, vector("inner.bias"), config.activation)
-    : { output: activate(inner, vector("inner.bias"), config.activation), slope: inner };
+  const activated = activate(inner, vector("inner.bias"), config.activation);
   const outer = linear(activated, matrix("outer")); // [N, H]
   const lastKeys = nextKeys(settings.random, dropout);
   const last = residualNorm(
@@ -91,8 +89,8 @@ export function layerForward<T extends FloatType>(
     inputLow: input.outputLow,
     attended: { ...heads, ...attended },
     middle: { ...middle, keys: middleKeys, scale: vector("attentionNorm.scale") },
+    inner,
     activated,
-    slope,
     last: { ...last, keys: lastKeys, scale: vector("outputNorm.scale") },
   };
   return { output: last.output, outputLow: last.outputLow, saved };
@@ -110,32 +108,32 @@ export function layerBackward<T extends FloatType>(
   take: TakeGradient,
 ): ResidualNormGradient<T> {
   const { config, low, hiddenDropout: dropout } = settings;
-  const { matrix } = layerWeights(settings, weights, layer);
+  const { matrix, vector } = layerWeights(settings, weights, layer);
   const give = (name: string, value: F32) => take(`layer${layer}.${name}`, value);
 
   const last = residualNormBackward(gradient, saved.last, dropout, low);
   give("outputNorm.scale", last.scale);
   give("outputNorm.shift", last.shift);
-  give("outer.bias", last.bias);
   const outer = linearBackward(last.product, saved.activated, matrix("outer"));
   give("outer.weight", outer.weight);
-  const inner = activateBackward(outer.x, saved.slope);
-  give("inner.bias", inner.bias);
-  const innerProduct = linearBackward(inner.product, saved.middle.outputLow, matrix("inner"));
+  give("outer.bias", outer.bias);
+  const inner = activateBackward(outer.x, saved.inner, vector("inner.bias"), config.activation);
+  const innerProduct = linearBackward(inner, saved.middle.outputLow, matrix("inner"));
   give("inner.weight", innerProduct.weight);
+  give("inner.bias", innerProduct.bias);
 
   const middleGradient = { direct: last.residual, throughSublayer: innerProduct.x };
   const middle = residualNormBackward(middleGradient, saved.middle, dropout, low);
   give("attentionNorm.scale", middle.scale);
   give("attentionNorm.shift", middle.shift);
-  give("context.bias", middle.bias);
   const mixed = linearBackward(middle.product, saved.attended.context, matrix("context"));
   give("context.weight", mixed.weight);
+  give("context.bias", mixed.bias);
   const heads = attentionBackward(mixed.x, saved.attended, headLayout(config));
   const qkv = splitHeadsBackward([heads.queries, heads.keys, heads.values], headLayout(config));
-  give("heads.bias", qkv.bias);
-  const qkvProduct = linearBackward(qkv.product, saved.inputLow, matrix("heads"));
+  const qkvProduct = linearBackward(qkv, saved.inputLow, matrix("heads"));
   give("heads.weight", qkvProduct.weight);
+  give("heads.bias", qkvProduct.bias);
   return { direct: middle.residual, throughSublayer: qkvProduct.x };
 }
 

@@ -5,13 +5,14 @@ import {
   loadEngine,
   placeholder,
   Session,
+  sum,
   type Engine,
   type FeedValue,
   type Tensor,
 } from "@bertqa/engine";
 import { attention, attentionBackward } from "../src/blocks/attention.ts";
 import { nextKeys } from "../src/blocks/dropout.ts";
-import { activateBackward, activateWithSlope } from "../src/blocks/feed-forward.ts";
+import { activate, activateBackward } from "../src/blocks/feed-forward.ts";
 import { residualNorm, residualNormBackward } from "../src/blocks/residual-norm.ts";
 
 type F32 = Tensor<"float32">;
@@ -72,7 +73,7 @@ const blocks: Record<string, Block> = {
       const result = residualNorm({ ...given, keys }, settings);
       const saved = { ...result, keys, scale: given.scale };
       const back = residualNormBackward({ direct: gradient, throughSublayer: undefined }, saved, 0.25, "float32");
-      return { output: result.output, gradients: back };
+      return { output: result.output, gradients: { ...back, bias: sum(back.product, { axes: [0] }) } };
     },
   },
 };
@@ -83,8 +84,9 @@ function gelu(kind: "gelu" | "gelu_new"): Block {
     shapes: { product: [10, 7], bias: [7] },
     outputShape: [10, 7],
     build({ product, bias }, gradient) {
-      const { output, slope } = activateWithSlope(product!, bias!, kind);
-      return { output, gradients: activateBackward(gradient, slope) };
+      const output = activate(product!, bias!, kind);
+      const both = activateBackward(gradient, product!, bias!, kind);
+      return { output, gradients: { product: both, bias: sum(both, { axes: [0] }) } };
     },
   };
 }

@@ -13,7 +13,7 @@ export interface Tensor<T extends DType = DType> {
 /** A length known when the graph is built, or the name of one that is fed with each batch. */
 export type Dimension = number | string;
 
-export type AttributeValue =
+type AttributeValue =
   | { readonly type: DType }
   | { readonly types: readonly DType[] }
   | { readonly int: number }

@@ -1,6 +1,6 @@
 import type { DType } from "./dtypes.ts";
 import type { Dimension, Graph, Tensor } from "./graph.ts";
-import { cast, integer, integers } from "./math.ts";
+import { cast, integer, integers, scalar } from "./math.ts";
 
 /** A value that each run feeds. */
 export function placeholder<T extends DType>(graph: Graph, dtype: T): Tensor<T> {
@@ -30,6 +30,13 @@ export function transpose<T extends DType>(x: Tensor<T>, order: readonly number[
   const inputs = [x, integers(x.graph, order)];
   const attributes = { T: { type: x.dtype }, Tperm: { type: "int32" } } as const;
   return x.graph.emit({ op: "Transpose", inputs, attributes, output: ["y", [x.dtype]] })[0]!;
+}
+
+/** A tensor of ones. */
+export function ones<T extends DType>(graph: Graph, dtype: T, shape: readonly Dimension[]): Tensor<T> {
+  const inputs = [shapeVector(graph, shape), cast(scalar(graph, 1), dtype)];
+  const attributes = { T: { type: dtype }, index_type: { type: "int32" } } as const;
+  return graph.emit({ op: "Fill", inputs, attributes, output: ["output", [dtype]] })[0]!;
 }
 
 /** Joins tensors of one shape along a new axis. */

@@ -49,12 +49,13 @@ function headScale(graph: NodeSink, { headCount, headSize }: HeadLayout): F32 {
   );
 }
 
-/** The gradient of `splitHeads`' product, [N, 3·H], and of its bias, float32 [3·H]. */
-export function splitHeadsBackward<T extends FloatType>(gradients: readonly Tensor<T>[], layout: HeadLayout) {
+/** The gradient of `splitHeads`' product and bias, [N, 3·H]. */
+export function splitHeadsBackward<T extends FloatType>(
+  gradients: readonly Tensor<T>[],
+  layout: HeadLayout,
+): Tensor<T> {
   const together = transpose(stack(gradients, 0), [1, 3, 0, 2, 4]); // [B, L, 3, A, D]
-  const product = reshape(together, ["N", 3 * layout.headCount * layout.headSize]);
-  const bias = cluster({ product }, (t) => ({ sum: sum(cast(t.product, "float32"), { axes: [0] }) })).sum;
-  return { product, bias };
+  return reshape(together, ["N", 3 * layout.headCount * layout.headSize]);
 }
 
 export interface AttentionInputs<T extends FloatType> {

@@ -9,7 +9,6 @@ import {
   scale,
   square,
   subtract,
-  sum,
   tanh,
   type FloatType,
   type Tensor,
@@ -27,22 +26,19 @@ export function activate<T extends FloatType>(product: Tensor<T>, bias: F32, act
   }).output;
 }
 
-/** `activate` with its slope at each element, [N, I]: the backward pass then needs neither erf nor exp. */
-export function activateWithSlope<T extends FloatType>(product: Tensor<T>, bias: F32, activation: Activation) {
-  return cluster({ product, bias }, (t) => {
+/** Gradient with respect to `activate`'s product and bias, [N, I]. */
+export function activateBackward<T extends FloatType>(
+  gradient: Tensor<T>,
+  product: Tensor<T>,
+  bias: F32,
+  activation: Activation,
+): Tensor<T> {
+  return cluster({ gradient, product, bias }, (t) => {
     const x = add(cast(t.product, "float32"), t.bias);
     const { value, slope } = gate(x, activation);
-    const output = cast(multiply(x, value), product.dtype);
-    return { output, slope: cast(add(value, multiply(x, slope())), product.dtype) };
-  });
-}
-
-/** Gradient with respect to `activate`'s product, [N, I], and bias, float32 [I]. */
-export function activateBackward<T extends FloatType>(gradient: Tensor<T>, slope: Tensor<T>) {
-  return cluster({ gradient, slope }, (t) => {
-    const total = multiply(cast(t.gradient, "float32"), cast(t.slope, "float32"));
-    return { product: cast(total, gradient.dtype), bias: sum(total, { axes: [0] }) };
-  });
+    const total = multiply(cast(t.gradient, "float32"), add(value, multiply(x, slope())));
+    return { total: cast(total, product.dtype) };
+  }).total;
 }
 
 /** Both GELUs are x · gate(x): the normal distribution's Φ(x), or its approximation by tanh (Hendrycks, Gimpel 2016). */

@@ -74,7 +74,7 @@ export interface ResidualNormGradient<T extends FloatType> {
   readonly throughSublayer: Tensor<T> | undefined;
 }
 
-/** @returns gradients: float32 `residual` [N, H]; `product` [N, H] for the matrix product; vectors [H] */
+/** @returns gradients: float32 `residual` [N, H]; `product` [N, H], that of the matrix product and its bias; vectors [H] */
 export function residualNormBackward<T extends FloatType>(
   gradient: ResidualNormGradient<T>,
   saved: NormSaved & { readonly scale: F32; readonly keys: DropoutKeys },
@@ -91,7 +91,6 @@ export function residualNormBackward<T extends FloatType>(
     return {
       residual,
       product: cast(product, low),
-      bias: sum(product, { axes: [0] }),
       scale: sum(multiply(total, t.normalised), { axes: [0] }),
       shift: sum(total, { axes: [0] }),
     };
