@@ -134,6 +134,8 @@ describe("a run that was ended in the middle goes on from its last checkpoint", 
     const watcher = watch(artifacts, { recursive: true }, () => {
       if (child.killed || !existsSync(join(progress, "step-00000003"))) return;
       child.kill(signal);
+      // Under Nx, Ctrl-C arrives twice: from the terminal, and from Nx.
+      if (signal === "SIGINT") child.kill(signal);
     });
     const [code, endedBy] = (await once(child, "exit")) as [number | null, string | null];
     watcher.close();
