@@ -1,12 +1,12 @@
 /**
- * Time of one training step, by part of the API: `npx tsx packages/model/bench/step.ts ENCODER_FOLDER [B] [L] [precision] [steps]`.
+ * Time of one training step, by part of the API: `npx tsx packages/model/bench/step.ts ENCODER_FOLDER [B] [L] [precision] [steps] [recompute]`.
  * Compare only numbers of one machine at one time; CPU seconds a step say more than wall time where others share it.
  */
 import { readCheckpoint, createTrainer, type Precision } from "@bertqa/model";
 import { loadEngine } from "@bertqa/engine";
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
-const [folder = "", B = "16", L = "178", precision = "bfloat16", steps = "10"] = process.argv.slice(2);
+const [folder = "", B = "16", L = "178", precision = "bfloat16", steps = "10", recompute = ""] = process.argv.slice(2);
 
 async function main(): Promise<void> {
   const engine = await loadEngine();
@@ -21,6 +21,7 @@ async function main(): Promise<void> {
     maxGradientNorm: 1,
     hiddenDropout: 0.1,
     attentionDropout: 0.1,
+    recomputeLayers: recompute === "recompute",
   });
   const batch = randomBatch(Number(B), Number(L));
   const timeStep = (step: number) => {
