@@ -7,6 +7,7 @@ import {
   collateLabelledWindows,
   createPredictor,
   createTrainer,
+  paddedTokenCount,
   readCheckpoint,
   type BertCheckpoint,
   type LabelledBatch,
@@ -24,7 +25,7 @@ const checkpoint = work.randomWeights
   : await readCheckpoint(work.encoder, { seed: 42, stage: "bench" });
 const run = task === "train" ? trainingStep(checkpoint) : prediction(checkpoint);
 const batches = work.batches.map(collate);
-for (const batch of batches.slice(0, work.warmUpBatches)) run(batch);
+const warmUpMs = warmUp();
 const startedMs = performance.now();
 for (const batch of batches.slice(work.warmUpBatches)) run(batch);
 const seconds = (performance.now() - startedMs) / 1000;
@@ -33,8 +34,16 @@ const peakBytes = process.resourceUsage().maxRSS * 1024;
 const flops = productFlops(work, checkpoint.config, task === "train" ? 3 : 1);
 const peakFlops = measurePeakFlops(engine, precision);
 process.stdout.write(
-  `${JSON.stringify({ seconds, peakBytes, flopsPerSecond: flops / seconds, peakFlops, ...countWork(work) })}\n`,
+  `${JSON.stringify({ seconds, warmUpSeconds: warmUpMs / 1000, peakBytes, flopsPerSecond: flops / seconds, peakFlops, ...countWork(work) })}\n`,
 );
+
+/** Runs the warm-up batches, and one batch of each shape to come: a run compiles a shape once. @returns what that took, in ms */
+function warmUp(): number {
+  const startedMs = performance.now();
+  const shapes = new Map(batches.map((batch) => [`${batch.windowCount} ${paddedTokenCount(batch.tokenCount)}`, batch]));
+  for (const batch of [...shapes.values(), ...batches.slice(0, work.warmUpBatches)]) run(batch);
+  return performance.now() - startedMs;
+}
 
 function trainingStep(weights: BertCheckpoint): (batch: LabelledBatch) => void {
   const { hiddenDropout, attentionDropout } = weights.config;

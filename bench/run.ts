@@ -23,6 +23,8 @@ interface Options {
 interface Result {
   readonly seconds: number;
   readonly peakBytes: number;
+  /** Ours: one batch of each shape, which compiles it, before the clock starts. */
+  readonly warmUpSeconds?: number;
   readonly flopsPerSecond?: number;
   readonly peakFlops?: number;
 }
@@ -87,7 +89,10 @@ async function takeTurns(
     for (const [name, measure] of sides) {
       const result = JSON.parse(measure()) as Result;
       results.set(name, [...(results.get(name) ?? []), result]);
-      process.stderr.write(`round ${round + 1}  ${name}  ${result.seconds.toFixed(1)} s\n`);
+      const warmUp = result.warmUpSeconds
+        ? ` after ${result.warmUpSeconds.toFixed(1)} s for one batch of each shape`
+        : "";
+      process.stderr.write(`round ${round + 1}  ${name}  ${result.seconds.toFixed(1)} s${warmUp}\n`);
     }
   }
   return results;
