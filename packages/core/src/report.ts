@@ -3,8 +3,12 @@ import cliProgress from "cli-progress";
 /** How a stage speaks to people: lines on stderr, each with the stage's name in front; stdout is left to programs. */
 export interface Reporter {
   line(text: string): void;
-  /** A live bar on a terminal; piped, a row now and then. End it with `stop`. */
-  progress(total: number, unit: string): Progress;
+  /**
+   * A live bar on a terminal; piped, a row now and then. End it with `stop`.
+   *
+   * @param doneBefore what an earlier, interrupted run had done: it counts as done, not towards the rate
+   */
+  progress(total: number, unit: string, doneBefore?: number): Progress;
 }
 
 export interface Progress {
@@ -22,8 +26,10 @@ export function createReporter(stage: string, stream: NodeJS.WriteStream = proce
   const line = (text: string) => void stream.write(`${prefix}${text}\n`);
   return {
     line,
-    progress: (total, unit) =>
-      stream.isTTY ? terminalBar(prefix, total, unit, stream) : pipedRows(line, total, unit, Date.now),
+    progress: (total, unit, doneBefore = 0) =>
+      stream.isTTY
+        ? terminalBar(prefix, total, unit, doneBefore, stream)
+        : pipedRows(line, total, unit, doneBefore, Date.now),
   };
 }
 
@@ -33,21 +39,34 @@ export const silentReporter: Reporter = {
   progress: () => ({ update: () => {}, stop: () => {} }),
 };
 
-function terminalBar(prefix: string, total: number, unit: string, stream: NodeJS.WriteStream): Progress {
+function terminalBar(
+  prefix: string,
+  total: number,
+  unit: string,
+  doneBefore: number,
+  stream: NodeJS.WriteStream,
+): Progress {
   const format = `${prefix}{bar} {value}/{total} ${unit} · {rate}/s · {eta_formatted} left{note}`;
   const bar = new cliProgress.SingleBar(
     { format, stream, hideCursor: true, barsize: 24, etaBuffer: 50 },
     cliProgress.Presets.shades_classic,
   );
   const startedMs = Date.now();
-  bar.start(total, 0, { rate: "–", note: "" });
+  bar.start(total, doneBefore, { rate: "–", note: "" });
   return {
-    update: (done, note) => bar.update(done, { rate: rateOf(done, startedMs), note: note ? ` · ${note}` : "" }),
+    update: (done, note) =>
+      bar.update(done, { rate: rateOf(done - doneBefore, startedMs), note: note ? ` · ${note}` : "" }),
     stop: () => bar.stop(),
   };
 }
 
-function pipedRows(line: (text: string) => void, total: number, unit: string, nowMs: () => number): Progress {
+function pipedRows(
+  line: (text: string) => void,
+  total: number,
+  unit: string,
+  doneBefore: number,
+  nowMs: () => number,
+): Progress {
   const startedMs = nowMs();
   let lastRowMs = startedMs;
   return {
@@ -55,8 +74,12 @@ function pipedRows(line: (text: string) => void, total: number, unit: string, no
       const now = nowMs();
       if (now - lastRowMs < pipedRowEveryMs) return;
       lastRowMs = now;
-      const leftMs = ((now - startedMs) / Math.max(done, 1)) * (total - done);
-      const parts = [`${done}/${total} ${unit}`, `${rateOf(done, startedMs)}/s`, `${formatDuration(leftMs)} left`];
+      const leftMs = ((now - startedMs) / Math.max(done - doneBefore, 1)) * (total - done);
+      const parts = [
+        `${done}/${total} ${unit}`,
+        `${rateOf(done - doneBefore, startedMs)}/s`,
+        `${formatDuration(leftMs)} left`,
+      ];
       line([...parts, ...(note ? [note] : [])].join(" · "));
     },
     stop: () => {},

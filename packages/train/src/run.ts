@@ -89,7 +89,7 @@ async function trainToEnd(run: Run): Promise<{ steps: number; finalLoss: number 
   const log = await openTrainingLog(engine, logPaths(checkpoints), firstStep);
   const stop = watchForStop();
   const startedMs = performance.now();
-  const progress = reporter.progress(totalSteps, "steps");
+  const progress = reporter.progress(totalSteps, "steps", firstStep);
   try {
     const { steps, lastLoss } = await trainSteps(
       {
