@@ -32,6 +32,7 @@ export interface DeviceReport {
   readonly recommendedPrecision: Precision;
 }
 
+/** The type of the inputs of matrix products. Weights, statistics, loss and optimizer are float32 in both cases. */
 export type Precision = "float32" | "bfloat16";
 
 /** Linux's names of the instruction sets that decide how fast a matrix product is. */

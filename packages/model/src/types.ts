@@ -1,3 +1,7 @@
+import type { Precision } from "@bertqa/engine";
+
+export type { Precision };
+
 /** A dense float32 tensor in ordinary memory, row-major. */
 export interface HostTensor {
   readonly shape: readonly number[];
@@ -29,9 +33,6 @@ export interface LabelledBatch extends WindowBatch {
   /** [B], each in 0..L-1 */
   readonly endPositions: Int32Array;
 }
-
-/** The type of the inputs of matrix products. Weights, statistics, loss and optimizer are float32 in both cases. */
-export type Precision = "bfloat16" | "float32";
 
 /** The fields of a Hugging Face BERT `config.json` that the model reads. */
 export interface BertConfig {

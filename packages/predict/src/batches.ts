@@ -39,7 +39,7 @@ export function batchRulesFor(
   };
 }
 
-/** The model rounds lengths up to a multiple of this. */
+/** Coarser than the model's own rounding, which leaves multiples of 16 as they are: half as many shapes to choose from. */
 const tokenMultiple = 16;
 
 /**
