@@ -105,6 +105,15 @@ describe("threads", () => {
   });
 });
 
+test("on two cores each half of a batch has one, and ops are not cut up", () => {
+  for (const threads of [1, 2]) {
+    expect(engineEnvironment(threads, {})).toMatchObject({
+      TF_NUM_INTRAOP_THREADS: "1",
+      TF_NUM_INTEROP_THREADS: String(threads),
+    });
+  }
+});
+
 test("TensorFlow is told to be quiet and to leave room on the GPU, unless the user says otherwise", () => {
   expect(engineEnvironment(4, {})).toEqual({
     TF_CPP_MIN_LOG_LEVEL: "3",

@@ -1,32 +1,52 @@
 import { ShapeError } from "@bertqa/core";
 import { placeholder, type FeedValue, type Graph, type RunOptions, type Tensor } from "@bertqa/engine";
 import type { NetworkInputs } from "./network.ts";
+import { dealWindows, partName } from "./parts.ts";
 import type { BertConfig, LabelledBatch, WindowBatch } from "./types.ts";
 
 /** Added to what must get weight 0 in a float32 softmax. */
 const EXCLUDED = -1e9;
 
-export interface BatchPlaceholders extends NetworkInputs {
-  /** int32 scalar, L */
-  readonly tokenCount: Tensor<"int32">;
-  /** float32 scalar, B */
-  readonly windowCount: Tensor<"float32">;
-  /** float32 [1, L] */
-  readonly logitBias: Tensor<"float32">;
+/** One part of a batch: some of its windows, all of its tokens. */
+export interface PartPlaceholders extends NetworkInputs {
+  readonly labels: LabelPlaceholders;
 }
 
-export function batchPlaceholders(graph: Graph): BatchPlaceholders {
-  return {
+export interface LabelPlaceholders {
+  /** int32 [B] */
+  readonly start: Tensor<"int32">;
+  /** int32 [B] */
+  readonly end: Tensor<"int32">;
+}
+
+export interface BatchPlaceholders {
+  /** int32 [L] */
+  readonly positions: Tensor<"int32">;
+  /** int32 scalar, L */
+  readonly tokenCount: Tensor<"int32">;
+  /** float32 [1, L] */
+  readonly logitBias: Tensor<"float32">;
+  readonly parts: readonly PartPlaceholders[];
+}
+
+/** @param partCount parts that the graph computes side by side, as `partCountFor` gives it */
+export function batchPlaceholders(graph: Graph, partCount: number): BatchPlaceholders {
+  const positions = placeholder(graph, "int32");
+  const part = () => ({
     indices: {
       words: placeholder(graph, "int32"),
       trainedWords: placeholder(graph, "int32"),
-      positions: placeholder(graph, "int32"),
+      positions,
       types: placeholder(graph, "int32"),
     },
     maskBias: placeholder(graph, "float32"),
+    labels: { start: placeholder(graph, "int32"), end: placeholder(graph, "int32") },
+  });
+  return {
+    positions,
     tokenCount: placeholder(graph, "int32"),
-    windowCount: placeholder(graph, "float32"),
     logitBias: placeholder(graph, "float32"),
+    parts: Array.from({ length: partCount }, part),
   };
 }
 
@@ -40,75 +60,76 @@ export function paddedTokenCount(tokenCount: number): number {
 }
 
 /**
- * A batch as the graph reads it. Tokens added by rounding have no weight in attention and no part in the loss.
+ * A batch as the graph reads it, its windows dealt out to the graph's parts. Tokens added by rounding have no weight in
+ * attention and no part in the loss.
  *
+ * @returns what to feed, and how many parts have windows
  * @throws ShapeError where an array is not [B, L], or L exceeds the model's positions
  */
 export function feedBatch(placeholders: BatchPlaceholders, batch: WindowBatch, config: BertConfig) {
   checkBatch(batch, config);
-  const { windowCount: B, tokenCount } = batch;
-  const L = paddedTokenCount(tokenCount);
-  const shape = [B, L];
-  const { indices } = placeholders;
+  const L = paddedTokenCount(batch.tokenCount);
   const feeds = new Map<Tensor, FeedValue>([
-    [indices.words, { dtype: "int32", shape, data: widen(batch.inputIds, batch, L) }],
-    [indices.types, { dtype: "int32", shape, data: widen(batch.tokenTypeIds, batch, L) }],
-    [indices.positions, { dtype: "int32", shape: [L], data: positions(L, config.maxPositions) }],
-    [placeholders.maskBias, { dtype: "float32", shape: [B, 1, 1, L], data: maskBias(batch, L) }],
+    [placeholders.positions, { dtype: "int32", shape: [L], data: positions(L, config.maxPositions) }],
   ]);
-  const lengths = { B, L, N: B * L };
-  return { feeds, lengths } satisfies RunOptions;
-}
-
-export interface LabelPlaceholders {
-  readonly start: Tensor<"int32">;
-  readonly end: Tensor<"int32">;
+  const lengths: Record<string, number> = {};
+  const parts = dealWindows(batch.windowCount, placeholders.parts.length);
+  for (const [index, { first, end }] of parts.entries()) {
+    const B = end - first;
+    const shape = [B, L];
+    const rows = { first, end, tokenCount: batch.tokenCount };
+    const { indices, maskBias } = placeholders.parts[index]!;
+    feeds.set(indices.words, { dtype: "int32", shape, data: widen(batch.inputIds, rows, L) });
+    feeds.set(indices.types, { dtype: "int32", shape, data: widen(batch.tokenTypeIds, rows, L) });
+    const bias = Float32Array.from(widen(batch.attentionMask, rows, L), (isReal) => (isReal ? 0 : EXCLUDED));
+    feeds.set(maskBias, { dtype: "float32", shape: [B, 1, 1, L], data: bias });
+    for (const [name, length] of Object.entries({ B, L, N: B * L })) lengths[`${partName(index)}.${name}`] = length;
+  }
+  return { feeds, lengths, partCount: parts.length } satisfies RunOptions & { partCount: number };
 }
 
 /** Adds to what `feedBatch` made: the labels, and which words' embeddings take a gradient. */
 export function feedLabels(
   feeds: Map<Tensor, FeedValue>,
-  placeholders: BatchPlaceholders & { readonly labels: LabelPlaceholders },
+  placeholders: BatchPlaceholders,
   batch: LabelledBatch,
   config: BertConfig,
 ): void {
-  const B = batch.windowCount;
   const L = paddedTokenCount(batch.tokenCount);
-  const { labels, tokenCount, windowCount, logitBias } = placeholders;
   checkLabels("startPositions", batch.startPositions, batch);
   checkLabels("endPositions", batch.endPositions, batch);
-  feeds.set(labels.start, { dtype: "int32", shape: [B], data: batch.startPositions });
-  feeds.set(labels.end, { dtype: "int32", shape: [B], data: batch.endPositions });
-  const words = widen(batch.inputIds, batch, L, -1);
-  const trained = config.paddingId === undefined ? words : words.map((id) => (id === config.paddingId ? -1 : id));
-  feeds.set(placeholders.indices.trainedWords, { dtype: "int32", shape: [B, L], data: trained });
-  feeds.set(windowCount, { dtype: "float32", shape: [], data: Float32Array.of(B) });
-  feeds.set(tokenCount, { dtype: "int32", shape: [], data: Int32Array.of(L) });
+  for (const [index, { first, end }] of dealWindows(batch.windowCount, placeholders.parts.length).entries()) {
+    const { labels, indices } = placeholders.parts[index]!;
+    const B = end - first;
+    feeds.set(labels.start, { dtype: "int32", shape: [B], data: batch.startPositions.slice(first, end) });
+    feeds.set(labels.end, { dtype: "int32", shape: [B], data: batch.endPositions.slice(first, end) });
+    const words = widen(batch.inputIds, { first, end, tokenCount: batch.tokenCount }, L, -1);
+    const trained = config.paddingId === undefined ? words : words.map((id) => (id === config.paddingId ? -1 : id));
+    feeds.set(indices.trainedWords, { dtype: "int32", shape: [B, L], data: trained });
+  }
+  feeds.set(placeholders.tokenCount, { dtype: "int32", shape: [], data: Int32Array.of(L) });
   const bias = Float32Array.from({ length: L }, (_, token) => (token < batch.tokenCount ? 0 : EXCLUDED));
-  feeds.set(logitBias, { dtype: "float32", shape: [1, L], data: bias });
+  feeds.set(placeholders.logitBias, { dtype: "float32", shape: [1, L], data: bias });
 }
 
-/** [B, tokenCount] → [B, L] */
-function widen(values: Int32Array, { windowCount, tokenCount }: WindowBatch, L: number, filler = 0): Int32Array {
-  const wide = new Int32Array(windowCount * L).fill(filler);
-  for (let row = 0; row < windowCount; row += 1) {
-    wide.set(values.subarray(row * tokenCount, (row + 1) * tokenCount), row * L);
+/** Rows `first` to before `end` of a batch of `tokenCount` tokens. */
+interface BatchRows {
+  readonly first: number;
+  readonly end: number;
+  readonly tokenCount: number;
+}
+
+/** [B, tokenCount] → [rows, L] */
+function widen(values: Int32Array, { first, end, tokenCount }: BatchRows, L: number, filler = 0): Int32Array {
+  const wide = new Int32Array((end - first) * L).fill(filler);
+  for (let row = first; row < end; row += 1) {
+    wide.set(values.subarray(row * tokenCount, (row + 1) * tokenCount), (row - first) * L);
   }
   return wide;
 }
 
 function positions(L: number, maxPositions: number): Int32Array {
   return Int32Array.from({ length: L }, (_, token) => Math.min(token, maxPositions - 1));
-}
-
-function maskBias({ windowCount, tokenCount, attentionMask }: WindowBatch, L: number): Float32Array {
-  const bias = new Float32Array(windowCount * L).fill(EXCLUDED);
-  for (let row = 0; row < windowCount; row += 1) {
-    for (let token = 0; token < tokenCount; token += 1) {
-      if (attentionMask[row * tokenCount + token]) bias[row * L + token] = 0;
-    }
-  }
-  return bias;
 }
 
 function checkBatch(batch: WindowBatch, { maxPositions, vocabularySize, tokenTypeCount }: BertConfig): void {

@@ -1,6 +1,7 @@
 import { cast, delayed, type FloatType, type Tensor } from "@bertqa/engine";
 import { attention, attentionBackward, splitHeads, splitHeadsBackward } from "./blocks/attention.ts";
 import { nextKeys, type DropoutSource } from "./blocks/dropout.ts";
+import type { RowGradient } from "./blocks/embedding.ts";
 import { activate, activateBackward } from "./blocks/feed-forward.ts";
 import { linear, linearBackward } from "./blocks/linear.ts";
 import { residualNorm, residualNormBackward, type ResidualNormGradient } from "./blocks/residual-norm.ts";
@@ -22,8 +23,9 @@ export interface NetworkSettings<T extends FloatType> {
 
 /** The value of a parameter by its name in `listParameters`. */
 export type Weights = (name: string) => F32;
-/** Takes a parameter's gradient, float32 and of its shape. */
-export type TakeGradient = (name: string, gradient: F32) => void;
+/** A parameter's gradient, float32: of its shape, or by rows. */
+export type Gradient = F32 | RowGradient;
+export type TakeGradient = (name: string, gradient: Gradient) => void;
 
 /** A layer's input or output, once for the residual connection and once for the next product. */
 export interface Hidden<T extends FloatType> {

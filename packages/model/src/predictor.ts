@@ -1,8 +1,9 @@
-import { Graph, Session, type Engine } from "@bertqa/engine";
+import { Graph, Session, type Engine, type Fetched } from "@bertqa/engine";
 import { answerLogits } from "./blocks/answer-head.ts";
-import { batchPlaceholders, feedBatch, paddedTokenCount } from "./feeds.ts";
+import { batchPlaceholders, feedBatch } from "./feeds.ts";
 import { forward } from "./network.ts";
 import { listParameters } from "./parameters.ts";
+import { partCountFor, partName } from "./parts.ts";
 import { StoredTensors } from "./stored-weights.ts";
 import type { BertCheckpoint, Predictor, PredictorOptions, WindowBatch } from "./types.ts";
 
@@ -12,37 +13,48 @@ import type { BertCheckpoint, Predictor, PredictorOptions, WindowBatch } from ".
  * @throws BertqaError if TensorFlow cannot load the graph
  */
 export function createPredictor(
-  engine: Pick<Engine, "binding">,
+  engine: Pick<Engine, "binding" | "device">,
   checkpoint: BertCheckpoint,
   options: PredictorOptions,
 ): Predictor {
   const { config } = checkpoint;
   const graph = new Graph({ compileClusters: true });
   const weights = new StoredTensors(graph, "weight", listParameters(config));
-  const inputs = batchPlaceholders(graph);
+  const inputs = batchPlaceholders(graph, partCountFor(engine.device));
   const dropout = { hiddenDropout: 0, attentionDropout: 0, random: undefined, recomputeLayers: false };
   const value = (name: string) => weights.value(name);
-  const { last } = forward({ config, low: options.precision, ...dropout }, value, inputs);
   const head = { weight: value("answer.weight"), bias: value("answer.bias") };
-  const { start, end } = answerLogits(last.output, head);
+  const logits = inputs.parts.map((part, index) =>
+    graph.withOwnLengths(partName(index), () => {
+      const { last } = forward({ config, low: options.precision, ...dropout }, value, part);
+      return answerLogits(last.output, head);
+    }),
+  );
   const session = new Session(engine.binding, graph);
   weights.load(session, checkpoint.tensors);
   return {
     predict(batch) {
-      const [startLogits, endLogits] = session.run([start, end], feedBatch(inputs, batch, config));
-      return { startLogits: narrow(startLogits!.data, batch), endLogits: narrow(endLogits!.data, batch) };
+      const { partCount, ...fed } = feedBatch(inputs, batch, config);
+      const used = logits.slice(0, partCount);
+      const results = session.run([...used.map(({ start }) => start), ...used.map(({ end }) => end)], fed);
+      return {
+        startLogits: join(results.slice(0, partCount), batch),
+        endLogits: join(results.slice(partCount), batch),
+      };
     },
     dispose: () => session.dispose(),
   };
 }
 
-/** [B, L as the device has it] → [B, L as the batch has it]. */
-function narrow(values: Float32Array, { windowCount, tokenCount }: WindowBatch): Float32Array {
-  const width = paddedTokenCount(tokenCount);
-  if (width === tokenCount) return values;
-  const narrowed = new Float32Array(windowCount * tokenCount);
-  for (let row = 0; row < windowCount; row += 1) {
-    narrowed.set(values.subarray(row * width, row * width + tokenCount), row * tokenCount);
+/** Parts of [B, L as the device has it] → [B, L as the batch has it]. */
+function join(parts: readonly Fetched[], { windowCount, tokenCount }: WindowBatch): Float32Array {
+  const joined = new Float32Array(windowCount * tokenCount);
+  let row = 0;
+  for (const { shape, data } of parts) {
+    const [rowCount, width] = shape as [number, number];
+    for (let part = 0; part < rowCount; part += 1, row += 1) {
+      joined.set(data.subarray(part * width, part * width + tokenCount), row * tokenCount);
+    }
   }
-  return narrowed;
+  return joined;
 }

@@ -1,9 +1,10 @@
 import {
   add,
+  addAll,
   afterAll,
   assign,
   assignAdd,
-  divide,
+  concatenate,
   Graph,
   multiply,
   placeholder,
@@ -11,16 +12,21 @@ import {
   scalar,
   scale,
   Session,
+  sumRowsByIndex,
   variable,
   type Engine,
+  type Precision,
   type Tensor,
 } from "@bertqa/engine";
 import { AdamW } from "./adamw.ts";
 import { answerBackward, answerLogits, answerLoss } from "./blocks/answer-head.ts";
 import { checkTensors, expectedShapes } from "./checkpoint.ts";
-import { batchPlaceholders, feedBatch, feedLabels, type BatchPlaceholders, type LabelPlaceholders } from "./feeds.ts";
+import type { RowGradient } from "./blocks/embedding.ts";
+import { batchPlaceholders, feedBatch, feedLabels, type BatchPlaceholders, type PartPlaceholders } from "./feeds.ts";
+import type { Gradient, NetworkSettings, Weights } from "./layer.ts";
 import { backward, forward } from "./network.ts";
 import { listParameters } from "./parameters.ts";
+import { partCountFor, partName } from "./parts.ts";
 import { StoredTensors } from "./stored-weights.ts";
 import type {
   BertCheckpoint,
@@ -43,7 +49,7 @@ const SECOND_MOMENT = "optimizer.second_moment.";
  * @throws BertqaError if TensorFlow cannot load the graph
  */
 export function createTrainer(
-  engine: Pick<Engine, "binding">,
+  engine: Pick<Engine, "binding" | "device">,
   checkpoint: BertCheckpoint,
   options: TrainerOptions,
 ): Trainer {
@@ -59,10 +65,10 @@ class GraphTrainer implements Trainer {
   private hasGradients = false;
   private stepsSinceLoss = 0;
 
-  constructor(engine: Pick<Engine, "binding">, checkpoint: BertCheckpoint, options: TrainerOptions) {
+  constructor(engine: Pick<Engine, "binding" | "device">, checkpoint: BertCheckpoint, options: TrainerOptions) {
     this.checkpoint = checkpoint;
     this.options = options;
-    this.program = buildTrainingProgram(checkpoint.config, options);
+    this.program = buildTrainingProgram(checkpoint.config, options, { partCount: partCountFor(engine.device) });
     this.session = new Session(engine.binding, this.program.graph);
     this.program.weights.load(this.session, checkpoint.tensors);
     const zeros = zerosLike(checkpoint.config);
@@ -74,12 +80,13 @@ class GraphTrainer implements Trainer {
   accumulate(batch: LabelledBatch, place: MicroBatchPlace): void {
     const { program } = this;
     const { config } = this.checkpoint;
-    const { feeds, lengths } = feedBatch(program.inputs, batch, config);
+    const { feeds, lengths, partCount } = feedBatch(program.inputs, batch, config);
     feedLabels(feeds, program.inputs, batch, config);
-    feeds.set(program.weight, { dtype: "float32", shape: [], data: Float32Array.of(place.weight) });
+    const windowWeight = Float32Array.of(place.weight / batch.windowCount);
+    feeds.set(program.windowWeight, { dtype: "float32", shape: [], data: windowWeight });
     feeds.set(program.seed, { dtype: "int32", shape: [2], data: dropoutSeed(this.options.seed, place) });
-    const target = this.hasGradients ? program.addGradients : program.setGradients;
-    this.session.run([target], { feeds, lengths });
+    const { set, add } = program.gradientsOf[partCount - 1]!;
+    this.session.run([this.hasGradients ? add : set], { feeds, lengths });
     this.hasGradients = true;
   }
 
@@ -137,30 +144,28 @@ class GraphTrainer implements Trainer {
 
 export interface TrainingProgram {
   readonly graph: Graph;
-  readonly inputs: BatchPlaceholders & { readonly labels: LabelPlaceholders };
-  /** float32 scalar: factor of this batch's loss and gradients */
-  readonly weight: Tensor<"float32">;
+  readonly inputs: BatchPlaceholders;
+  /** float32 scalar: factor of the loss and gradients of each window of this batch */
+  readonly windowWeight: Tensor<"float32">;
   /** int32 [2] */
   readonly seed: Tensor<"int32">;
   readonly weights: StoredTensors;
   readonly firstMoments: StoredTensors;
   readonly secondMoments: StoredTensors;
   readonly gradients: StoredTensors;
-  /** Forward and backward; the gradients replace or join those there are. */
-  readonly setGradients: Tensor;
-  readonly addGradients: Tensor;
+  /** Forward and backward of the first part, the first two, …; the gradients replace or join those there are. */
+  readonly gradientsOf: readonly { readonly set: Tensor; readonly add: Tensor }[];
   readonly optimizer: AdamW;
   readonly lossSum: Tensor<"float32">;
   readonly clearLoss: Tensor;
-  /** For tests: hidden states and logits of the same forward pass. */
-  readonly hiddens: readonly Tensor<"float32">[];
-  readonly logits: { readonly start: Tensor<"float32">; readonly end: Tensor<"float32"> };
+  /** For tests: each part's hidden states, the embedding's first. */
+  readonly hiddens: readonly (readonly Tensor<"float32">[])[];
 }
 
 export function buildTrainingProgram(
   config: BertConfig,
   options: TrainerOptions,
-  { compileClusters = true } = {},
+  { compileClusters = true, partCount }: { readonly compileClusters?: boolean; readonly partCount: number },
 ): TrainingProgram {
   const graph = new Graph({ compileClusters });
   const parameters = listParameters(config);
@@ -168,9 +173,8 @@ export function buildTrainingProgram(
   const firstMoments = new StoredTensors(graph, "firstMoment", parameters);
   const secondMoments = new StoredTensors(graph, "secondMoment", parameters);
   const gradients = new StoredTensors(graph, "gradient", parameters);
-  const labels = { start: placeholder(graph, "int32"), end: placeholder(graph, "int32") };
-  const inputs = { ...batchPlaceholders(graph), labels };
-  const weight = placeholder(graph, "float32");
+  const inputs = batchPlaceholders(graph, partCount);
+  const windowWeight = placeholder(graph, "float32");
   const seed = placeholder(graph, "int32");
   const settings = {
     config,
@@ -181,40 +185,70 @@ export function buildTrainingProgram(
     recomputeLayers: options.recomputeLayers ?? false,
   };
   const value = (name: string) => weights.value(name);
-  const passed = forward(settings, value, inputs);
-  const head = { weight: value("answer.weight"), bias: value("answer.bias") };
-  const logits = answerLogits(passed.last.output, head);
-  const outcome = answerLoss(logits, { ...labels, ...inputs });
-  const effects = { set: [] as Tensor[], add: [] as Tensor[] };
-  const take = (name: string, gradient: Tensor<"float32">) => {
-    effects.set.push(assign(gradients.variable(name), gradient));
-    effects.add.push(assignAdd(gradients.variable(name), gradient));
-  };
-  const factor = scale(divide(weight, inputs.windowCount), 0.5);
-  const answer = answerBackward(outcome, passed.last.output, head, factor);
-  take("answer.weight", answer.weight);
-  take("answer.bias", answer.bias);
-  backward(settings, value, inputs, passed, answer.hidden, take);
+  const factor = scale(windowWeight, 0.5);
+  const parts = inputs.parts.map((part, index) =>
+    graph.withOwnLengths(partName(index), () => buildPart(settings, value, { ...inputs, ...part }, factor)),
+  );
 
   const lossVariable = variable(graph, "lossSum", []);
-  const countLoss = assignAdd(lossVariable, multiply(outcome.loss, weight));
+  const gradientsOf = parts.map((_, last) => {
+    const first = parts.slice(0, last + 1);
+    const sums = parameters.map(({ name }) => ({
+      stored: gradients.variable(name),
+      sum: sumGradients(first.map((part) => part.gradients.get(name)!)),
+    }));
+    const countLoss = assignAdd(lossVariable, multiply(addAll(first.map(({ loss }) => loss)), windowWeight));
+    return {
+      set: afterAll(graph, [...sums.map(({ stored, sum }) => assign(stored, sum)), countLoss]),
+      add: afterAll(graph, [...sums.map(({ stored, sum }) => assignAdd(stored, sum)), countLoss]),
+    };
+  });
   return {
     graph,
     inputs,
-    weight,
+    windowWeight,
     seed,
     weights,
     firstMoments,
     secondMoments,
     gradients,
-    setGradients: afterAll(graph, [...effects.set, countLoss]),
-    addGradients: afterAll(graph, [...effects.add, countLoss]),
+    gradientsOf,
     optimizer: new AdamW(graph, { weights, firstMoments, secondMoments, gradients }, options),
     lossSum: read(lossVariable),
     clearLoss: afterAll(graph, [assign(lossVariable, add(scalar(graph, 0), scalar(graph, 0)))]),
-    hiddens: passed.hiddens.map(({ output }) => output),
-    logits,
+    hiddens: parts.map(({ hiddens }) => hiddens),
   };
+}
+
+/** Forward and backward of some windows. @param factor float32 scalar: half the weight of a window */
+function buildPart(
+  settings: NetworkSettings<Precision>,
+  value: Weights,
+  inputs: PartPlaceholders & Pick<BatchPlaceholders, "tokenCount" | "logitBias">,
+  factor: Tensor<"float32">,
+) {
+  const passed = forward(settings, value, inputs);
+  const head = { weight: value("answer.weight"), bias: value("answer.bias") };
+  const logits = answerLogits(passed.last.output, head);
+  const outcome = answerLoss(logits, { ...inputs.labels, ...inputs });
+  const answer = answerBackward(outcome, passed.last.output, head, factor);
+  const gradients = new Map<string, Gradient>([
+    ["answer.weight", answer.weight],
+    ["answer.bias", answer.bias],
+  ]);
+  backward(settings, value, inputs, passed, answer.hidden, (name, gradient) => gradients.set(name, gradient));
+  return { loss: outcome.loss, gradients, hiddens: passed.hiddens.map(({ output }) => output) };
+}
+
+/** The sum of one parameter's gradients, of its shape. Those by rows are joined first: one pass over the table. */
+function sumGradients(gradients: readonly Gradient[]): Tensor<"float32"> {
+  const byRow = gradients.filter((gradient) => "rows" in gradient);
+  if (byRow.length === 0) return addAll(gradients as readonly Tensor<"float32">[]);
+  const [{ rowCount }] = byRow as [RowGradient];
+  const rows = byRow.map((gradient) => gradient.rows);
+  const indices = byRow.map((gradient) => gradient.indices);
+  if (rows.length === 1) return sumRowsByIndex(rows[0]!, indices[0]!, rowCount);
+  return sumRowsByIndex(concatenate(rows, 0), concatenate(indices, 0), rowCount);
 }
 
 /** Another seed for each micro-batch; ops add their site to the first number. */

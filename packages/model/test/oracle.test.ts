@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadEngine, Session, type Engine } from "@bertqa/engine";
 import { readCheckpoint } from "../src/checkpoint.ts";
-import { feedBatch, feedLabels } from "../src/feeds.ts";
+import { feedBatch, feedLabels, paddedTokenCount } from "../src/feeds.ts";
 import { createPredictor } from "../src/predictor.ts";
 import { buildTrainingProgram, createTrainer } from "../src/trainer.ts";
 import type { BertCheckpoint, Precision, TrainerOptions } from "../src/types.ts";
@@ -17,14 +17,16 @@ const folders = [
   { name: "the golden files", folder: goldenFolder, exists: hasGolden },
 ];
 const modes = [
-  { precision: "float32", compileClusters: true, recomputeLayers: false },
-  { precision: "float32", compileClusters: false, recomputeLayers: false },
-  { precision: "float32", compileClusters: true, recomputeLayers: true },
-  { precision: "bfloat16", compileClusters: true, recomputeLayers: false },
+  { precision: "float32", compileClusters: true, recomputeLayers: false, partCount: 1 },
+  { precision: "float32", compileClusters: true, recomputeLayers: false, partCount: 2 },
+  { precision: "float32", compileClusters: false, recomputeLayers: false, partCount: 2 },
+  { precision: "float32", compileClusters: true, recomputeLayers: true, partCount: 2 },
+  { precision: "bfloat16", compileClusters: true, recomputeLayers: false, partCount: 2 },
 ] as const;
 
 describe.each(folders)("$name by PyTorch", ({ folder, exists }) => {
-  describe.skipIf(!exists).each(modes)("$precision, clusters $compileClusters, recompute $recomputeLayers", (mode) => {
+  const title = "$precision, clusters $compileClusters, recompute $recomputeLayers, parts $partCount";
+  describe.skipIf(!exists).each(modes)(title, (mode) => {
     const tolerance = tolerances[mode.precision];
     let [engine, oracle, checkpoint]: [Engine?, Oracle?, BertCheckpoint?] = [];
     let run: ReturnType<typeof runOnce>;
@@ -39,7 +41,7 @@ describe.each(folders)("$name by PyTorch", ({ folder, exists }) => {
 
     test("hidden states behind the embedding and each layer are equal at every given token", () => {
       const { batch, expected } = oracle!;
-      run.hiddens.forEach(({ data }, layer) => {
+      run.hiddens.forEach((data, layer) => {
         const width = checkpoint!.config.hiddenSize;
         const rows = Array.from({ length: batch.windowCount }, (_, row) =>
           data.subarray(row * run.L * width, (row * run.L + batch.tokenCount) * width),
@@ -97,6 +99,7 @@ interface Mode {
   readonly precision: Precision;
   readonly compileClusters: boolean;
   readonly recomputeLayers: boolean;
+  readonly partCount: number;
 }
 
 /** A softmax does not change when all its inputs move, so some gradients are zero but for rounding. */
@@ -111,14 +114,27 @@ function optionsFor({ adamw }: Oracle, { precision, recomputeLayers }: Mode): Tr
 
 function runOnce(engine: Engine, checkpoint: BertCheckpoint, oracle: Oracle, mode: Mode) {
   const program = buildTrainingProgram(checkpoint.config, optionsFor(oracle, mode), mode);
+  const { windowCount, tokenCount } = oracle.batch;
   const session = new Session(engine.binding, program.graph);
   program.weights.load(session, checkpoint.tensors);
   session.run([program.clearLoss]);
-  const { feeds, lengths } = feedBatch(program.inputs, oracle.batch, checkpoint.config);
+  const { feeds, lengths, partCount } = feedBatch(program.inputs, oracle.batch, checkpoint.config);
   feedLabels(feeds, program.inputs, oracle.batch, checkpoint.config);
-  feeds.set(program.weight, { dtype: "float32", shape: [], data: Float32Array.of(1) });
+  feeds.set(program.windowWeight, { dtype: "float32", shape: [], data: Float32Array.of(1 / windowCount) });
   feeds.set(program.seed, { dtype: "int32", shape: [2], data: new Int32Array(2) });
-  const [, ...hiddens] = session.run([program.setGradients, ...program.hiddens], { feeds, lengths });
+  const { set } = program.gradientsOf[partCount - 1]!;
+  const [, ...hiddens] = session.run([set, ...program.hiddens.flat()], { feeds, lengths });
+  const layerCount = checkpoint.config.layerCount + 1;
+  // Layer by layer, the parts' windows one after the other.
+  const joined = Array.from({ length: layerCount }, (_, layer) =>
+    Float32Array.from(program.hiddens.flatMap((_, part) => [...hiddens[part * layerCount + layer]!.data])),
+  );
   const [norm] = session.run([program.optimizer.gradientNorm]);
-  return { session, hiddens, L: lengths.L, norm: norm!.data[0]!, gradients: program.gradients.fetch(session) };
+  return {
+    session,
+    hiddens: joined,
+    L: paddedTokenCount(tokenCount),
+    norm: norm!.data[0]!,
+    gradients: program.gradients.fetch(session),
+  };
 }

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { loadEngine, type Engine } from "@bertqa/engine";
 import { createPredictor, createTrainer, readCheckpoint, type BertCheckpoint, type HostTensor } from "@bertqa/model";
+import { dealWindows } from "../src/parts.ts";
 import type { LabelledBatch, TrainerOptions } from "../src/types.ts";
 import { fixtureFolder, gap, readOracle } from "./support.ts";
 
@@ -37,6 +38,21 @@ function train(given: Partial<TrainerOptions>, from: number, until: number, star
   const state = trainer.exportState();
   trainer.dispose();
   return state;
+}
+
+/** Rows `from` to before `until` of the fixture's batch. */
+function windowsOf(from: number, until: number): LabelledBatch {
+  const rows = (values: Int32Array, width: number) => values.slice(from * width, until * width);
+  const L = batch.tokenCount;
+  return {
+    windowCount: until - from,
+    tokenCount: L,
+    inputIds: rows(batch.inputIds, L),
+    tokenTypeIds: rows(batch.tokenTypeIds, L),
+    attentionMask: rows(batch.attentionMask, L),
+    startPositions: rows(batch.startPositions, 1),
+    endPositions: rows(batch.endPositions, 1),
+  };
 }
 
 function firstDifference(a: ReadonlyMap<string, HostTensor>, b: ReadonlyMap<string, HostTensor>): string | undefined {
@@ -87,20 +103,31 @@ describe("dropout", () => {
   });
 });
 
+test("windows are dealt out to the parts in order, the larger part first, and no part is empty", () => {
+  const sizes = (windows: number, parts: number) => dealWindows(windows, parts).map(({ first, end }) => [first, end]);
+  expect(sizes(16, 2)).toEqual([
+    [0, 8],
+    [8, 16],
+  ]);
+  expect(sizes(5, 2)).toEqual([
+    [0, 3],
+    [3, 5],
+  ]);
+  expect(sizes(1, 2)).toEqual([[0, 1]]);
+  expect(sizes(7, 1)).toEqual([[0, 7]]);
+});
+
+test.each([1, 3])("the first %i of four windows have the logits that they have among all four", (count) => {
+  const predictor = createPredictor(engine, checkpoint, { precision: "float32" });
+  const all = predictor.predict(batch);
+  const some = predictor.predict(windowsOf(0, count));
+  predictor.dispose();
+  for (const side of ["startLogits", "endLogits"] as const) {
+    expect(gap(some[side], all[side].slice(0, count * batch.tokenCount)).largest).toBeLessThan(1e-5);
+  }
+});
+
 test("two half batches accumulated by their share of the windows make the step of the whole batch", () => {
-  const part = (from: number, until: number): LabelledBatch => {
-    const rows = (values: Int32Array, width: number) => values.slice(from * width, until * width);
-    const L = batch.tokenCount;
-    return {
-      windowCount: until - from,
-      tokenCount: L,
-      inputIds: rows(batch.inputIds, L),
-      tokenTypeIds: rows(batch.tokenTypeIds, L),
-      attentionMask: rows(batch.attentionMask, L),
-      startPositions: rows(batch.startPositions, 1),
-      endPositions: rows(batch.endPositions, 1),
-    };
-  };
   const step = (batches: readonly LabelledBatch[]) => {
     const trainer = createTrainer(engine, checkpoint, { ...options, hiddenDropout: 0, attentionDropout: 0 });
     batches.forEach((micro, microStep) =>
@@ -112,7 +139,7 @@ test("two half batches accumulated by their share of the windows make the step o
     return result;
   };
   const whole = step([batch]);
-  const halves = step([part(0, 1), part(1, 4)]);
+  const halves = step([windowsOf(0, 1), windowsOf(1, 4)]);
   expect(halves.loss).toBeCloseTo(whole.loss, 5);
   for (const [name, { data }] of whole.state) {
     if (!name.startsWith("optimizer.first_moment.")) continue;

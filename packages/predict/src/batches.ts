@@ -46,6 +46,7 @@ const tokenMultiple = 16;
  * Plans the batches of a shard: windows of similar length together, longest first, so that a lack of memory shows at
  * once. TensorFlow compiles the model once for each shape [B, L], so few shapes are worth some padding: the lengths
  * chosen are those that cost least, padding and compiling together. A length has one B: its windows are dealt out evenly.
+ * B is even, or 1: the model computes the halves of a batch side by side, and equal halves are one shape.
  *
  * @param tokenCounts int32, tokens of each row of the shard
  */
@@ -61,15 +62,21 @@ export function planBatches(tokenCounts: Int32Array, rules: BatchRules): Planned
   });
   return [...rowsByLength].flatMap(([tokenCount, rows]) => {
     rows.sort((a, b) => (tokenCounts[b] as number) - (tokenCounts[a] as number)); // stable
-    const mostWindows = Math.max(1, Math.floor(rules.batchTokens / tokenCount));
+    const mostWindows = Math.max(1, evenBelow(Math.floor(rules.batchTokens / tokenCount)));
     const batchCount = Math.ceil(rows.length / mostWindows);
-    const windowCount = Math.ceil(rows.length / batchCount);
+    const share = Math.ceil(rows.length / batchCount);
+    const windowCount = share === 1 ? 1 : evenBelow(share + 1);
     return Array.from({ length: batchCount }, (_, i) => ({
       rows: rows.slice(i * windowCount, (i + 1) * windowCount),
       windowCount,
       tokenCount,
     }));
   });
+}
+
+/** The largest even number that is not above n. */
+function evenBelow(n: number): number {
+  return n - (n % 2);
 }
 
 /**

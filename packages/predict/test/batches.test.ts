@@ -22,6 +22,21 @@ test("the windows of a length are dealt out evenly, so that little is filled up"
   ]);
 });
 
+test("the windows of a batch are even in number, or one, so that its halves have one shape", () => {
+  const countsOf = (windows: number) =>
+    planBatches(new Int32Array(windows).fill(16), rules).map(({ rows, windowCount }) => [rows.length, windowCount]);
+  expect(countsOf(1)).toEqual([[1, 1]]);
+  expect(countsOf(5)).toEqual([[5, 6]]);
+  // Three batches of six would hold all 13; dealt out evenly, and evened.
+  expect(countsOf(13)).toEqual([
+    [6, 6],
+    [6, 6],
+    [1, 6],
+  ]);
+  const fiveFit = planBatches(new Int32Array(4).fill(16), { ...rules, batchTokens: 5 * 16 });
+  expect(fiveFit.map(({ windowCount }) => windowCount)).toEqual([4]);
+});
+
 test("a length is dropped where padding its windows costs less than one more shape", () => {
   // Two windows of 32 padded to 48 cost 2 × 16 = 32 tokens more.
   const shapes = (shapeCostTokens: number) =>

@@ -104,6 +104,7 @@ export class Graph extends NodeSink {
   readonly options: GraphOptions;
   /** Shape vectors that contain fed lengths, by the name of their placeholder. */
   readonly fedShapes = new Map<string, readonly Dimension[]>();
+  private scope = "";
   private readonly functions = new Map<string, Uint8Array>();
 
   constructor(options: GraphOptions) {
@@ -121,6 +122,25 @@ export class Graph extends NodeSink {
 
   protected override controlReference(tensor: Tensor): string {
     return `^${tensor.reference.split(":")[0]}`;
+  }
+
+  /**
+   * Builds a part of the graph whose named lengths are its own: `L` inside is fed as `name.L`. So two parts can run side
+   * by side on batches of different sizes.
+   */
+  withOwnLengths<R>(name: string, build: () => R): R {
+    const outer = this.scope;
+    this.scope = `${outer}${name}.`;
+    try {
+      return build();
+    } finally {
+      this.scope = outer;
+    }
+  }
+
+  /** The length as runs feed it: its name here, after the names of the parts around it. */
+  scoped(dimension: Dimension): Dimension {
+    return typeof dimension === "number" ? dimension : this.scope + dimension;
   }
 
   /** @returns the function's name; equal bodies share one, so that they are compiled once. */

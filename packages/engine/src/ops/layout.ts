@@ -9,8 +9,9 @@ export function placeholder<T extends DType>(graph: Graph, dtype: T): Tensor<T> 
 }
 
 /** A shape vector; fed with each run where it holds a named length. */
-export function shapeVector(graph: Graph, shape: readonly Dimension[]): Tensor<"int32"> {
-  if (shape.every((dimension) => typeof dimension === "number")) return integers(graph, shape);
+export function shapeVector(graph: Graph, dimensions: readonly Dimension[]): Tensor<"int32"> {
+  if (dimensions.every((dimension) => typeof dimension === "number")) return integers(graph, dimensions);
+  const shape = dimensions.map((dimension) => graph.scoped(dimension));
   const reference = [...graph.fedShapes].find(([, known]) => known.join() === shape.join())?.[0];
   if (reference) return { graph, reference, dtype: "int32" };
   const tensor = placeholder(graph, "int32");

@@ -4,13 +4,13 @@ import {
   addBias,
   biasGradient,
   matMul,
-  mean,
   multiply,
   oneHot,
   reshape,
   scale,
   softmaxCrossEntropy,
   stack,
+  sum,
   unstack,
   type Tensor,
 } from "@bertqa/engine";
@@ -42,17 +42,20 @@ export interface AnswerLabels {
   readonly logitBias: F32;
 }
 
-/** Mean over windows of the mean cross entropy of start and end, in float32, and its gradient by [B, L] logits. */
+/**
+ * Sum over windows of the mean cross entropy of start and end, in float32, and the gradients of the two cross entropies
+ * by [B, L] logits.
+ */
 export function answerLoss(logits: { readonly start: F32; readonly end: F32 }, labels: AnswerLabels) {
   const part = (side: "start" | "end") =>
     softmaxCrossEntropy(add(logits[side], labels.logitBias), oneHot(labels[side], labels.tokenCount));
   const start = part("start");
   const end = part("end");
-  const loss = scale(mean(addAll([start.losses, end.losses]), { axes: [0] }), 0.5);
+  const loss = scale(sum(addAll([start.losses, end.losses]), { axes: [0] }), 0.5);
   return { loss, start: start.gradient, end: end.gradient };
 }
 
-/** @param factor float32 scalar: weight / (2 B) @returns gradients: hidden [N, H], weight [2, H], bias [2] */
+/** @param factor float32 scalar: half the weight of a window @returns gradients: hidden [N, H], weight [2, H], bias [2] */
 export function answerBackward(
   gradient: { readonly start: F32; readonly end: F32 },
   hidden: F32,

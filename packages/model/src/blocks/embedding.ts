@@ -9,7 +9,6 @@ import {
   integer,
   reshape,
   sum,
-  sumRowsByIndex,
   type FloatType,
   type Tensor,
 } from "@bertqa/engine";
@@ -74,7 +73,16 @@ export interface EmbeddingSizes {
   readonly hiddenSize: number;
 }
 
-/** @returns the gradient of each of `tables`, float32, dense */
+/** Gradient of a table [rowCount, …] that was read by rows. */
+export interface RowGradient {
+  /** float32 [M, …] */
+  readonly rows: F32;
+  /** int32 [M]: the row of the table; −1 for none */
+  readonly indices: Tensor<"int32">;
+  readonly rowCount: number;
+}
+
+/** @returns the gradient of each of `tables`, float32 */
 export function embeddingBackward<T extends FloatType>(
   gradient: { readonly direct: F32; readonly throughSublayer: Tensor<T> },
   saved: NormSaved & { readonly scale: F32; readonly keys: DropoutKeys },
@@ -98,8 +106,8 @@ export function embeddingBackward<T extends FloatType>(
   const types = reshape(indices.types, [-1]); // [N]
   const isType = oneHot(types, integer(types.graph, sizes.tokenTypeCount)); // [N, Y]
   return {
-    words: sumRowsByIndex(rows, reshape(indices.trainedWords, [-1]), sizes.vocabularySize),
-    positions: sumRowsByIndex(flat.positions, indices.positions, sizes.maxPositions),
+    words: { rows, indices: reshape(indices.trainedWords, [-1]), rowCount: sizes.vocabularySize },
+    positions: { rows: flat.positions, indices: indices.positions, rowCount: sizes.maxPositions },
     types: matMul(isType, rows, { transposeLeft: true }), // [Y, H]
     scale: flat.scale,
     shift: flat.shift,
