@@ -12,7 +12,7 @@ export interface PartPlaceholders extends NetworkInputs {
   readonly labels: LabelPlaceholders;
 }
 
-export interface LabelPlaceholders {
+interface LabelPlaceholders {
   /** int32 [B] */
   readonly start: Tensor<"int32">;
   /** int32 [B] */
