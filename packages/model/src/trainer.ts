@@ -247,6 +247,7 @@ function sumGradients(gradients: readonly Gradient[]): Tensor<"float32"> {
   const [{ rowCount }] = byRow as [RowGradient];
   const rows = byRow.map((gradient) => gradient.rows);
   const indices = byRow.map((gradient) => gradient.indices);
+  // TensorFlow joins two or more.
   if (rows.length === 1) return sumRowsByIndex(rows[0]!, indices[0]!, rowCount);
   return sumRowsByIndex(concatenate(rows, 0), concatenate(indices, 0), rowCount);
 }
