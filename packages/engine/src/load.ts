@@ -60,7 +60,11 @@ export function resolveThreads(option: number | undefined, environment: Environm
 }
 
 /** What TensorFlow reads from the environment as it starts. What the user has set stays, but for the thread counts. */
-export function engineEnvironment(threads: number, environment: Environment): Record<string, string> {
+export function engineEnvironment(
+  threads: number,
+  environment: Environment,
+  architecture: string = process.arch,
+): Record<string, string> {
   // Two halves of a batch run side by side (see @bertqa/model). Where that already keeps every core busy, an op that is
   // also cut up would wait for its other piece: 10 % slower on two cores.
   const opThreads = threads <= 2 ? 1 : threads;
@@ -70,6 +74,9 @@ export function engineEnvironment(threads: number, environment: Environment): Re
     // Without it TensorFlow takes the whole of a GPU's memory at once.
     TF_FORCE_GPU_ALLOW_GROWTH: environment["TF_FORCE_GPU_ALLOW_GROWTH"] ?? "true",
     ...(environment["BERTQA_DEVICE"] === "cpu" ? { CUDA_VISIBLE_DEVICES: "-1" } : {}),
+    // By itself TensorFlow takes oneDNN only on x86-64 with AVX512_VNNI, AVX512_BF16 or AMX; with AVX2 alone it trains a
+    // quarter faster with it, in a tenth less memory. Not measured on arm64, where TensorFlow decides.
+    ...(architecture === "x64" ? { TF_ENABLE_ONEDNN_OPTS: environment["TF_ENABLE_ONEDNN_OPTS"] || "1" } : {}),
     TF_NUM_INTRAOP_THREADS: String(opThreads),
     TF_NUM_INTEROP_THREADS: String(threads),
   };

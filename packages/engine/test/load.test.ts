@@ -115,12 +115,30 @@ test("on two cores each half of a batch has one, and ops are not cut up", () => 
 });
 
 test("TensorFlow is told to be quiet and to leave room on the GPU, unless the user says otherwise", () => {
-  expect(engineEnvironment(4, {})).toEqual({
+  expect(engineEnvironment(4, {}, "x64")).toEqual({
     TF_CPP_MIN_LOG_LEVEL: "3",
     TF_FORCE_GPU_ALLOW_GROWTH: "true",
+    TF_ENABLE_ONEDNN_OPTS: "1",
     TF_NUM_INTRAOP_THREADS: "4",
     TF_NUM_INTEROP_THREADS: "4",
   });
   expect(engineEnvironment(4, { TF_CPP_MIN_LOG_LEVEL: "0" })["TF_CPP_MIN_LOG_LEVEL"]).toBe("0");
   expect(engineEnvironment(4, { BERTQA_DEVICE: "cpu" })["CUDA_VISIBLE_DEVICES"]).toBe("-1");
 });
+
+test("oneDNN computes on x86-64, unless the user says otherwise", () => {
+  expect(engineEnvironment(2, {}, "x64")["TF_ENABLE_ONEDNN_OPTS"]).toBe("1");
+  expect(engineEnvironment(2, { TF_ENABLE_ONEDNN_OPTS: "0" }, "x64")["TF_ENABLE_ONEDNN_OPTS"]).toBe("0");
+  expect(engineEnvironment(2, {}, "arm64")).not.toHaveProperty("TF_ENABLE_ONEDNN_OPTS");
+});
+
+test.runIf(process.arch === "x64")(
+  "the switch is set before TensorFlow starts: it logs that oneDNN is on",
+  async () => {
+    const source = `import { loadEngine } from "${index}"; await loadEngine();`;
+    const isOn = /oneDNN custom operations are on/;
+    const environment = { TF_CPP_MIN_LOG_LEVEL: "0", TF_ENABLE_ONEDNN_OPTS: undefined };
+    expect((await runModule(source, environment)).stderr).toMatch(isOn);
+    expect((await runModule(source, { ...environment, TF_ENABLE_ONEDNN_OPTS: "0" })).stderr).not.toMatch(isOn);
+  },
+);
