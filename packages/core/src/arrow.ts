@@ -1,3 +1,4 @@
+import { BertqaError } from "@bertqa/squad";
 import {
   type Data,
   type DataType,
@@ -16,7 +17,6 @@ import {
   Utf8,
 } from "apache-arrow";
 import { readFile, writeFile } from "node:fs/promises";
-import { BertqaError } from "./errors.ts";
 
 /**
  * Arrow IPC files as plain columns of typed arrays: one record batch a file, no nulls, no compression, so that reading

@@ -1,8 +1,8 @@
+import { BertqaError } from "@bertqa/squad";
 import { rmSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { sha256Of, sha256OfFile, type Artifact } from "./artifact.ts";
-import { BertqaError } from "./errors.ts";
 import { formatVersions, manifestName, type ArtifactKind, type Manifest } from "./manifest.ts";
 
 /** What a writer says of its artifact besides the files. */

@@ -1,9 +1,9 @@
+import { BertqaError } from "@bertqa/squad";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { BertqaError } from "./errors.ts";
 import { manifestName, parseManifest, stageOfKind, type ArtifactKind, type Manifest } from "./manifest.ts";
 
 /** A finished artifact whose files were all checked against its manifest. */

@@ -1,3 +1,16 @@
+export {
+  articleKey,
+  BertqaError,
+  countCodePoints,
+  questionsOf,
+  ShapeError,
+  sliceCodePoints,
+  squadFileSchema,
+  utf16OfCodePoint,
+  type Answer,
+  type Question,
+  type SquadFile,
+} from "@bertqa/squad";
 export * from "./arrow.ts";
 export * from "./artifact-writer.ts";
 export * from "./artifact.ts";
@@ -5,12 +18,9 @@ export { artifactKinds, stageOfKind, type ArtifactKind, type Manifest } from "./
 export * from "./artifacts/dataset.ts";
 export * from "./artifacts/model.ts";
 export * from "./artifacts/predictions.ts";
-export * from "./artifacts/squad.ts";
 export * from "./artifacts/windows.ts";
 export * from "./cli.ts";
-export * from "./errors.ts";
 export * from "./options.ts";
 export * from "./random.ts";
 export * from "./report.ts";
 export * from "./stage-command.ts";
-export * from "./text.ts";

@@ -1,5 +1,5 @@
+import { BertqaError } from "@bertqa/squad";
 import { z } from "zod";
-import { BertqaError } from "./errors.ts";
 import { describeIssues } from "./options.ts";
 
 /** What a stage makes. Each kind has its reader and writer in `artifacts/`. */

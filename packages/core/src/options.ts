@@ -1,6 +1,6 @@
+import { BertqaError } from "@bertqa/squad";
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { BertqaError } from "./errors.ts";
 
 /**
  * Reads a JSON file and checks it against a schema.

@@ -29,7 +29,7 @@ export function lastRunOf(
     before.questions.length === now.questions.length &&
     before.questions.every(({ id }, i) => id === now.questions[i]?.id);
   if (!before || !isComparable) return { entry, paired: null };
-  const clusters = numberClusters(now.questions.map(({ articleIndex }) => articleIndex));
+  const clusters = numberClusters(now.questions.map(({ article }) => article));
   const percent = (questions: readonly { exact: number; f1: number }[], metric: "exact" | "f1") =>
     questions.map((question) => 100 * question[metric]);
   const difference = (metric: "exact" | "f1") =>

@@ -1,11 +1,11 @@
-import { precisionRecallCurves } from "./official/curves.ts";
 import {
   findBestThreshold,
+  precisionRecallCurves,
   rankQuestions,
   scoreQuestions,
   summarize,
   type OfficialScores,
-} from "./official/evaluation.ts";
+} from "@bertqa/squad";
 import type { AnsweredSplit } from "./analysis/analyse.ts";
 
 /**

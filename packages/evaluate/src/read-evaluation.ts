@@ -6,13 +6,13 @@ export const reportFile = "report.json";
 
 /** The part of `report.json` that comparisons need. */
 const comparableSchema = z.object({
-  formatVersion: z.literal(1),
+  formatVersion: z.literal(2),
   primary: z.enum(["tuned", "zero"]),
   scores: z.array(z.object({ kind: z.enum(thresholdKinds), nullOddsThreshold: z.number() })),
   questions: z.array(
     z.object({
       id: z.string(),
-      articleIndex: z.int().nonnegative(),
+      article: z.string(),
       answerable: z.boolean(),
       prediction: z.string(),
       exact: z.number(),

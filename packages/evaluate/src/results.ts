@@ -1,9 +1,11 @@
+import type { Calibration, Curves, NoAnswerHistograms, Outcome, ReliabilityBin, SweepPoint } from "@bertqa/squad";
+
 /**
  * What evaluate finds out: the content of `report.json`, and what the HTML report is drawn from. Scores are percentages.
  * All question results keep the order of the dev file.
  */
 export interface Evaluation {
-  readonly formatVersion: 1;
+  readonly formatVersion: 2;
   readonly counts: {
     readonly questions: number;
     readonly answerable: number;
@@ -73,54 +75,13 @@ export interface IntervalScore {
   readonly total: number;
 }
 
-/** The official evaluator's precision–recall curves, questions ordered by null odds. */
-export interface Curves {
-  readonly exact: Curve;
-  readonly f1: Curve;
-  /** Telling answerable from unanswerable questions alone. */
-  readonly oracle: Curve;
-}
-
-export interface Curve {
-  /** In percent, as the official `pr_*_ap`. */
-  readonly averagePrecision: number;
-  /** Shares from 0 to 1, one a distinct threshold and the start (1 and 0): steps that hold to the next recall ("post"). */
-  readonly precisions: readonly number[];
-  readonly recalls: readonly number[];
-}
-
-export interface SweepPoint {
-  readonly nullOddsThreshold: number;
-  readonly exact: number;
-  readonly f1: number;
-}
-
 export interface NoAnswerAnalysis {
   readonly calibration: Calibration;
   /** Equal-width bins of the no-answer probability on dev; empty bins are left out. */
   readonly reliability: readonly ReliabilityBin[];
   /** Σ bin share × |mean probability − observed share|, from 0 to 1. */
   readonly expectedCalibrationError: number;
-  /** Shares of each half in 20 equal bins of the no-answer probability, [20] each; null where the half is empty. */
-  readonly histograms: { readonly hasAns: readonly number[] | null; readonly noAns: readonly number[] | null };
-}
-
-/** Probability of no answer = 1 / (1 + exp(−(slope × null odds + intercept))). */
-export interface Calibration {
-  readonly method: "logistic" | "temperature" | "none";
-  readonly slope: number;
-  readonly intercept: number;
-  /** `nothing`: slope 1 and intercept 0, since there is no tune split. */
-  readonly fittedOn: "tune" | "nothing";
-}
-
-export interface ReliabilityBin {
-  readonly low: number;
-  readonly high: number;
-  readonly count: number;
-  readonly meanProbability: number;
-  /** Share of the bin's questions that have no answer. */
-  readonly observedShare: number;
+  readonly histograms: NoAnswerHistograms;
 }
 
 export interface Breakdown {
@@ -129,14 +90,11 @@ export interface Breakdown {
   readonly groups: readonly (PlainScore & { readonly label: string })[];
 }
 
-/** `partial`: F1 above 0 but not exact. `wrong`: an answerable question with F1 0. */
-export type Outcome = "right" | "partial" | "wrong" | "missed answer" | "should be no answer";
-
 /** One question at the primary threshold. Texts and spans are in the dataset and prediction artifacts, by `id`. */
 export interface QuestionResult {
   readonly id: string;
-  /** Position of its article in the dev file. */
-  readonly articleIndex: number;
+  /** The key of its article: questions with one key are resampled together. */
+  readonly article: string;
   readonly answerable: boolean;
   /** "" for no answer. */
   readonly prediction: string;

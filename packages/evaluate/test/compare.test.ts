@@ -8,7 +8,7 @@ const plan = { samples: 500, seed: 1 };
 
 function run(name: string, exacts: readonly number[]): Run {
   const questions = exacts.map((exact, i): RunQuestion => {
-    return { id: `q${i}`, articleIndex: i, prediction: exact ? "right" : `wrong in ${name}`, exact, f1: exact };
+    return { id: `q${i}`, article: `article ${i}`, prediction: exact ? "right" : `wrong in ${name}`, exact, f1: exact };
   });
   return { name, questions };
 }
@@ -58,7 +58,7 @@ test("flipped questions show with their text, gold answers and both predictions"
   const [question] = questionsOf(sampleFile("dev"));
   if (!question) throw new Error("no question");
   const single = (exact: number, prediction: string): Run => {
-    return { name: "run", questions: [{ id: question.id, articleIndex: 0, prediction, exact, f1: exact }] };
+    return { name: "run", questions: [{ id: question.id, article: "one", prediction, exact, f1: exact }] };
   };
   const comparison = compareSides([single(0, "")], [single(1, "Cremona")], plan);
   const lines = comparisonLines(comparison, new Map([[question.id, question]]), 5);

@@ -1,7 +1,7 @@
+import { questionsOf, squadFileSchema, type Question } from "@bertqa/squad";
 import { readFile } from "node:fs/promises";
 import { openArtifact, type Artifact } from "../artifact.ts";
 import { parseJson } from "../options.ts";
-import { questionsOf, squadFileSchema, type Question } from "./squad.ts";
 
 /** The two files of a dataset. Tokenize may split `tune` off `train`; see `windows.ts`. */
 export const datasetSplits = ["train", "dev"] as const;

@@ -1,8 +1,8 @@
+import { BertqaError } from "@bertqa/squad";
 import type { ArtifactDraft } from "../artifact-writer.ts";
 import { openArtifact, type Artifact } from "../artifact.ts";
 import { stageOfKind } from "../manifest.ts";
 import { readColumns, writeColumns, type Columns } from "../arrow.ts";
-import { BertqaError } from "../errors.ts";
 
 /** Splits after tokenize: `tune` is a held-out part of the train articles, for thresholds and calibration; it may be empty. */
 export const windowSplits = ["train", "tune", "dev"] as const;

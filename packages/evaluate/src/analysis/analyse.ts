@@ -1,17 +1,22 @@
-import type { Question } from "@bertqa/core";
-import { precisionRecallCurves } from "../official/curves.ts";
-import { rankQuestions } from "../official/evaluation.ts";
-import { noAnswerHistograms } from "../official/histogram.ts";
+import {
+  articleKey,
+  calibrate,
+  expectedCalibrationError,
+  noAnswerHistograms,
+  noAnswerProbability,
+  precisionRecallCurves,
+  rankQuestions,
+  reliabilityBins,
+  sweepThresholds,
+  type OddsQuestion,
+  type Question,
+} from "@bertqa/squad";
 import type { EvaluateOptions } from "../options.ts";
 import type { Evaluation, NoAnswerAnalysis, ThresholdScores } from "../results.ts";
 import { numberClusters } from "./bootstrap.ts";
 import { breakDown } from "./breakdowns.ts";
-import { calibrate, noAnswerProbability } from "./calibration.ts";
 import { judgeSpans, resultAt, type SplitPredictions } from "./judge.ts";
-import type { OddsQuestion } from "./odds-question.ts";
-import { expectedCalibrationError, reliabilityBins } from "./reliability.ts";
 import { chooseThresholds, neverAnswering, scoreThresholds } from "./scores.ts";
-import { sweepThresholds } from "./threshold.ts";
 
 /** Below so many articles, resampling them says little about the next ones. */
 const fewArticles = 20;
@@ -34,7 +39,7 @@ export interface AnsweredSplit extends SplitPredictions {
 export function analyse(dev: AnsweredSplit, tune: AnsweredSplit | null, options: EvaluateOptions): Evaluation {
   const judged = judgeSpans(dev.questions, dev, dev.where);
   const judgedTune = tune ? judgeSpans(tune.questions, tune, tune.where) : [];
-  const articleOfQuestion = numberClusters(dev.questions.map(({ articleIndex }) => articleIndex));
+  const articleOfQuestion = numberClusters(dev.questions.map(articleKey));
   const articles = new Set(articleOfQuestion).size;
   const { bootstrapSamples: samples, seed } = options;
   const thresholds = chooseThresholds(judged, judgedTune);
@@ -50,7 +55,7 @@ export function analyse(dev: AnsweredSplit, tune: AnsweredSplit | null, options:
   const answerable = judged.filter(({ hasAns }) => hasAns).length;
   const odds = new Map(judged.map(({ id, nullOdds }) => [id, nullOdds]));
   return {
-    formatVersion: 1,
+    formatVersion: 2,
     counts: {
       questions: judged.length,
       answerable,

@@ -1,4 +1,4 @@
-import type { Question } from "@bertqa/core";
+import { articleKey, type Question } from "@bertqa/squad";
 import type { Breakdown, PlainScore } from "../results.ts";
 
 /** A question with its score at the threshold in use, exact 0 or 1, F1 0 to 1. */
@@ -19,7 +19,7 @@ export function breakDown(questions: readonly JudgedQuestion[]): Breakdown[] {
     group(questions, "question word", ({ question }) => questionWord(question)),
     group(questions, "answer length", answerLength, answerLengths),
     group(questions, "context length", ({ context }) => contextLength(context), contextLengths),
-    group(questions, "article", ({ article }) => article),
+    group(questions, "article", articleKey),
   ];
 }
 

@@ -1,7 +1,13 @@
-import { BertqaError, type Question } from "@bertqa/core";
-import { scoreQuestions } from "../official/evaluation.ts";
-import type { Outcome, QuestionResult } from "../results.ts";
-import { scoreAt, type OddsQuestion } from "./odds-question.ts";
+import {
+  articleKey,
+  BertqaError,
+  outcomeOf,
+  scoreAt,
+  scoreQuestions,
+  type OddsQuestion,
+  type Question,
+} from "@bertqa/squad";
+import type { QuestionResult } from "../results.ts";
 
 const shownIds = 5;
 
@@ -40,27 +46,19 @@ export function resultAt(
   threshold: number,
   noAnswerProbability: number,
 ): QuestionResult {
-  const { exact, f1 } = scoreAt(judged, threshold);
-  const prediction = judged.nullOdds <= threshold ? bestSpan : "";
+  const scored = scoreAt(judged, threshold);
   return {
     id: question.id,
-    articleIndex: question.articleIndex,
+    article: articleKey(question),
     answerable: judged.hasAns,
-    prediction,
-    exact,
-    f1,
-    outcome: outcomeOf(judged.hasAns, prediction, exact, f1),
+    prediction: scored.isAnswered ? bestSpan : "",
+    exact: scored.exact,
+    f1: scored.f1,
+    outcome: outcomeOf(judged.hasAns, scored),
     nullOdds: judged.nullOdds,
     noAnswerProbability,
     bestSpan,
     bestSpanExact: judged.exact,
     bestSpanF1: judged.f1,
   };
-}
-
-function outcomeOf(answerable: boolean, prediction: string, exact: number, f1: number): Outcome {
-  if (exact === 1) return "right";
-  if (!answerable) return "should be no answer";
-  if (prediction === "") return "missed answer";
-  return f1 > 0 ? "partial" : "wrong";
 }

@@ -1,7 +1,6 @@
+import { chooseThreshold, scoreAt, type OddsQuestion } from "@bertqa/squad";
 import type { Halves, IntervalScore, PlainScore, ThresholdKind, ThresholdScores } from "../results.ts";
 import { bootstrapMeans, estimateOf, meanOf, type BootstrapPlan } from "./bootstrap.ts";
-import { scoreAt, type OddsQuestion } from "./odds-question.ts";
-import { chooseThreshold } from "./threshold.ts";
 
 /** A threshold and how it came about, before it is scored. */
 export type ChosenThreshold = Pick<ThresholdScores, "kind" | "label" | "nullOddsThreshold" | "chosenOn">;

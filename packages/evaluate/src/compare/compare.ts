@@ -5,7 +5,8 @@ import { pairedDifference, type PairedDifference } from "../analysis/paired.ts";
 /** One question of a run. */
 export interface RunQuestion {
   readonly id: string;
-  readonly articleIndex: number;
+  /** The key of its article. */
+  readonly article: string;
   readonly prediction: string;
   /** 0 or 1. */
   readonly exact: number;
@@ -64,7 +65,7 @@ export function compareSides(a: Side, b: Side, plan: BootstrapPlan): Comparison 
   const common = (runs[0] as Run).questions.filter(({ id }) => everywhere(id));
   if (common.length === 0) throw new BertqaError("compare", "the runs have no question in common");
   const all = new Set(runs.flatMap((run) => run.questions.map(({ id }) => id)));
-  const clusters = numberClusters(common.map(({ articleIndex }) => articleIndex));
+  const clusters = numberClusters(common.map(({ article }) => article));
   const answersOf = (side: Side) => common.map(({ id }) => side.map((run) => tables.get(run)?.get(id) as RunQuestion));
   const [answersA, answersB] = [answersOf(a), answersOf(b)];
   const difference = (metric: "exact" | "f1") =>

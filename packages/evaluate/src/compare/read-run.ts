@@ -1,15 +1,16 @@
+import { predictionsSchema, readJsonFile } from "@bertqa/core";
 import {
+  articleKey,
   BertqaError,
   questionsOf,
-  readJsonFile,
-  predictionsSchema,
+  scoreAt,
+  scoreQuestions,
   squadFileSchema,
   type Question,
-} from "@bertqa/core";
+} from "@bertqa/squad";
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { scoreQuestions } from "../official/evaluation.ts";
 import { openEvaluation, type ComparableEvaluation } from "../read-evaluation.ts";
 import type { ThresholdKind } from "../results.ts";
 import type { Run, RunQuestion } from "./compare.ts";
@@ -53,15 +54,10 @@ function questionsAt(evaluation: ComparableEvaluation, at: ThresholdChoice, path
     throw new BertqaError(stage, `${path} has no threshold "${at}", only ${kinds}`);
   }
   return evaluation.questions.map((question) => {
-    const isAnswered = question.nullOdds <= row.nullOddsThreshold;
-    const silent = question.answerable ? 0 : 1;
-    return {
-      id: question.id,
-      articleIndex: question.articleIndex,
-      prediction: isAnswered ? question.bestSpan : "",
-      exact: isAnswered ? question.bestSpanExact : silent,
-      f1: isAnswered ? question.bestSpanF1 : silent,
-    };
+    const { bestSpan, bestSpanExact: exact, bestSpanF1: f1, nullOdds, answerable: hasAns } = question;
+    const scored = scoreAt({ hasAns, isAnswered: bestSpan !== "", exact, f1, nullOdds }, row.nullOddsThreshold);
+    const prediction = scored.isAnswered ? bestSpan : "";
+    return { id: question.id, article: question.article, prediction, exact: scored.exact, f1: scored.f1 };
   });
 }
 
@@ -82,8 +78,8 @@ async function scoreFile(file: string, gold: readonly Question[]): Promise<RunQu
     const problem = `${missingIds.length} of ${gold.length} questions have no prediction: ${named.join(", ")}`;
     throw new BertqaError(stage, problem, { where: file });
   }
-  const articles = new Map(gold.map(({ id, articleIndex }) => [id, articleIndex]));
+  const articles = new Map(gold.map((question) => [question.id, articleKey(question)]));
   return questions.map(({ id, exact, f1 }) => {
-    return { id, articleIndex: articles.get(id) as number, prediction: predictions[id] as string, exact, f1 };
+    return { id, article: articles.get(id) as string, prediction: predictions[id] as string, exact, f1 };
   });
 }

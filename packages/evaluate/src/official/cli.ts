@@ -1,30 +1,30 @@
-import { mkdirSync, writeFileSync, writeSync } from "node:fs";
-import { join } from "node:path";
-import type { Curves, NoAnswerAnalysis } from "../results.ts";
-import { help, readArguments, usage, UsageProblem, type OfficialArguments } from "./arguments.ts";
-import { precisionRecallCurves } from "./curves.ts";
 import {
   applyThreshold,
   findBestThreshold,
+  noAnswerHistograms,
+  precisionRecallCurves,
   rankQuestions,
   scoreQuestions,
   summarize,
+  type Curves,
+  type NoAnswerHistograms,
   type OfficialScores,
   type RankedQuestion,
   type ScoredQuestion,
-} from "./evaluation.ts";
-import { noAnswerHistograms } from "./histogram.ts";
+} from "@bertqa/squad";
+import { mkdirSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { help, readArguments, usage, UsageProblem, type OfficialArguments } from "./arguments.ts";
 import { InputProblem, readGoldQuestions, readNaProbs, readPredictions, type NaProbs } from "./input.ts";
 import { formatPythonJson } from "./python-json.ts";
 
 const shownIds = 5;
 
 /** Draws the images of `--out-image-dir`: PNG bytes by file name. */
-type DrawImages = (curves: Curves, histograms: NoAnswerAnalysis["histograms"]) => ReadonlyMap<string, Uint8Array>;
+type DrawImages = (curves: Curves, histograms: NoAnswerHistograms) => ReadonlyMap<string, Uint8Array>;
 
 /**
- * `bertqa-evaluate`: the official evaluator's command line. This folder imports nothing from outside, so that the command
- * starts in no time; what draws is loaded for `--out-image-dir` alone.
+ * `bertqa-evaluate`: the official evaluator's command line. What draws is loaded for `--out-image-dir` alone.
  *
  * @returns the exit code
  */

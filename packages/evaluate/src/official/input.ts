@@ -1,6 +1,6 @@
 import { isAscii } from "node:buffer";
 import { readFileSync } from "node:fs";
-import type { GoldQuestion } from "./evaluation.ts";
+import type { GoldQuestion } from "@bertqa/squad";
 import { entriesInTextOrder, literalsOf, parsePythonJson } from "./python-json.ts";
 
 /** A problem that the user can mend; printed as one line. */

@@ -1,4 +1,4 @@
-import type { OfficialScores } from "./evaluation.ts";
+import type { OfficialScores } from "@bertqa/squad";
 
 /** JSON as Python's `json` module reads and writes it, where JavaScript's differs. */
 

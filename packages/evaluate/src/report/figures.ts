@@ -1,5 +1,6 @@
 import type { TrainingRow } from "@bertqa/core";
-import type { Curves, Evaluation, NoAnswerAnalysis } from "../results.ts";
+import type { Curves } from "@bertqa/squad";
+import type { Evaluation, NoAnswerAnalysis } from "../results.ts";
 import { decimal, whole } from "./format.ts";
 import { html, type SafeHtml } from "./html.ts";
 import * as plots from "./plots.ts";

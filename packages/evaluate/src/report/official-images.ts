@@ -1,4 +1,4 @@
-import type { Curves, NoAnswerAnalysis } from "../results.ts";
+import type { Curves, NoAnswerHistograms } from "@bertqa/squad";
 import { highestShare, histogramPlot, precisionRecallPlot } from "./plots.ts";
 import { renderPng } from "./png.ts";
 import { imageTheme } from "./svg.ts";
@@ -9,10 +9,7 @@ import { imageTheme } from "./svg.ts";
  *
  * @returns PNG bytes by file name
  */
-export function officialImages(
-  curves: Curves,
-  histograms: NoAnswerAnalysis["histograms"],
-): ReadonlyMap<string, Buffer> {
+export function officialImages(curves: Curves, histograms: NoAnswerHistograms): ReadonlyMap<string, Buffer> {
   const images = new Map<string, Buffer>();
   const curveTitles = {
     exact: "Precision-Recall curve for Exact Match score",

@@ -1,6 +1,7 @@
 import type { TrainingRow } from "@bertqa/core";
 import * as Plot from "@observablehq/plot";
-import type { Curve, Curves, NoAnswerAnalysis, ReliabilityBin, SweepPoint, ThresholdScores } from "../results.ts";
+import type { Curve, Curves, NoAnswerHistograms, ReliabilityBin, SweepPoint } from "@bertqa/squad";
+import type { ThresholdScores } from "../results.ts";
 import type { SafeHtml } from "./html.ts";
 import { drawSvg, type PlotText, type PlotTheme } from "./svg.ts";
 
@@ -133,7 +134,7 @@ export function trainingPlot(
 }
 
 /** The bars of both halves share one scale, so that they can be compared. */
-export function highestShare(histograms: NoAnswerAnalysis["histograms"]): number {
+export function highestShare(histograms: NoAnswerHistograms): number {
   return Math.max(0.05, ...(histograms.hasAns ?? []), ...(histograms.noAns ?? [])) * 1.05;
 }
 

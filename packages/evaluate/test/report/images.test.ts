@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Curves } from "../../src/results.ts";
+import type { Curves } from "@bertqa/squad";
 import { officialImages } from "../../src/report/official-images.ts";
 import { precisionRecallPlot, trainingPlot } from "../../src/report/plots.ts";
 import { imageTheme, pageTheme } from "../../src/report/svg.ts";

@@ -38,11 +38,11 @@ function answersOf(questions: Questions, index: number, threshold: number): HTML
     return el("li", {}, el("mark", { class: "gold", dir: "auto" }, text), times);
   });
   const best = questions.textOf(index, questions.data.questions.best[index] ?? "");
-  const predicted = questions.answers(index, threshold)
+  const predicted = questions.scores(index, threshold).isAnswered
     ? el("mark", { class: "predicted", dir: "auto" }, best)
     : el("span", { class: "no-answer" }, "no answer");
   const rejected =
-    !questions.answers(index, threshold) && best !== ""
+    !questions.scores(index, threshold).isAnswered && best !== ""
       ? el("p", { class: "rejected" }, "best span, rejected: ", el("q", { dir: "auto" }, best))
       : null;
   return el(
@@ -67,7 +67,7 @@ function drawPassage(
 ): void {
   const gold = questions.gold(index).flatMap(({ answer }) => marksOf("gold", answer));
   const best = questions.data.questions.best[index] ?? "";
-  const predicted = questions.answers(index, threshold) ? marksOf("predicted", best) : [];
+  const predicted = questions.scores(index, threshold).isAnswered ? marksOf("predicted", best) : [];
   const chosen = candidate?.span ? marksOf("candidate", candidate.span) : [];
   const marks = [...gold, ...predicted, ...chosen];
   const kinds = [...new Set(marks.map((mark) => mark.kind))];

@@ -1,4 +1,4 @@
-import type { Outcome } from "../../results.ts";
+import { outcomeOf, scoreAt, type Outcome, type ScoreAt } from "@bertqa/squad";
 import { numbersPerCandidate, type PageData, type SpanOrText } from "../page-data.ts";
 
 export interface Candidate {
@@ -51,30 +51,22 @@ export class Questions {
     });
   }
 
-  /** Whether the threshold leaves the best span standing; a best span of "" is no answer either. */
-  answers(index: number, threshold: number): boolean {
-    return this.#isWithin(index, threshold) && at(this.data.questions.best, index) !== "";
-  }
-
-  /** As the official evaluator applies a threshold: beyond it, 1 for an unanswerable question and 0 for any other. */
-  scores(index: number, threshold: number): { readonly exact: number; readonly f1: number } {
-    const { gold, bestExact, bestF1 } = this.data.questions;
-    if (this.#isWithin(index, threshold)) return { exact: at(bestExact, index), f1: at(bestF1, index) };
-    const score = at(gold, index).length === 0 ? 1 : 0;
-    return { exact: score, f1: score };
+  /** The answer given at a threshold, and its score. */
+  scores(index: number, threshold: number): ScoreAt {
+    const { gold, best, bestExact, bestF1, nullOdds } = this.data.questions;
+    const question = {
+      hasAns: at(gold, index).length > 0,
+      isAnswered: at(best, index) !== "",
+      exact: at(bestExact, index),
+      f1: at(bestF1, index),
+      nullOdds: at(nullOdds, index),
+    };
+    return scoreAt(question, threshold);
   }
 
   /** The evaluation's outcome, at any threshold. */
   outcome(index: number, threshold: number): Outcome {
-    const { exact, f1 } = this.scores(index, threshold);
-    if (exact === 1) return "right";
-    if (at(this.data.questions.gold, index).length === 0) return "should be no answer";
-    if (!this.answers(index, threshold)) return "missed answer";
-    return f1 > 0 ? "partial" : "wrong";
-  }
-
-  #isWithin(index: number, threshold: number): boolean {
-    return at(this.data.questions.nullOdds, index) <= threshold;
+    return outcomeOf(at(this.data.questions.gold, index).length > 0, this.scores(index, threshold));
   }
 
   /** Whether question, id, article, a gold answer or the best span holds the words, whatever their case. */

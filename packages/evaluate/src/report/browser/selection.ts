@@ -1,4 +1,4 @@
-import type { Outcome } from "../../results.ts";
+import type { Outcome } from "@bertqa/squad";
 import type { Questions } from "./questions.ts";
 
 /** The buttons above the list, in their order. */

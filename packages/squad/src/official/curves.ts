@@ -1,5 +1,20 @@
-import type { Curve, Curves } from "../results.ts";
 import type { RankedQuestion, ScoredQuestion } from "./evaluation.ts";
+
+/** The official evaluator's precision–recall curves, questions ordered by no-answer probability or null odds. */
+export interface Curves {
+  readonly exact: Curve;
+  readonly f1: Curve;
+  /** Telling answerable from unanswerable questions alone. */
+  readonly oracle: Curve;
+}
+
+export interface Curve {
+  /** In percent, as the official `pr_*_ap`. */
+  readonly averagePrecision: number;
+  /** Shares from 0 to 1, one a distinct threshold and the start (1 and 0): steps that hold to the next recall ("post"). */
+  readonly precisions: readonly number[];
+  readonly recalls: readonly number[];
+}
 
 /**
  * Precision–recall curves over the no-answer probability: answerable questions are the positives, weighted by their score.

@@ -14,28 +14,12 @@ const pythonPunctuation = /[!-/:-@[-`{-~]+/g;
 const pythonArticle = /(?<![\p{L}\p{N}_])(?:an?|the)(?![\p{L}\p{N}_])/gu;
 const pythonSpaces = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 
-const printableAscii = /^[ -~]*$/;
-const noToken = new Set(["", "a", "an", "the"]);
-
 /**
  * Normalised tokens of an answer. Two answers are an exact match where their tokens are equal.
  *
  * @returns what `normalize_answer(text).split()` gives in the script; empty where nothing is left
  */
 export function normalizedTokens(text: string): string[] {
-  return printableAscii.test(text) ? asciiTokens(text) : unicodeTokens(text);
-}
-
-function unicodeTokens(text: string): string[] {
   const withoutArticles = text.toLowerCase().replace(pythonPunctuation, "").replace(pythonArticle, " ");
   return withoutArticles.split(pythonSpaces).filter((token) => token !== "");
-}
-
-/**
- * The same for printable ASCII, in half the time: there, what punctuation leaves of a word is letters and digits alone, so
- * an article is always a whole token.
- */
-function asciiTokens(text: string): string[] {
-  const words = text.toLowerCase().replace(pythonPunctuation, "").split(" ");
-  return words.filter((word) => !noToken.has(word));
 }

@@ -1,7 +1,12 @@
-import { SeededRandom } from "@bertqa/core";
+import { SeededRandom } from "./support/random.ts";
 import { expect, test } from "vitest";
-import { calibrate, noAnswerProbability, uncalibrated } from "../src/analysis/calibration.ts";
-import { expectedCalibrationError, reliabilityBins } from "../src/analysis/reliability.ts";
+import {
+  calibrate,
+  expectedCalibrationError,
+  noAnswerProbability,
+  reliabilityBins,
+  uncalibrated,
+} from "../src/index.ts";
 import { oddsQuestion } from "./support/odds.ts";
 
 /** `count` questions at these null odds, `unanswerable` of them without an answer. */
@@ -50,7 +55,7 @@ test("the scale and the origin of the odds change nothing", () => {
 });
 
 test("the weights are those of the maximum: the gradient vanishes but for the weak prior", () => {
-  const random = new SeededRandom(4, "calibration");
+  const random = new SeededRandom(4);
   const questions = Array.from({ length: 2000 }, (_, i) => {
     const odds = (random.integerBelow(2000) - 1000) / 100;
     const p = 1 / (1 + Math.exp(-(0.3 * odds - 0.5)));

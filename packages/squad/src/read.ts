@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Question } from "./question.ts";
 
 const answerSchema = z.object({
   text: z.string(),
@@ -21,25 +22,6 @@ const articleSchema = z.object({ title: z.string().optional(), paragraphs: z.arr
 /** The file format of SQuAD 1.1 and 2.0; further keys are let through, as published files have some. */
 export const squadFileSchema = z.object({ version: z.string().optional(), data: z.array(articleSchema) });
 export type SquadFile = z.output<typeof squadFileSchema>;
-
-/** A reference answer: the slice of its context that starts at code point `startCodePoint`. */
-export interface Answer {
-  readonly text: string;
-  readonly startCodePoint: number;
-}
-
-/** One question of a SQuAD file with everything that belongs to it. */
-export interface Question {
-  readonly id: string;
-  readonly question: string;
-  readonly context: string;
-  /** Empty where the passage does not answer the question. */
-  readonly answers: readonly Answer[];
-  /** Title of the article, or `article-<index>` where the file gives none. */
-  readonly article: string;
-  readonly articleIndex: number;
-  readonly paragraphIndex: number;
-}
 
 /** All questions of a SQuAD file, in the file's order. */
 export function questionsOf(file: SquadFile): Question[] {

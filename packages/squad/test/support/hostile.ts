@@ -1,4 +1,4 @@
-import type { SeededRandom } from "@bertqa/core";
+import type { SeededRandom } from "./random.ts";
 
 const pools = [
   "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2007\u200a\u2028\u2029\u202f\u205f\u3000",

@@ -1,4 +1,4 @@
-import type { OddsQuestion } from "../../src/analysis/odds-question.ts";
+import type { OddsQuestion } from "../../src/index.ts";
 
 /** A question for thresholds: `score` is the F1 of its best span, null for a question without an answer. */
 export function oddsQuestion(nullOdds: number, score: number | null, id = `q${nullOdds}`): OddsQuestion {

@@ -1,5 +1,23 @@
-import type { Calibration } from "../results.ts";
-import type { OddsQuestion } from "./odds-question.ts";
+import type { OddsQuestion } from "./outcome.ts";
+
+/** Probability of no answer = 1 / (1 + exp(−(slope × null odds + intercept))). */
+export interface Calibration {
+  readonly method: "logistic" | "temperature" | "none";
+  readonly slope: number;
+  readonly intercept: number;
+  /** `nothing`: slope 1 and intercept 0, since there is no tune split. */
+  readonly fittedOn: "tune" | "nothing";
+}
+
+/** One bar of a reliability diagram. */
+export interface ReliabilityBin {
+  readonly low: number;
+  readonly high: number;
+  readonly count: number;
+  readonly meanProbability: number;
+  /** Share of the bin's questions that have no answer. */
+  readonly observedShare: number;
+}
 
 /** Variance of the Gaussian prior on both weights, over standardised odds: keeps them finite where the halves part fully. */
 const priorVariance = 100;
@@ -40,6 +58,35 @@ export function calibrate(questions: readonly OddsQuestion[], method: Calibratio
 /** Probability of no answer at these null odds. */
 export function noAnswerProbability({ slope, intercept }: Calibration, nullOdds: number): number {
   return sigmoid(slope * nullOdds + intercept);
+}
+
+/** A predicted probability of no answer, and whether there is none. */
+export interface Forecast {
+  readonly probability: number;
+  readonly isUnanswerable: boolean;
+}
+
+/** Sorts forecasts into bins of equal width; a probability on an edge goes up, 1 stays in the last. Empty bins are left out. */
+export function reliabilityBins(forecasts: readonly Forecast[], binCount: number): ReliabilityBin[] {
+  const bins = Array.from({ length: binCount }, () => ({ count: 0, probability: 0, unanswerable: 0 }));
+  for (const { probability, isUnanswerable } of forecasts) {
+    const bin = bins[Math.min(Math.floor(probability * binCount), binCount - 1)] as (typeof bins)[number];
+    bin.count++;
+    bin.probability += probability;
+    bin.unanswerable += isUnanswerable ? 1 : 0;
+  }
+  return bins.flatMap(({ count, probability, unanswerable }, i) => {
+    if (count === 0) return [];
+    const edges = { low: i / binCount, high: (i + 1) / binCount };
+    return [{ ...edges, count, meanProbability: probability / count, observedShare: unanswerable / count }];
+  });
+}
+
+/** Mean distance between forecast and outcome, bins weighted by their questions (Naeini et al., 2015). From 0 to 1. */
+export function expectedCalibrationError(bins: readonly ReliabilityBin[]): number {
+  const total = bins.reduce((sum, { count }) => sum + count, 0);
+  const gap = (bin: ReliabilityBin) => bin.count * Math.abs(bin.meanProbability - bin.observedShare);
+  return bins.reduce((sum, bin) => sum + gap(bin), 0) / Math.max(total, 1);
 }
 
 function fitLogistic(points: readonly Point[], hasIntercept: boolean): Weights {

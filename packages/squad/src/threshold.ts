@@ -1,5 +1,11 @@
-import type { SweepPoint } from "../results.ts";
-import type { OddsQuestion } from "./odds-question.ts";
+import type { OddsQuestion } from "./outcome.ts";
+
+/** Scores in percent at one threshold. */
+export interface SweepPoint {
+  readonly nullOddsThreshold: number;
+  readonly exact: number;
+  readonly f1: number;
+}
 
 /** Sums of scores that differ by less are equal: their last digits depend on the order of addition. */
 const tieTolerance = 1e-9;
@@ -52,8 +58,8 @@ function* cuts(questions: readonly OddsQuestion[]): Generator<Cut> {
   if (!first) return;
   yield { threshold: first.nullOdds - margin, sums };
   for (const [i, question] of sorted.entries()) {
-    const silent = question.hasAns ? 0 : 1;
-    sums = { exact: sums.exact + question.exact - silent, f1: sums.f1 + question.f1 - silent };
+    const noAnswer = question.hasAns ? 0 : 1;
+    sums = { exact: sums.exact + question.exact - noAnswer, f1: sums.f1 + question.f1 - noAnswer };
     const next = sorted[i + 1]?.nullOdds;
     if (next === question.nullOdds) continue;
     yield { threshold: next === undefined ? question.nullOdds + margin : between(question.nullOdds, next), sums };

@@ -8,7 +8,7 @@ export interface ProblemDetails {
 }
 
 /**
- * A problem that the user can mend: bad input, bad options, a missing tool, a full disk.
+ * A problem that the user can fix: bad input, bad options, a missing tool, a full disk.
  * Its message is one line: `stage: what is wrong. What to do. (where)`. The CLI prints it without a stack.
  * Anything that is not a `BertqaError` is a defect of ours.
  */

@@ -1,3 +1,4 @@
+import { scoreAt } from "../outcome.ts";
 import { scoreAnswer, type GoldAnswer } from "./score.ts";
 
 /** A question as the evaluator sees it; unanswerable where it has no gold answer. */
@@ -45,16 +46,15 @@ export function scoreQuestions(
   gold: readonly GoldQuestion[],
   predictionOf: (id: string) => string | undefined,
 ): { readonly questions: ScoredQuestion[]; readonly missingIds: string[] } {
-  // forEach, here and below: a run is over before for…of, with its iterators, would be optimized.
   const byId = new Map<string, ScoredQuestion>();
   const missingIds: string[] = [];
-  gold.forEach(({ id, answers }) => {
+  for (const { id, answers } of gold) {
     const prediction = predictionOf(id);
     const isMissing = prediction === undefined;
     if (isMissing) missingIds.push(id);
     const { exact, f1 } = isMissing ? { exact: 0, f1: 0 } : scoreAnswer(answers, prediction);
     byId.set(id, { id, hasAns: answers.length > 0, exact, f1, isAnswered: prediction !== "" && !isMissing, isMissing });
-  });
+  }
   return { questions: [...byId.values()], missingIds };
 }
 
@@ -65,9 +65,8 @@ export function applyThreshold(
   threshold: number,
 ): ScoredQuestion[] {
   return questions.map((question) => {
-    if (question.isMissing || !((naProbs.get(question.id) as number) > threshold)) return question;
-    const score = question.hasAns ? 0 : 1;
-    return { ...question, exact: score, f1: score, isAnswered: false };
+    if (question.isMissing) return question;
+    return { ...question, ...scoreAt({ ...question, nullOdds: naProbs.get(question.id) as number }, threshold) };
   });
 }
 
@@ -75,10 +74,10 @@ export function applyThreshold(
 export function summarize(questions: readonly ScoredQuestion[]): OfficialScores {
   // Summed one by one in the order of the questions: the last digits depend on it.
   const sums = { all: noSum(), hasAns: noSum(), noAns: noSum() };
-  questions.forEach((question) => {
+  for (const question of questions) {
     addTo(sums.all, question);
     addTo(question.hasAns ? sums.hasAns : sums.noAns, question);
-  });
+  }
   return {
     ...percentages("", sums.all),
     ...(sums.hasAns.total > 0 && percentages("HasAns_", sums.hasAns)),
@@ -118,38 +117,16 @@ export function rankQuestions(
   questions: readonly ScoredQuestion[],
   naProbs: ReadonlyMap<string, number>,
 ): RankedQuestion[] {
-  const byId = new Map<string, ScoredQuestion>();
-  questions.forEach((question) => byId.set(question.id, question));
+  const byId = new Map(questions.map((question) => [question.id, question]));
   const ranked: RankedQuestion[] = [];
-  naProbs.forEach((naProb, id) => {
+  for (const [id, naProb] of naProbs) {
     const question = byId.get(id);
     if (question) ranked.push({ question, naProb });
-  });
+  }
   for (const question of questions) {
     if (question.isMissing && !naProbs.has(question.id)) ranked.push({ question, naProb: Infinity });
   }
-  return sortedByProbability(ranked);
-}
-
-/**
- * A stable sort in half the time of one with a comparison function: the numbers alone are sorted first, which tells where
- * the questions of each probability start.
- */
-function sortedByProbability(questions: readonly RankedQuestion[]): RankedQuestion[] {
-  const naProbs = new Float64Array(questions.length);
-  questions.forEach(({ naProb }, i) => (naProbs[i] = naProb));
-  naProbs.sort();
-  const nextPlace = new Map<number, number>();
-  naProbs.forEach((naProb, place) => {
-    if (naProb !== naProbs[place - 1]) nextPlace.set(naProb, place);
-  });
-  const sorted = new Array<RankedQuestion>(questions.length);
-  questions.forEach((question) => {
-    const place = nextPlace.get(question.naProb) as number;
-    sorted[place] = question;
-    nextPlace.set(question.naProb, place + 1);
-  });
-  return sorted;
+  return ranked.sort((a, b) => a.naProb - b.naProb); // stable
 }
 
 /**
@@ -158,16 +135,15 @@ function sortedByProbability(questions: readonly RankedQuestion[]): RankedQuesti
  * reaches, and so do we. Starts from answering nothing, which it calls threshold 0.
  */
 export function findBestThreshold(ranked: readonly RankedQuestion[], metric: "exact" | "f1"): BestThreshold {
-  let score = 0;
-  ranked.forEach(({ question }) => (score += question.hasAns || question.isMissing ? 0 : 1));
+  let score = ranked.filter(({ question }) => !question.hasAns && !question.isMissing).length;
   const best = { score, threshold: 0, id: undefined as string | undefined };
-  ranked.forEach(({ question, naProb }) => {
-    if (question.isMissing) return;
+  for (const { question, naProb } of ranked) {
+    if (question.isMissing) continue;
     score += question.hasAns ? question[metric] : question.isAnswered ? -1 : 0;
-    if (score <= best.score) return;
+    if (score <= best.score) continue;
     best.score = score;
     best.threshold = naProb;
     best.id = question.id;
-  });
+  }
   return { ...best, score: (100 * best.score) / ranked.length };
 }

@@ -1,8 +1,7 @@
-import { SeededRandom } from "@bertqa/core";
+import { SeededRandom } from "./support/random.ts";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { normalizedTokens } from "../src/official/normalize.ts";
-import { scoreAnswer } from "../src/official/score.ts";
+import { normalizedTokens, scoreAnswer } from "../src/index.ts";
 import { hostileText, randomText } from "./support/hostile.ts";
 import { literalExact, literalF1, literalTokens } from "./support/literal-evaluator.ts";
 
@@ -21,7 +20,7 @@ test("hostile texts have the tokens that Python's evaluator gives them", () => {
 });
 
 test("10,000 random and hostile texts have the tokens that a literal implementation gives them", () => {
-  const random = new SeededRandom(1, "texts");
+  const random = new SeededRandom(1);
   for (let i = 0; i < 10_000; i++) {
     const text = i % 2 === 0 ? hostileText(random) : randomText(random);
     expect(normalizedTokens(text), JSON.stringify(text)).toEqual(literalTokens(text));
@@ -29,7 +28,7 @@ test("10,000 random and hostile texts have the tokens that a literal implementat
 });
 
 test("10,000 random answers score as in a literal implementation", () => {
-  const random = new SeededRandom(2, "answers");
+  const random = new SeededRandom(2);
   for (let i = 0; i < 10_000; i++) {
     const gold = Array.from({ length: random.integerBelow(4) }, () => hostileText(random));
     const answer =
@@ -41,18 +40,6 @@ test("10,000 random answers score as in a literal implementation", () => {
       f1: Math.max(...against.map((text) => literalF1(text, answer))),
     };
     expect(scoreAnswer(textsOf(gold), answer), JSON.stringify({ gold, answer })).toEqual(expected);
-  }
-});
-
-test("printable ASCII takes the fast way to the same tokens", () => {
-  const random = new SeededRandom(3, "ascii");
-  for (let i = 0; i < 10_000; i++) {
-    const alphabet = " \t\naAnNtThHeE09_.-'x";
-    const text = Array.from(
-      { length: random.integerBelow(12) },
-      () => alphabet[random.integerBelow(alphabet.length)],
-    ).join("");
-    expect(normalizedTokens(text), JSON.stringify(text)).toEqual(literalTokens(text));
   }
 });
 

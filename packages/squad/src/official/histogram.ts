@@ -1,6 +1,10 @@
-import type { NoAnswerAnalysis } from "../results.ts";
-
 const binCount = 20;
+
+/** Shares of each half in 20 equal bins of the no-answer probability, [20] each; null where the half is empty. */
+export interface NoAnswerHistograms {
+  readonly hasAns: readonly number[] | null;
+  readonly noAns: readonly number[] | null;
+}
 
 /**
  * The evaluator's histograms of no-answer probability: shares of each half in 20 equal bins from 0 to 1, the last with its
@@ -8,7 +12,7 @@ const binCount = 20;
  */
 export function noAnswerHistograms(
   questions: readonly { readonly hasAns: boolean; readonly naProb: number }[],
-): NoAnswerAnalysis["histograms"] {
+): NoAnswerHistograms {
   const half = (hasAns: boolean) => shares(questions.filter((q) => q.hasAns === hasAns).map(({ naProb }) => naProb));
   return { hasAns: half(true), noAns: half(false) };
 }
