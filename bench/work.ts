@@ -1,5 +1,6 @@
-import { openDataset, openWindows, SeededRandom, type StageFolders, stageArtifactFolder } from "@bertqa/core";
-import { groupByLength, tokenCountsOf, type BertCheckpoint, type WindowRows } from "@bertqa/model";
+import { openDataset, openWindows, stageArtifactFolder, type StageFolders } from "@bertqa/core";
+import { tokenCountsOf, type BertCheckpoint, type WindowRows } from "@bertqa/model";
+import { planEpoch } from "../packages/train/src/plan.ts";
 
 /** What both sides of a benchmark run: the same batches of the same windows. */
 export interface Work {
@@ -27,10 +28,7 @@ export interface WorkPlan {
   readonly warmUpBatches: number;
 }
 
-/**
- * Batches drawn as training draws them: windows shuffled, grouped by length in stretches of 50 batches, the batches shuffled. So
- * lengths are distributed as in a whole run.
- */
+/** The first full batches of training's first epoch, the largest foremost: lengths are distributed as in a whole run. */
 export async function planWork(folders: StageFolders, plan: WorkPlan): Promise<Work> {
   const dataset = await openDataset("bench", stageArtifactFolder(folders, "fetch"));
   const artifact = await openWindows("bench", stageArtifactFolder(folders, "tokenize"));
@@ -38,14 +36,8 @@ export async function planWork(folders: StageFolders, plan: WorkPlan): Promise<W
   for (let i = 0; i < artifact.shardCount(plan.split); i++) shards.push(await artifact.readShard(plan.split, i));
   const windows = shards.flatMap((shard) => Array.from({ length: shard.rowCount }, (_, row) => windowOf(shard, row)));
   const lengths = tokenCountsOf(shards);
-  const random = new SeededRandom(42, "bench");
-  const order = random.shuffled(lengths.keys());
-  const stretch = plan.batchWindows * 50;
-  const groups: number[][] = [];
-  for (let start = 0; start < order.length; start += stretch) {
-    groups.push(...groupByLength(lengths, order.slice(start, start + stretch), { windows: plan.batchWindows }));
-  }
-  const full = random.shuffled(groups.filter((group) => group.length === plan.batchWindows));
+  const epoch = planEpoch(lengths, { batchWindows: plan.batchWindows, lengthGroupBatches: 50, seed: 42 }, 0);
+  const full = epoch.filter((rows) => rows.length === plan.batchWindows);
   return {
     encoder: plan.encoder ?? dataset.encoderFolder,
     randomWeights: plan.randomWeights,

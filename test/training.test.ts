@@ -5,10 +5,17 @@ import { cp, mkdir, readFile, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openModel, silentReporter, trainingRowSchema, type Manifest } from "@bertqa/core";
+import {
+  openModel,
+  readSafetensors,
+  silentReporter,
+  trainingRowSchema,
+  writeSafetensors,
+  type Manifest,
+} from "@bertqa/core";
 import { loadEngine } from "@bertqa/engine";
 import { fetchOptionsSchema, runFetch } from "@bertqa/fetch";
-import { createTrainer, readCheckpoint, readSafetensors, writeSafetensors, type LabelledBatch } from "@bertqa/model";
+import { createTrainer, readCheckpoint, type LabelledBatch } from "@bertqa/model";
 import { runTokenize, tokenizeOptionsSchema } from "@bertqa/tokenize";
 import { runTrain, trainOptionsSchema } from "@bertqa/train";
 import { temporaryFolder } from "./support/temporary-folder.ts";
@@ -210,7 +217,7 @@ describe("bad input leaves no artifact", () => {
     const broken = join(await temporaryFolder(), "pipeline");
     await cp(pipelineFolder, broken, { recursive: true });
     const file = join(broken, "encoder", "model.safetensors");
-    const { tensors } = await readSafetensors(file, "test");
+    const tensors = await readSafetensors(file, "test");
     tensors.delete("embeddings.LayerNorm.bias");
     tensors.set("encoder.layer.1.output.dense.weight", { shape: [20, 12], data: new Float32Array(240) });
     tensors.set("encoder.layer.2.output.dense.bias", { shape: [12], data: new Float32Array(12) });

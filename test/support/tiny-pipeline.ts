@@ -1,5 +1,4 @@
-import { SeededRandom } from "@bertqa/core";
-import { writeSafetensors, type HostTensor } from "@bertqa/model";
+import { SeededRandom, writeSafetensors, type HostTensor } from "@bertqa/core";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 

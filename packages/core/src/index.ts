@@ -23,4 +23,5 @@ export * from "./cli.ts";
 export * from "./options.ts";
 export * from "./random.ts";
 export * from "./report.ts";
+export * from "./safetensors.ts";
 export * from "./stage-command.ts";

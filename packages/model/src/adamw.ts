@@ -66,8 +66,7 @@ export class AdamW {
         firstMoment: state.firstMoments.variable(name),
         secondMoment: state.secondMoments.variable(name),
       };
-      const gradient = Number.isFinite(options.maxGradientNorm) ? multiply(gradients[index]!, clip) : gradients[index]!;
-      return applyAdam({ weight, ...moments }, scalars, gradient, decayed);
+      return applyAdam({ weight, ...moments }, scalars, multiply(gradients[index]!, clip), decayed);
     });
     this.step = afterAll(graph, updates);
   }

@@ -20,27 +20,18 @@ export function tokenCountsOf(shards: WindowRows): Int32Array {
   return counts;
 }
 
-/** How large a batch may be: a number of windows, or a number of tokens with padding (windows × the longest of them). */
-export type BatchSize = { readonly windows: number } | { readonly paddedTokens: number };
-
 /**
  * Groups windows of similar length, longest first, so that little is padding and a lack of memory shows in the first
  * batch. Equally long windows keep their order in `rows`; each row lands in exactly one group.
  *
  * @param tokenCounts int32, tokens of each row, as {@link tokenCountsOf} gives them
  * @param rows        the rows to group; their order decides between equals, so shuffle them for another grouping
- * @param size        a window that is longer than `paddedTokens` gets a batch of its own
  */
-export function groupByLength(tokenCounts: Int32Array, rows: ArrayLike<number>, size: BatchSize): number[][] {
+export function groupByLength(tokenCounts: Int32Array, rows: ArrayLike<number>, batchWindows: number): number[][] {
   const sorted = Array.from(rows).sort((a, b) => at(tokenCounts, b) - at(tokenCounts, a)); // stable
-  const groups: number[][] = [];
-  for (let first = 0; first < sorted.length;) {
-    const longest = at(tokenCounts, sorted[first] as number);
-    const count = "windows" in size ? size.windows : Math.max(1, Math.floor(size.paddedTokens / longest));
-    groups.push(sorted.slice(first, first + count));
-    first += count;
-  }
-  return groups;
+  return Array.from({ length: Math.ceil(sorted.length / batchWindows) }, (_, group) =>
+    sorted.slice(group * batchWindows, (group + 1) * batchWindows),
+  );
 }
 
 /** Real tokens of some batches, and tokens with padding: the padding share is 1 − tokens / paddedTokens. */

@@ -1,11 +1,16 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BertqaError } from "@bertqa/core";
+import {
+  BertqaError,
+  elementCount,
+  readSafetensors,
+  SeededRandom,
+  writeSafetensors,
+  type HostTensor,
+} from "@bertqa/core";
 import { parseBertConfig } from "./config.ts";
-import { normalNumbers } from "./normal.ts";
-import { listParameters } from "./parameters.ts";
-import { elementCount, readSafetensors, writeSafetensors } from "./safetensors.ts";
-import type { BertCheckpoint, BertConfig, HostTensor, ReadCheckpointOptions } from "./types.ts";
+import { expectedShapes } from "./parameters.ts";
+import type { BertCheckpoint, BertConfig, ReadCheckpointOptions } from "./types.ts";
 
 const CONFIG_FILE = "config.json";
 const WEIGHTS_FILE = "model.safetensors";
@@ -25,7 +30,7 @@ export async function readCheckpoint(folder: string, options: ReadCheckpointOpti
   const config = parseBertConfig(rawConfig, stage, join(folder, CONFIG_FILE));
   const file = join(folder, WEIGHTS_FILE);
   const read = await readSafetensors(file, stage);
-  const found = new Map([...read.tensors].map(([name, tensor]) => [canonicalName(name), tensor]));
+  const found = new Map([...read].map(([name, tensor]) => [canonicalName(name), tensor]));
   const ignored = [...found.keys()].filter((name) => UNUSED.test(name));
   for (const name of ignored) found.delete(name);
   const initialised = addAnswerHead(found, config, seed);
@@ -56,20 +61,21 @@ function canonicalName(name: string): string {
 function addAnswerHead(found: Map<string, HostTensor>, config: BertConfig, seed: number): string[] {
   const head = [...expectedShapes(config)].filter(([name]) => name.startsWith("qa_outputs."));
   if (head.some(([name]) => found.has(name))) return [];
+  const random = new SeededRandom(seed, "answer head");
   for (const [name, shape] of head) {
-    const size = elementCount(shape);
-    const data = name.endsWith(".bias")
-      ? new Float32Array(size)
-      : normalNumbers(size, seed).map((x) => x * config.initializerRange);
-    found.set(name, { shape, data });
+    const deviation = name.endsWith(".bias") ? 0 : config.initializerRange;
+    found.set(name, { shape, data: normalNumbers(elementCount(shape), deviation, random) });
   }
   return head.map(([name]) => name);
 }
 
-/** Shapes by Hugging Face name, in a fixed order. */
-export function expectedShapes(config: BertConfig): Map<string, readonly number[]> {
-  const parts = listParameters(config).flatMap((parameter) => parameter.parts);
-  return new Map(parts.map(({ name, shape }) => [name, shape]));
+/** Numbers from N(0, deviation²), by the method of Box and Muller. */
+function normalNumbers(count: number, deviation: number, random: SeededRandom): Float32Array {
+  const uniform = () => random.integerBelow(2 ** 32) / 2 ** 32;
+  return Float32Array.from({ length: count }, () => {
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
+    return deviation * radius * Math.cos(2 * Math.PI * uniform());
+  });
 }
 
 /** @throws BertqaError with every difference in one message */

@@ -12,8 +12,8 @@ type F32 = Tensor<"float32">;
 /** What every part of the network needs to know. */
 export interface NetworkSettings<T extends FloatType> {
   readonly config: BertConfig;
-  /** Type of the inputs of matrix products. */
-  readonly low: T;
+  /** Type of the operands of matrix products. */
+  readonly computeDtype: T;
   readonly hiddenDropout: number;
   readonly attentionDropout: number;
   /** None for prediction. */
@@ -25,14 +25,14 @@ export interface NetworkSettings<T extends FloatType> {
 export type Weights = (name: string) => F32;
 /** A parameter's gradient, float32: of its shape, or by rows. */
 export type Gradient = F32 | RowGradient;
-export type TakeGradient = (name: string, gradient: Gradient) => void;
+export type GradientSink = (name: string, gradient: Gradient) => void;
 
-/** A layer's input or output, once for the residual connection and once for the next product. */
+/** A layer's input or output: for the residual connection, and as operand of the next product. */
 export interface Hidden<T extends FloatType> {
   /** float32 [N, H] */
   readonly output: F32;
-  /** [N, H] */
-  readonly outputLow: Tensor<T>;
+  /** `output` in the compute dtype, [N, H] */
+  readonly operand: Tensor<T>;
 }
 
 function headLayout({ headCount, hiddenSize }: BertConfig) {
@@ -40,8 +40,8 @@ function headLayout({ headCount, hiddenSize }: BertConfig) {
 }
 
 /** One layer's weights: matrices for products, vectors in float32. */
-function layerWeights<T extends FloatType>({ low }: NetworkSettings<T>, weights: Weights, layer: number) {
-  const matrix = (name: string) => cast(weights(`layer${layer}.${name}.weight`), low);
+function layerWeights<T extends FloatType>({ computeDtype }: NetworkSettings<T>, weights: Weights, layer: number) {
+  const matrix = (name: string) => cast(weights(`layer${layer}.${name}.weight`), computeDtype);
   const vector = (name: string) => weights(`layer${layer}.${name}`);
   return { matrix, vector };
 }
@@ -49,7 +49,7 @@ function layerWeights<T extends FloatType>({ low }: NetworkSettings<T>, weights:
 /**
  * Attention and feed-forward, each with its residual connection and layer norm.
  *
- * Dimensions: B windows, L tokens, N = B·L, H hidden width, A heads, I inner width.
+ * Dimensions: B windows, L tokens, N = B·L, H hidden width, A heads, I intermediate width.
  */
 export function layerForward<T extends FloatType>(
   settings: NetworkSettings<T>,
@@ -60,42 +60,42 @@ export function layerForward<T extends FloatType>(
 ) {
   const { config, hiddenDropout: dropout } = settings;
   const { matrix, vector } = layerWeights(settings, weights, layer);
-  const norm = (name: string) => ({ scale: vector(`${name}.scale`), shift: vector(`${name}.shift`) });
+  const norm = (name: string) => ({ gamma: vector(`${name}.gamma`), beta: vector(`${name}.beta`) });
   const normSettings = { epsilon: config.layerNormEpsilon, dropout };
 
-  const qkv = linear(input.outputLow, matrix("heads")); // [N, 3·H]
-  const heads = splitHeads(qkv, vector("heads.bias"), headLayout(config)); // 3 × [B, A, L, D]
+  const qkv = linear(input.operand, matrix("qkv")); // [N, 3·H]
+  const heads = splitHeads(qkv, vector("qkv.bias"), headLayout(config)); // 3 × [B, A, L, D]
   const dropoutKeys = nextKeys(settings.random, settings.attentionDropout);
   const attended = attention({ ...heads, maskBias, dropoutKeys }, headLayout(config), settings.attentionDropout);
-  const mixed = linear(attended.context, matrix("context")); // [N, H]
+  const attentionOutput = linear(attended.context, matrix("attentionOutput")); // [N, H]
   const middleKeys = nextKeys(settings.random, dropout);
   const middle = residualNorm(
     {
       residual: input.output,
-      product: mixed,
-      bias: vector("context.bias"),
-      ...norm("attentionNorm"),
+      product: attentionOutput,
+      bias: vector("attentionOutput.bias"),
+      ...norm("attentionOutput.norm"),
       keys: middleKeys,
     },
     normSettings,
   );
-  const inner = linear(middle.outputLow, matrix("inner")); // [N, I]
-  const activated = activate(inner, vector("inner.bias"), config.activation);
-  const outer = linear(activated, matrix("outer")); // [N, H]
+  const intermediate = linear(middle.operand, matrix("intermediate")); // [N, I]
+  const activated = activate(intermediate, vector("intermediate.bias"), config.activation);
+  const output = linear(activated, matrix("output")); // [N, H]
   const lastKeys = nextKeys(settings.random, dropout);
   const last = residualNorm(
-    { residual: middle.output, product: outer, bias: vector("outer.bias"), ...norm("outputNorm"), keys: lastKeys },
+    { residual: middle.output, product: output, bias: vector("output.bias"), ...norm("output.norm"), keys: lastKeys },
     normSettings,
   );
   const saved = {
-    inputLow: input.outputLow,
+    inputOperand: input.operand,
     attended: { ...heads, ...attended },
-    middle: { ...middle, keys: middleKeys, scale: vector("attentionNorm.scale") },
-    inner,
+    middle: { ...middle, keys: middleKeys, gamma: vector("attentionOutput.norm.gamma") },
+    intermediate,
     activated,
-    last: { ...last, keys: lastKeys, scale: vector("outputNorm.scale") },
+    last: { ...last, keys: lastKeys, gamma: vector("output.norm.gamma") },
   };
-  return { output: last.output, outputLow: last.outputLow, saved };
+  return { output: last.output, operand: last.operand, saved };
 }
 
 export type LayerSaved<T extends FloatType> = ReturnType<typeof layerForward<T>>["saved"];
@@ -107,40 +107,40 @@ export function layerBackward<T extends FloatType>(
   layer: number,
   gradient: ResidualNormGradient<T>,
   saved: LayerSaved<T>,
-  take: TakeGradient,
+  addGradient: GradientSink,
 ): ResidualNormGradient<T> {
-  const { config, low, hiddenDropout: dropout } = settings;
+  const { config, computeDtype, hiddenDropout: dropout } = settings;
   const { matrix, vector } = layerWeights(settings, weights, layer);
-  const give = (name: string, value: F32) => take(`layer${layer}.${name}`, value);
+  const add = (name: string, value: F32) => addGradient(`layer${layer}.${name}`, value);
 
-  const last = residualNormBackward(gradient, saved.last, dropout, low);
-  give("outputNorm.scale", last.scale);
-  give("outputNorm.shift", last.shift);
-  const outer = linearBackward(last.product, saved.activated, matrix("outer"));
-  give("outer.weight", outer.weight);
-  give("outer.bias", outer.bias);
-  const inner = activateBackward(outer.x, saved.inner, vector("inner.bias"), config.activation);
-  const innerProduct = linearBackward(inner, saved.middle.outputLow, matrix("inner"));
-  give("inner.weight", innerProduct.weight);
-  give("inner.bias", innerProduct.bias);
+  const last = residualNormBackward(gradient, saved.last, dropout, computeDtype);
+  add("output.norm.gamma", last.gamma);
+  add("output.norm.beta", last.beta);
+  const output = linearBackward(last.product, saved.activated, matrix("output"));
+  add("output.weight", output.weight);
+  add("output.bias", output.bias);
+  const activation = activateBackward(output.x, saved.intermediate, vector("intermediate.bias"), config.activation);
+  const intermediate = linearBackward(activation, saved.middle.operand, matrix("intermediate"));
+  add("intermediate.weight", intermediate.weight);
+  add("intermediate.bias", intermediate.bias);
 
-  const middleGradient = { direct: last.residual, throughSublayer: innerProduct.x };
-  const middle = residualNormBackward(middleGradient, saved.middle, dropout, low);
-  give("attentionNorm.scale", middle.scale);
-  give("attentionNorm.shift", middle.shift);
-  const mixed = linearBackward(middle.product, saved.attended.context, matrix("context"));
-  give("context.weight", mixed.weight);
-  give("context.bias", mixed.bias);
-  const heads = attentionBackward(mixed.x, saved.attended, headLayout(config));
-  const qkv = splitHeadsBackward([heads.queries, heads.keys, heads.values], headLayout(config));
-  const qkvProduct = linearBackward(qkv, saved.inputLow, matrix("heads"));
-  give("heads.weight", qkvProduct.weight);
-  give("heads.bias", qkvProduct.bias);
-  return { direct: middle.residual, throughSublayer: qkvProduct.x };
+  const middleGradient = { direct: last.residual, throughSublayer: intermediate.x };
+  const middle = residualNormBackward(middleGradient, saved.middle, dropout, computeDtype);
+  add("attentionOutput.norm.gamma", middle.gamma);
+  add("attentionOutput.norm.beta", middle.beta);
+  const attentionOutput = linearBackward(middle.product, saved.attended.context, matrix("attentionOutput"));
+  add("attentionOutput.weight", attentionOutput.weight);
+  add("attentionOutput.bias", attentionOutput.bias);
+  const heads = attentionBackward(attentionOutput.x, saved.attended, headLayout(config));
+  const product = splitHeadsBackward([heads.queries, heads.keys, heads.values], headLayout(config));
+  const qkv = linearBackward(product, saved.inputOperand, matrix("qkv"));
+  add("qkv.weight", qkv.weight);
+  add("qkv.bias", qkv.bias);
+  return { direct: middle.residual, throughSublayer: qkv.x };
 }
 
-/** The layer again from its input, once the gradient has come down to it. */
-export function layerAgain<T extends FloatType>(
+/** The layer's forward pass again from its input, once the gradient has come down to it. */
+export function recomputeLayer<T extends FloatType>(
   settings: NetworkSettings<T>,
   weights: Weights,
   layer: number,
@@ -149,6 +149,6 @@ export function layerAgain<T extends FloatType>(
   gradient: ResidualNormGradient<T>,
 ): LayerSaved<T> {
   const after = [gradient.direct];
-  const again = { output: delayed(input.output, after), outputLow: delayed(input.outputLow, after) };
-  return layerForward(settings, weights, layer, again, maskBias).saved;
+  const kept = { output: delayed(input.output, after), operand: delayed(input.operand, after) };
+  return layerForward(settings, weights, layer, kept, maskBias).saved;
 }

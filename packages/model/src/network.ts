@@ -3,13 +3,13 @@ import { embedding, embeddingBackward, type EmbeddingIndices } from "./blocks/em
 import { nextKeys } from "./blocks/dropout.ts";
 import type { ResidualNormGradient } from "./blocks/residual-norm.ts";
 import {
-  layerAgain,
+  recomputeLayer,
   layerBackward,
   layerForward,
   type Hidden,
   type LayerSaved,
   type NetworkSettings,
-  type TakeGradient,
+  type GradientSink,
   type Weights,
 } from "./layer.ts";
 
@@ -21,8 +21,8 @@ export interface NetworkInputs {
 
 interface KeptLayer<T extends FloatType> {
   readonly input: Hidden<T>;
-  /** The layer's first dropout site, so that computing it again draws the same masks. */
-  readonly firstSite: number;
+  /** Index of the layer's first dropout, so that recomputing it draws the same masks. */
+  readonly firstDropout: number;
   readonly saved: LayerSaved<T>;
 }
 
@@ -33,51 +33,51 @@ export function forward<T extends FloatType>(settings: NetworkSettings<T>, weigh
   const layers: KeptLayer<T>[] = [];
   for (let index = 0; index < settings.config.layerCount; index += 1) {
     const input = hiddens[index]!;
-    const firstSite = settings.random?.nextSite ?? 0;
+    const firstDropout = settings.random?.nextDropout ?? 0;
     const { saved, ...hidden } = layerForward(settings, weights, index, input, inputs.maskBias);
-    layers.push({ input, firstSite, saved });
+    layers.push({ input, firstDropout, saved });
     hiddens.push(hidden);
   }
   return { hiddens, last: hiddens.at(-1)!, layers, embedded };
 }
 
 function embed<T extends FloatType>(settings: NetworkSettings<T>, weights: Weights, { indices }: NetworkInputs) {
-  const { config, low, hiddenDropout: dropout } = settings;
+  const { config, computeDtype, hiddenDropout: dropout } = settings;
   const tables = {
     words: weights("embeddings.words"),
     positions: weights("embeddings.positions"),
     types: weights("embeddings.types"),
-    scale: weights("embeddings.norm.scale"),
-    shift: weights("embeddings.norm.shift"),
+    gamma: weights("embeddings.norm.gamma"),
+    beta: weights("embeddings.norm.beta"),
   };
   const keys = nextKeys(settings.random, dropout);
-  const result = embedding(tables, indices, keys, { epsilon: config.layerNormEpsilon, dropout, low });
+  const result = embedding(tables, indices, keys, { epsilon: config.layerNormEpsilon, dropout, computeDtype });
   return {
     output: reshape(result.output, ["N", config.hiddenSize]),
-    outputLow: reshape(result.outputLow, ["N", config.hiddenSize]),
-    saved: { ...result, keys, scale: tables.scale },
+    operand: reshape(result.operand, ["N", config.hiddenSize]),
+    saved: { ...result, keys, gamma: tables.gamma },
   };
 }
 
-/** @param gradient of the last hidden state, float32 [N, H]; gives every gradient but the answer head's to `take` */
+/** @param gradient of the last hidden state, float32 [N, H]; passes every gradient but the answer head's to `addGradient` */
 export function backward<T extends FloatType>(
   settings: NetworkSettings<T>,
   weights: Weights,
   inputs: NetworkInputs,
   { layers, embedded }: ReturnType<typeof forward<T>>,
   gradient: Tensor<"float32">,
-  take: TakeGradient,
+  addGradient: GradientSink,
 ): void {
   let current: ResidualNormGradient<T> = { direct: gradient, throughSublayer: undefined };
   for (let index = layers.length - 1; index >= 0; index -= 1) {
-    const { input, firstSite, saved } = layers[index]!;
-    const again = { ...settings, random: settings.random && { ...settings.random, nextSite: firstSite } };
+    const { input, firstDropout, saved } = layers[index]!;
+    const replayed = { ...settings, random: settings.random && { ...settings.random, nextDropout: firstDropout } };
     const needed = settings.recomputeLayers
-      ? layerAgain(again, weights, index, input, inputs.maskBias, current)
+      ? recomputeLayer(replayed, weights, index, input, inputs.maskBias, current)
       : saved;
-    current = layerBackward(settings, weights, index, current, needed, take);
+    current = layerBackward(settings, weights, index, current, needed, addGradient);
   }
-  embedBackward(settings, inputs, current, embedded.saved, take);
+  embedBackward(settings, inputs, current, embedded.saved, addGradient);
 }
 
 function embedBackward<T extends FloatType>(
@@ -85,16 +85,16 @@ function embedBackward<T extends FloatType>(
   { indices }: NetworkInputs,
   { direct, throughSublayer }: ResidualNormGradient<T>,
   saved: ReturnType<typeof embed<T>>["saved"],
-  take: TakeGradient,
+  addGradient: GradientSink,
 ): void {
   if (!throughSublayer) throw new Error("a network without layers has no gradient to pass on");
   const { config, hiddenDropout } = settings;
   const shape = ["B", "L", config.hiddenSize] as const;
   const apart = { direct: reshape(direct, shape), throughSublayer: reshape(throughSublayer, shape) };
   const gradients = embeddingBackward(apart, saved, indices, config, hiddenDropout);
-  take("embeddings.words", gradients.words);
-  take("embeddings.positions", gradients.positions);
-  take("embeddings.types", gradients.types);
-  take("embeddings.norm.scale", gradients.scale);
-  take("embeddings.norm.shift", gradients.shift);
+  addGradient("embeddings.words", gradients.words);
+  addGradient("embeddings.positions", gradients.positions);
+  addGradient("embeddings.types", gradients.types);
+  addGradient("embeddings.norm.gamma", gradients.gamma);
+  addGradient("embeddings.norm.beta", gradients.beta);
 }

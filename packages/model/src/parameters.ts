@@ -1,3 +1,4 @@
+import { elementCount, type HostTensor } from "@bertqa/core";
 import type { BertConfig } from "./types.ts";
 
 /** One tensor on the device: one of Hugging Face's, or several of one width below each other. */
@@ -24,17 +25,29 @@ export function listParameters(config: BertConfig): Parameter[] {
   ];
 }
 
+/** Shapes by Hugging Face name, in a fixed order. */
+export function expectedShapes(config: BertConfig): Map<string, readonly number[]> {
+  const parts = listParameters(config).flatMap((parameter) => parameter.parts);
+  return new Map(parts.map(({ name, shape }) => [name, shape]));
+}
+
+/** Zeros in the model's shapes, by Hugging Face name. */
+export function zeroTensors(config: BertConfig): Map<string, HostTensor> {
+  const shapes = [...expectedShapes(config)];
+  return new Map(shapes.map(([name, shape]) => [name, { shape, data: new Float32Array(elementCount(shape)) }]));
+}
+
 function layerParameters({ hiddenSize: width, intermediateSize }: BertConfig, layer: number): Parameter[] {
   const here = `layer${layer}`;
   const there = `bert.encoder.layer.${layer}`;
-  const heads = ["query", "key", "value"].map((part) => `${there}.attention.self.${part}`);
+  const qkv = ["query", "key", "value"].map((part) => `${there}.attention.self.${part}`);
   return [
-    ...dense(`${here}.heads`, 3 * width, width, heads),
-    ...dense(`${here}.context`, width, width, [`${there}.attention.output.dense`]),
-    ...norm(`${here}.attentionNorm`, width, `${there}.attention.output.LayerNorm`),
-    ...dense(`${here}.inner`, intermediateSize, width, [`${there}.intermediate.dense`]),
-    ...dense(`${here}.outer`, width, intermediateSize, [`${there}.output.dense`]),
-    ...norm(`${here}.outputNorm`, width, `${there}.output.LayerNorm`),
+    ...dense(`${here}.qkv`, 3 * width, width, qkv),
+    ...dense(`${here}.attentionOutput`, width, width, [`${there}.attention.output.dense`]),
+    ...norm(`${here}.attentionOutput.norm`, width, `${there}.attention.output.LayerNorm`),
+    ...dense(`${here}.intermediate`, intermediateSize, width, [`${there}.intermediate.dense`]),
+    ...dense(`${here}.output`, width, intermediateSize, [`${there}.output.dense`]),
+    ...norm(`${here}.output.norm`, width, `${there}.output.LayerNorm`),
   ];
 }
 
@@ -55,5 +68,5 @@ function dense(name: string, outWidth: number, inWidth: number, modules: readonl
 }
 
 function norm(name: string, width: number, module: string): Parameter[] {
-  return [vector(`${name}.scale`, width, [`${module}.weight`]), vector(`${name}.shift`, width, [`${module}.bias`])];
+  return [vector(`${name}.gamma`, width, [`${module}.weight`]), vector(`${name}.beta`, width, [`${module}.bias`])];
 }

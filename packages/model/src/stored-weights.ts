@@ -11,9 +11,8 @@ import {
   type Tensor,
   type Variable,
 } from "@bertqa/engine";
+import { elementCount, type HostTensor } from "@bertqa/core";
 import type { Parameter } from "./parameters.ts";
-import { elementCount } from "./safetensors.ts";
-import type { HostTensor } from "./types.ts";
 
 /** One variable for each parameter, with the ops that load and read it. */
 export class StoredTensors {

@@ -1,5 +1,4 @@
 import {
-  add,
   addAll,
   afterAll,
   assign,
@@ -18,33 +17,33 @@ import {
   type Precision,
   type Tensor,
 } from "@bertqa/engine";
+import { seedOfStream, type HostTensor } from "@bertqa/core";
 import { AdamW } from "./adamw.ts";
 import { answerBackward, answerLogits, answerLoss } from "./blocks/answer-head.ts";
-import { checkTensors, expectedShapes } from "./checkpoint.ts";
+import { checkTensors } from "./checkpoint.ts";
 import type { RowGradient } from "./blocks/embedding.ts";
-import { batchPlaceholders, feedBatch, feedLabels, type BatchPlaceholders, type PartPlaceholders } from "./feeds.ts";
+import {
+  batchPlaceholders,
+  feedBatch,
+  feedLabels,
+  shardCountFor,
+  shardName,
+  type BatchPlaceholders,
+  type ShardPlaceholders,
+} from "./feeds.ts";
 import type { Gradient, NetworkSettings, Weights } from "./layer.ts";
 import { backward, forward } from "./network.ts";
-import { listParameters } from "./parameters.ts";
-import { partCountFor, partName } from "./parts.ts";
+import { expectedShapes, listParameters, zeroTensors } from "./parameters.ts";
 import { StoredTensors } from "./stored-weights.ts";
-import type {
-  BertCheckpoint,
-  BertConfig,
-  HostTensor,
-  LabelledBatch,
-  MicroBatchPlace,
-  Trainer,
-  TrainerOptions,
-} from "./types.ts";
+import type { BertCheckpoint, BertConfig, LabelledBatch, MicroBatchPlace, Trainer, TrainerOptions } from "./types.ts";
 
 const STEP_COUNT = "optimizer.step_count";
 const FIRST_MOMENT = "optimizer.first_moment.";
 const SECOND_MOMENT = "optimizer.second_moment.";
 
 /**
- * A training step as two graphs runs: forward and backward, then the optimizer. Weights, moments and gradients stay on
- * the device.
+ * A training step as two runs of one graph: forward and backward, then the optimizer. Weights, moments and gradients stay
+ * on the device.
  *
  * @throws BertqaError if TensorFlow cannot load the graph
  */
@@ -68,10 +67,10 @@ class GraphTrainer implements Trainer {
   constructor(engine: Pick<Engine, "binding" | "device">, checkpoint: BertCheckpoint, options: TrainerOptions) {
     this.checkpoint = checkpoint;
     this.options = options;
-    this.program = buildTrainingProgram(checkpoint.config, options, { partCount: partCountFor(engine.device) });
+    this.program = buildTrainingProgram(checkpoint.config, options, { shardCount: shardCountFor(engine.device) });
     this.session = new Session(engine.binding, this.program.graph);
     this.program.weights.load(this.session, checkpoint.tensors);
-    const zeros = zerosLike(checkpoint.config);
+    const zeros = zeroTensors(checkpoint.config);
     this.program.firstMoments.load(this.session, zeros);
     this.program.secondMoments.load(this.session, zeros);
     this.session.run([this.program.clearLoss]);
@@ -80,12 +79,12 @@ class GraphTrainer implements Trainer {
   accumulate(batch: LabelledBatch, place: MicroBatchPlace): void {
     const { program } = this;
     const { config } = this.checkpoint;
-    const { feeds, lengths, partCount } = feedBatch(program.inputs, batch, config);
+    const { feeds, lengths, shardCount } = feedBatch(program.inputs, batch, config);
     feedLabels(feeds, program.inputs, batch, config);
     const windowWeight = Float32Array.of(place.weight / batch.windowCount);
     feeds.set(program.windowWeight, { dtype: "float32", shape: [], data: windowWeight });
     feeds.set(program.seed, { dtype: "int32", shape: [2], data: dropoutSeed(this.options.seed, place) });
-    const { set, add } = program.gradientsOf[partCount - 1]!;
+    const { set, add } = program.gradientsOf[shardCount - 1]!;
     this.session.run([this.hasGradients ? add : set], { feeds, lengths });
     this.hasGradients = true;
   }
@@ -153,19 +152,24 @@ export interface TrainingProgram {
   readonly firstMoments: StoredTensors;
   readonly secondMoments: StoredTensors;
   readonly gradients: StoredTensors;
-  /** Forward and backward of the first part, the first two, …; the gradients replace or join those there are. */
+  /** Forward and backward of the first shard, the first two, …; the gradients replace those there are or are added. */
   readonly gradientsOf: readonly { readonly set: Tensor; readonly add: Tensor }[];
   readonly optimizer: AdamW;
   readonly lossSum: Tensor<"float32">;
   readonly clearLoss: Tensor;
-  /** For tests: each part's hidden states, the embedding's first. */
+  /** For tests: each shard's hidden states, the embedding's first. */
   readonly hiddens: readonly (readonly Tensor<"float32">[])[];
 }
 
+/**
+ * The graph of a training step, with the tensors to feed and fetch.
+ *
+ * @param shardCount shards of a batch that the graph computes side by side
+ */
 export function buildTrainingProgram(
   config: BertConfig,
   options: TrainerOptions,
-  { compileClusters = true, partCount }: { readonly compileClusters?: boolean; readonly partCount: number },
+  { compileClusters = true, shardCount }: { readonly compileClusters?: boolean; readonly shardCount: number },
 ): TrainingProgram {
   const graph = new Graph({ compileClusters });
   const parameters = listParameters(config);
@@ -173,29 +177,29 @@ export function buildTrainingProgram(
   const firstMoments = new StoredTensors(graph, "firstMoment", parameters);
   const secondMoments = new StoredTensors(graph, "secondMoment", parameters);
   const gradients = new StoredTensors(graph, "gradient", parameters);
-  const inputs = batchPlaceholders(graph, partCount);
+  const inputs = batchPlaceholders(graph, shardCount);
   const windowWeight = placeholder(graph, "float32");
   const seed = placeholder(graph, "int32");
   const settings = {
     config,
-    low: options.precision,
+    computeDtype: options.precision,
     hiddenDropout: options.hiddenDropout,
     attentionDropout: options.attentionDropout,
-    random: { seed, nextSite: 0 },
+    random: { seed, nextDropout: 0 },
     recomputeLayers: options.recomputeLayers ?? false,
   };
   const value = (name: string) => weights.value(name);
   const factor = scale(windowWeight, 0.5);
-  const parts = inputs.parts.map((part, index) =>
-    graph.withOwnLengths(partName(index), () => buildPart(settings, value, { ...inputs, ...part }, factor)),
+  const shards = inputs.shards.map((shard, index) =>
+    graph.withOwnLengths(shardName(index), () => buildShard(settings, value, { ...inputs, ...shard }, factor)),
   );
 
   const lossVariable = variable(graph, "lossSum", []);
-  const gradientsOf = parts.map((_, last) => {
-    const first = parts.slice(0, last + 1);
+  const gradientsOf = shards.map((_, last) => {
+    const first = shards.slice(0, last + 1);
     const sums = parameters.map(({ name }) => ({
       stored: gradients.variable(name),
-      sum: sumGradients(first.map((part) => part.gradients.get(name)!)),
+      sum: sumGradients(first.map((shard) => shard.gradients.get(name)!)),
     }));
     const countLoss = assignAdd(lossVariable, multiply(addAll(first.map(({ loss }) => loss)), windowWeight));
     return {
@@ -215,16 +219,16 @@ export function buildTrainingProgram(
     gradientsOf,
     optimizer: new AdamW(graph, { weights, firstMoments, secondMoments, gradients }, options),
     lossSum: read(lossVariable),
-    clearLoss: afterAll(graph, [assign(lossVariable, add(scalar(graph, 0), scalar(graph, 0)))]),
-    hiddens: parts.map(({ hiddens }) => hiddens),
+    clearLoss: afterAll(graph, [assign(lossVariable, scalar(graph, 0))]),
+    hiddens: shards.map(({ hiddens }) => hiddens),
   };
 }
 
 /** Forward and backward of some windows. @param factor float32 scalar: half the weight of a window */
-function buildPart(
+function buildShard(
   settings: NetworkSettings<Precision>,
   value: Weights,
-  inputs: PartPlaceholders & Pick<BatchPlaceholders, "tokenCount" | "logitBias">,
+  inputs: ShardPlaceholders & Pick<BatchPlaceholders, "tokenCount" | "logitBias">,
   factor: Tensor<"float32">,
 ) {
   const passed = forward(settings, value, inputs);
@@ -252,18 +256,9 @@ function sumGradients(gradients: readonly Gradient[]): Tensor<"float32"> {
   return sumRowsByIndex(concatenate(rows, 0), concatenate(indices, 0), rowCount);
 }
 
-/** Another seed for each micro-batch; ops add their site to the first number. */
+/** int32 [2], others for each micro-batch; each dropout adds its index to the first. */
 function dropoutSeed(seed: number, { step, microStep }: MicroBatchPlace): Int32Array {
-  const mixed = Math.imul(seed ^ 0x5bd1e995, 0x9e3779b1) ^ Math.imul(microStep + 1, 0x85ebca6b);
-  return Int32Array.of(mixed, step);
-}
-
-function zerosLike(config: BertConfig): Map<string, HostTensor> {
-  const entries = [...expectedShapes(config)].map(([name, shape]) => {
-    const size = shape.reduce((product, length) => product * length, 1);
-    return [name, { shape, data: new Float32Array(size) }] as const;
-  });
-  return new Map(entries);
+  return Int32Array.of(seedOfStream(seed, "dropout", microStep), step);
 }
 
 function withPrefix(state: ReadonlyMap<string, HostTensor>, prefix: string): Map<string, HostTensor> {

@@ -1,12 +1,7 @@
+import type { HostTensor } from "@bertqa/core";
 import type { Precision } from "@bertqa/engine";
 
 export type { Precision };
-
-/** A dense float32 tensor in ordinary memory, row-major. */
-export interface HostTensor {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
 
 /**
  * One batch of windows, all padded to its longest.
@@ -87,7 +82,7 @@ export interface TrainerOptions {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** Gradients are scaled down to this global norm; `Infinity` for no clipping. */
+  /** Gradients are scaled down to this global norm. */
   readonly maxGradientNorm: number;
   /** Probability, 0..1, of dropping a hidden unit. */
   readonly hiddenDropout: number;

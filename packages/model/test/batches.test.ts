@@ -64,18 +64,11 @@ test("a row that is in no shard is refused", () => {
   expect(() => collateWindows(shards, [-1])).toThrow("got window row -1, expected 0..3");
 });
 
-test("groups of a fixed number of windows go from the longest to the shortest; equals keep their order", () => {
+test("groups go from the longest to the shortest; equals keep their order", () => {
   const counts = tokenCountsOf(shards);
   expect(counts).toEqual(Int32Array.of(5, 7, 4, 7));
-  expect(groupByLength(counts, [0, 1, 2, 3], { windows: 3 })).toEqual([[1, 3, 0], [2]]);
-  expect(groupByLength(counts, [3, 2, 1, 0], { windows: 3 })).toEqual([[3, 1, 0], [2]]);
-});
-
-test("groups of a number of padded tokens hold as many windows as fit, and at least one", () => {
-  const counts = Int32Array.of(10, 9, 4, 3, 3, 2);
-  // 10 > 9 alone · 9 × 1 = 9 · 4 × 2 = 8 (3 would be 12) · 3 × 2 = 6 (all that is left)
-  expect(groupByLength(counts, [0, 1, 2, 3, 4, 5], { paddedTokens: 9 })).toEqual([[0], [1], [2, 3], [4, 5]]);
-  expect(groupByLength(counts, [], { paddedTokens: 9 })).toEqual([]);
+  expect(groupByLength(counts, [0, 1, 2, 3], 3)).toEqual([[1, 3, 0], [2]]);
+  expect(groupByLength(counts, [3, 2, 1, 0], 3)).toEqual([[3, 1, 0], [2]]);
 });
 
 test("padding is counted against the longest window of each batch", () => {

@@ -46,7 +46,7 @@ interface Block {
 const layout = { headCount: 3, headSize: 4 };
 const lengths = { B: 2, L: 5, N: 10 };
 const settings = { epsilon: 1e-12, dropout: 0.25 };
-const random = (seed: Tensor<"int32">) => nextKeys({ seed, nextSite: 3 }, 0.25);
+const random = (seed: Tensor<"int32">) => nextKeys({ seed, nextDropout: 3 }, 0.25);
 
 const blocks: Record<string, Block> = {
   "attention with dropout": {
@@ -65,13 +65,13 @@ const blocks: Record<string, Block> = {
   GELU: gelu("gelu"),
   "GELU by tanh": gelu("gelu_new"),
   "residual, dropout and layer norm": {
-    shapes: { residual: [10, 12], product: [10, 12], bias: [12], scale: [12], shift: [12] },
+    shapes: { residual: [10, 12], product: [10, 12], bias: [12], gamma: [12], beta: [12] },
     outputShape: [10, 12],
     build(inputs, gradient, seed) {
       const keys = random(seed);
-      const given = inputs as Record<"residual" | "product" | "bias" | "scale" | "shift", F32>;
+      const given = inputs as Record<"residual" | "product" | "bias" | "gamma" | "beta", F32>;
       const result = residualNorm({ ...given, keys }, settings);
-      const saved = { ...result, keys, scale: given.scale };
+      const saved = { ...result, keys, gamma: given.gamma };
       const back = residualNormBackward({ direct: gradient, throughSublayer: undefined }, saved, 0.25, "float32");
       return { output: result.output, gradients: { ...back, bias: sum(back.product, { axes: [0] }) } };
     },

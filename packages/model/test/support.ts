@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readSafetensors } from "../src/safetensors.ts";
-import type { HostTensor, LabelledBatch, TrainerOptions } from "../src/types.ts";
+import { readSafetensors, type HostTensor } from "@bertqa/core";
+import type { LabelledBatch, TrainerOptions } from "../src/types.ts";
 
 const repository = join(import.meta.dirname, "../../..");
 const shared = process.env["BERTQA_SHARED"] ?? join(repository, "../shared");
@@ -31,11 +31,11 @@ export async function readOracle(folder: string): Promise<Oracle> {
     startPositions: Int32Array.from(inputs.start_positions),
     endPositions: Int32Array.from(inputs.end_positions),
   };
-  const { tensors } = await readSafetensors(join(folder, "expected.safetensors"), "test");
+  const expected = await readSafetensors(join(folder, "expected.safetensors"), "test");
   const { betas, eps, weight_decay, clip_norm, learning_rates } = inputs.adamw;
   const moments = { beta1: betas[0], beta2: betas[1], epsilon: eps };
   const adamw = { ...moments, weightDecay: weight_decay, maxGradientNorm: clip_norm };
-  return { batch, learningRates: learning_rates, adamw, expected: tensors };
+  return { batch, learningRates: learning_rates, adamw, expected };
 }
 
 /** Largest absolute difference, and where; `relative` divides it by the largest magnitude expected. */

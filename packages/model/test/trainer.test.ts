@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { loadEngine, type Engine } from "@bertqa/engine";
-import { createPredictor, createTrainer, readCheckpoint, type BertCheckpoint, type HostTensor } from "@bertqa/model";
-import { dealWindows } from "../src/parts.ts";
+import type { HostTensor } from "@bertqa/core";
+import { createPredictor, createTrainer, readCheckpoint, type BertCheckpoint } from "@bertqa/model";
+import { splitBatch } from "../src/feeds.ts";
 import type { LabelledBatch, TrainerOptions } from "../src/types.ts";
 import { fixtureFolder, gap, readOracle } from "./support.ts";
 
@@ -74,10 +75,11 @@ describe("dropout", () => {
     expect(firstDifference(whole, resumed)).toBeUndefined();
   });
 
-  test("layers computed again in the backward pass draw the same masks", () => {
+  test("layers recomputed in the backward pass draw the same masks", () => {
     const whole = train({}, 0, 3);
-    const again = train({ recomputeLayers: true }, 0, 3);
-    for (const [name, { data }] of whole) expect(gap(again.get(name)!.data, data).largest, name).toBeLessThan(1e-6);
+    const recomputed = train({ recomputeLayers: true }, 0, 3);
+    for (const [name, { data }] of whole)
+      expect(gap(recomputed.get(name)!.data, data).largest, name).toBeLessThan(1e-6);
   });
 
   test("each step and each micro-batch has masks of its own, whose mean loss is near the loss without dropout", () => {
@@ -103,8 +105,8 @@ describe("dropout", () => {
   });
 });
 
-test("windows are dealt out to the parts in order, the larger part first, and no part is empty", () => {
-  const sizes = (windows: number, parts: number) => dealWindows(windows, parts).map(({ first, end }) => [first, end]);
+test("windows are split in order, the larger shard first, and no shard is empty", () => {
+  const sizes = (windows: number, shards: number) => splitBatch(windows, shards).map(({ first, end }) => [first, end]);
   expect(sizes(16, 2)).toEqual([
     [0, 8],
     [8, 16],

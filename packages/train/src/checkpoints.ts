@@ -1,5 +1,4 @@
-import { BertqaError, sha256Of } from "@bertqa/core";
-import { readSafetensors, writeSafetensors, type HostTensor } from "@bertqa/model";
+import { BertqaError, readSafetensors, sha256Of, writeSafetensors, type HostTensor } from "@bertqa/core";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -53,7 +52,7 @@ export async function openCheckpoints(folder: string, identity: unknown): Promis
       if (step === undefined) return undefined;
       const path = join(folder, checkpointName(step), stateName);
       try {
-        return { step, state: (await readSafetensors(path, "train")).tensors };
+        return { step, state: await readSafetensors(path, "train") };
       } catch (cause) {
         const remedy = `Delete ${join(folder, checkpointName(step))} to go on from the checkpoint before it`;
         throw new BertqaError("train", `the checkpoint ${path} cannot be read`, { remedy, cause });

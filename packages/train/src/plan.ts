@@ -22,9 +22,7 @@ export function planEpoch(lengths: Int32Array, options: PlanOptions, epoch: numb
   const order = random.shuffled(lengths.keys());
   const stretches =
     lengthGroupBatches > 1
-      ? chunks(order, batchWindows * lengthGroupBatches).flatMap((rows) =>
-          groupByLength(lengths, rows, { windows: batchWindows }),
-        )
+      ? chunks(order, batchWindows * lengthGroupBatches).flatMap((rows) => groupByLength(lengths, rows, batchWindows))
       : chunks(order, batchWindows);
   const batches = random.shuffled(stretches);
   if (epoch === 0) bringLargestForward(batches, lengths);

@@ -76,15 +76,15 @@ export interface AttentionInputs<T extends FloatType> {
  */
 export function attention<T extends FloatType>(inputs: AttentionInputs<T>, layout: HeadLayout, dropout: number) {
   const { queries, keys, values, maskBias, dropoutKeys } = inputs;
-  const low = queries.dtype;
+  const dtype = queries.dtype;
   const scores = batchMatMul(queries, keys, { transposeRight: true }); // [B, A, L, L]
   const masked = cluster({ scores, maskBias }, (t) => ({
-    scores: cast(add(cast(t.scores, "float32"), t.maskBias), low),
+    scores: cast(add(cast(t.scores, "float32"), t.maskBias), dtype),
   }));
   const probabilities = softmax(masked.scores);
   const dropped = dropoutKeys
     ? cluster({ probabilities, dropoutKeys }, (t) => ({
-        weights: cast(applyDropout(cast(t.probabilities, "float32"), t.dropoutKeys, dropout), low),
+        weights: cast(applyDropout(cast(t.probabilities, "float32"), t.dropoutKeys, dropout), dtype),
       })).weights
     : probabilities;
   const weights = { probabilities, dropped };
@@ -114,7 +114,7 @@ export function attentionBackward<T extends FloatType>(
   layout: HeadLayout,
 ) {
   const { queries, keys, values, probabilities, dropped } = saved;
-  const low = gradient.dtype;
+  const dtype = gradient.dtype;
   const byHead = ["B", "L", layout.headCount, layout.headSize] as const;
   const apart = { gradient: reshape(gradient, byHead), context: reshape(saved.context, byHead) };
   const products = cluster(apart, (t) => {
@@ -127,7 +127,7 @@ export function attentionBackward<T extends FloatType>(
   const { scores } = cluster({ dropGradient, probabilities, dropped, delta }, (t) => {
     const direct = multiply(cast(t.dropped, "float32"), cast(t.dropGradient, "float32"));
     const shared = multiply(cast(t.probabilities, "float32"), t.delta);
-    return { scores: cast(scale(subtract(direct, shared), layout.headSize ** -0.25), low) };
+    return { scores: cast(scale(subtract(direct, shared), layout.headSize ** -0.25), dtype) };
   });
   return {
     queries: batchMatMul(scores, keys),

@@ -11,11 +11,12 @@ import {
   type Tensor,
 } from "@bertqa/engine";
 
-/** Where masks come from: one pair of keys for each place (site) in the network, seed and step. */
+/** Where masks come from: one pair of keys for each dropout of the network, seed and step. */
 export interface DropoutSource {
   /** int32 [2], another for each micro-batch */
   readonly seed: Tensor<"int32">;
-  nextSite: number;
+  /** Index of the next dropout in the network, in the order of the forward pass. */
+  nextDropout: number;
 }
 
 /** uint32 [2], from which a block draws its mask, in the forward pass and again in the backward pass. */
@@ -23,9 +24,9 @@ export type DropoutKeys = Tensor<"uint32"> | undefined;
 
 export function nextKeys(source: DropoutSource | undefined, rate: number): DropoutKeys {
   if (!source || rate === 0) return undefined;
-  const site = integers(source.seed.graph, [source.nextSite, 0]);
-  source.nextSite += 1;
-  return randomKeys(add(source.seed, site));
+  const index = integers(source.seed.graph, [source.nextDropout, 0]);
+  source.nextDropout += 1;
+  return randomKeys(add(source.seed, index));
 }
 
 /** Zero with probability `rate`, else scaled so that the mean stays. Call it inside a cluster. */

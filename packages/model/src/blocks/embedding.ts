@@ -24,8 +24,8 @@ export interface EmbeddingTables {
   readonly positions: F32;
   /** [Y, H] */
   readonly types: F32;
-  readonly scale: F32;
-  readonly shift: F32;
+  readonly gamma: F32;
+  readonly beta: F32;
 }
 
 export interface EmbeddingIndices {
@@ -42,7 +42,7 @@ export interface EmbeddingIndices {
 export interface EmbeddingSettings<T extends FloatType> {
   readonly epsilon: number;
   readonly dropout: number;
-  readonly low: T;
+  readonly computeDtype: T;
 }
 
 /** dropout(LayerNorm(word + position + type)) @returns float32 [B, L, H] with what `embeddingBackward` needs */
@@ -57,12 +57,12 @@ export function embedding<T extends FloatType>(
     positions: gatherRows(tables.positions, indices.positions), // [L, H]
     types: gatherRows(tables.types, indices.types), // [B, L, H]
   };
-  const { scale, shift } = tables;
-  return cluster({ ...rows, scale, shift, ...(keys && { keys }) }, (t) => {
+  const { gamma, beta } = tables;
+  return cluster({ ...rows, gamma, beta, ...(keys && { keys }) }, (t) => {
     const total = add(add(t.words, t.types), t.positions);
-    const { output, ...saved } = layerNorm(total, t.scale, t.shift, settings.epsilon);
+    const { output, ...saved } = layerNorm(total, t.gamma, t.beta, settings.epsilon);
     const dropped = applyDropout(output, t.keys, settings.dropout);
-    return { output: dropped, outputLow: cast(dropped, settings.low), ...saved };
+    return { output: dropped, operand: cast(dropped, settings.computeDtype), ...saved };
   });
 }
 
@@ -85,21 +85,21 @@ export interface RowGradient {
 /** @returns the gradient of each of `tables`, float32 */
 export function embeddingBackward<T extends FloatType>(
   gradient: { readonly direct: F32; readonly throughSublayer: Tensor<T> },
-  saved: NormSaved & { readonly scale: F32; readonly keys: DropoutKeys },
+  saved: NormSaved & { readonly gamma: F32; readonly keys: DropoutKeys },
   indices: EmbeddingIndices,
   sizes: EmbeddingSizes,
   dropout: number,
 ) {
-  const { keys, normalised, inverseDeviation, scale } = saved;
-  const inputs = { ...gradient, normalised, inverseDeviation, scale, ...(keys && { keys }) };
+  const { keys, normalized, inverseDeviation, gamma } = saved;
+  const inputs = { ...gradient, normalized, inverseDeviation, gamma, ...(keys && { keys }) };
   const flat = cluster(inputs, (t) => {
     const total = applyDropout(add(t.direct, cast(t.throughSublayer, "float32")), t.keys, dropout);
-    const rows = layerNormBackward(total, t, t.scale);
+    const rows = layerNormBackward(total, t, t.gamma);
     return {
       rows, // [B, L, H]
       positions: sum(rows, { axes: [0] }), // [L, H]
-      scale: sum(multiply(total, t.normalised), { axes: [0, 1] }),
-      shift: sum(total, { axes: [0, 1] }),
+      gamma: sum(multiply(total, t.normalized), { axes: [0, 1] }),
+      beta: sum(total, { axes: [0, 1] }),
     };
   });
   const rows = reshape(flat.rows, [-1, sizes.hiddenSize]); // [N, H]
@@ -109,7 +109,7 @@ export function embeddingBackward<T extends FloatType>(
     words: { rows, indices: reshape(indices.trainedWords, [-1]), rowCount: sizes.vocabularySize },
     positions: { rows: flat.positions, indices: indices.positions, rowCount: sizes.maxPositions },
     types: matMul(isType, rows, { transposeLeft: true }), // [Y, H]
-    scale: flat.scale,
-    shift: flat.shift,
+    gamma: flat.gamma,
+    beta: flat.beta,
   };
 }

@@ -1,7 +1,12 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
-import { BertqaError } from "@bertqa/core";
 import { z } from "zod";
-import type { HostTensor } from "./types.ts";
+import { BertqaError } from "@bertqa/squad";
+
+/** A dense float32 tensor in ordinary memory, row-major. */
+export interface HostTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
 
 const HEADER_LENGTH_BYTES = 8;
 /** The reference reader's own limit. */
@@ -13,22 +18,19 @@ const entrySchema = z.object({
   shape: z.array(z.int().nonnegative()),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
-const metadataSchema = z.record(z.string(), z.string());
 type Entry = z.infer<typeof entrySchema>;
-
-export interface Safetensors {
-  /** Floating-point tensors as float32, in the file's order. Whole-number tensors (position ids) are left out. */
-  readonly tensors: Map<string, HostTensor>;
-  readonly metadata: Readonly<Record<string, string>>;
-}
+type NamedEntry = readonly [name: string, entry: Entry];
 
 /**
- * Reads a safetensors file (https://github.com/huggingface/safetensors). float16, bfloat16 and float64 become float32.
+ * Reads a safetensors file (https://github.com/huggingface/safetensors#format). float16, bfloat16 and float64 become
+ * float32; tensors of whole numbers (position ids) are left out.
  *
  * @param stage named in errors
- * @throws BertqaError if the file is cut short, longer than its header says, or its header is not valid
+ * @returns the tensors by name, in the order of their bytes
+ * @throws BertqaError if the header is not valid, a tensor is named twice, or the tensors do not cover the file's data
+ *   exactly once
  */
-export async function readSafetensors(file: string, stage: string): Promise<Safetensors> {
+export async function readSafetensors(file: string, stage: string): Promise<Map<string, HostTensor>> {
   const refuse = (problem: string, cause?: unknown) =>
     new BertqaError(stage, problem, { remedy: "Fetch or write the file again", where: file, cause });
   const handle = await open(file).catch((cause: unknown) => {
@@ -36,13 +38,21 @@ export async function readSafetensors(file: string, stage: string): Promise<Safe
   });
   try {
     const { size } = await stat(file);
-    const { entries, metadata, dataStart } = await readHeader(handle, size, refuse);
+    const { entries, dataStart } = await readHeader(handle, size, refuse);
     const tensors = new Map<string, HostTensor>();
-    for (const [name, entry] of entries) {
-      const data = await readTensor(handle, entry, dataStart);
-      if (data) tensors.set(name, { shape: entry.shape, data });
+    for (const [
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [start, end],
+      },
+    ] of entries) {
+      const toFloat32 = float32From[dtype];
+      if (toFloat32)
+        tensors.set(name, { shape, data: toFloat32(await readBytes(handle, dataStart + start, end - start)) });
     }
-    return { tensors, metadata };
+    return tensors;
   } finally {
     await handle.close();
   }
@@ -53,64 +63,76 @@ type Refuse = (problem: string, cause?: unknown) => BertqaError;
 async function readHeader(handle: FileHandle, size: number, refuse: Refuse) {
   const shortest = HEADER_LENGTH_BYTES + 2;
   if (size < shortest) throw refuse(`the safetensors file has ${size} bytes, expected at least ${shortest}`);
-  const headerBytes = Number((await readBytes(handle, 0, HEADER_LENGTH_BYTES)).readBigUInt64LE(0));
+  const headerBytes = Number(Buffer.from(await readBytes(handle, 0, HEADER_LENGTH_BYTES)).readBigUInt64LE(0));
   if (headerBytes > MAX_HEADER_BYTES || headerBytes > size - HEADER_LENGTH_BYTES) {
     throw refuse(`the safetensors file is cut short: its header takes ${headerBytes} bytes, the file has ${size}`);
   }
-  const text = (await readBytes(handle, HEADER_LENGTH_BYTES, headerBytes)).toString("utf8");
-  const { entries, metadata } = parseHeader(text, refuse);
+  const text = Buffer.from(await readBytes(handle, HEADER_LENGTH_BYTES, headerBytes)).toString("utf8");
+  const entries = parseHeader(text, refuse);
   const dataStart = HEADER_LENGTH_BYTES + headerBytes;
-  const dataBytes = entries.reduce((end, [, entry]) => Math.max(end, entry.data_offsets[1]), 0);
-  if (dataStart + dataBytes !== size) {
-    const how = dataStart + dataBytes > size ? "is cut short" : "is too long";
-    throw refuse(`the safetensors file ${how}: it has ${size} bytes, its header describes ${dataStart + dataBytes}`);
+  const described = dataStart + (entries.at(-1)?.[1].data_offsets[1] ?? 0);
+  if (described !== size) {
+    const how = described > size ? "is cut short" : "is too long";
+    throw refuse(`the safetensors file ${how}: it has ${size} bytes, its header describes ${described}`);
   }
-  return { entries, metadata, dataStart };
+  return { entries, dataStart };
 }
 
-function parseHeader(text: string, refuse: Refuse) {
+/** @returns the entries in the order of their bytes */
+function parseHeader(text: string, refuse: Refuse): NamedEntry[] {
   try {
-    const { __metadata__: metadata = {}, ...rest } = z.record(z.string(), z.unknown()).parse(JSON.parse(text));
-    const entries = Object.entries(rest).map(([name, entry]) => [name, entrySchema.parse(entry)] as const);
-    for (const [name, entry] of entries) checkEntry(name, entry);
-    return { entries, metadata: metadataSchema.parse(metadata) };
+    if (!text.startsWith("{")) throw new Error(`it begins with ${JSON.stringify(text[0])}, expected "{"`);
+    const { __metadata__: metadata = {}, ...rest } = JSON.parse(text) as Record<string, unknown>;
+    const { data_offsets: ofMetadata } = z.record(z.string(), z.string()).parse(metadata);
+    const entries = Object.entries(z.record(z.string(), entrySchema).parse(rest));
+    entries.sort(([, { data_offsets: a }], [, { data_offsets: b }]) => a[0] - b[0] || a[1] - b[1]);
+    checkEntries(entries);
+    // JSON.parse keeps the last of equal keys. Inside a string the quotation marks would be escaped.
+    const named = (text.match(/"data_offsets"\s*:/g)?.length ?? 0) - (ofMetadata === undefined ? 0 : 1);
+    if (named > entries.length) throw new Error(`${named} tensors under ${entries.length} names`);
+    return entries;
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
-    throw refuse(`the safetensors header is not valid: ${detail}`, cause);
+    const details =
+      cause instanceof z.ZodError
+        ? cause.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ")
+        : (cause as Error).message;
+    throw refuse(`the safetensors header is not valid: ${details}`, cause);
   }
 }
 
-function checkEntry(name: string, { dtype, shape, data_offsets: [start, end] }: Entry): void {
-  const expected = bytesPerElement[dtype] * elementCount(shape);
-  if (end - start === expected) return;
-  throw new Error(`${name}: ${dtype} [${shape.join(", ")}] takes ${expected} bytes, got ${end - start}`);
+function checkEntries(entries: readonly NamedEntry[]): void {
+  let covered = 0;
+  for (const [
+    name,
+    {
+      dtype,
+      shape,
+      data_offsets: [start, end],
+    },
+  ] of entries) {
+    const expected = bytesPerElement[dtype] * elementCount(shape);
+    if (end - start !== expected) {
+      throw new Error(`${name}: ${dtype} [${shape.join(", ")}] takes ${expected} bytes, got ${end - start}`);
+    }
+    if (start !== covered) throw new Error(`${name}: got data from byte ${start}, expected ${covered}`);
+    covered = end;
+  }
 }
 
-async function readTensor(handle: FileHandle, entry: Entry, dataStart: number): Promise<Float32Array | undefined> {
-  const [start, end] = entry.data_offsets;
-  const widen = widenTo32[entry.dtype];
-  if (!widen) return undefined;
-  const bytes = await readBytes(handle, dataStart + start, end - start);
-  return widen(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer);
-}
-
-async function readBytes(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.from(new ArrayBuffer(length));
+async function readBytes(handle: FileHandle, position: number, length: number): Promise<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
   for (let offset = 0; offset < length;) {
-    const { bytesRead } = await handle.read(buffer, offset, length - offset, position + offset);
+    const { bytesRead } = await handle.read(bytes, offset, length - offset, position + offset);
     if (bytesRead === 0) throw new Error(`read ${offset} of ${length} bytes at ${position}`);
     offset += bytesRead;
   }
-  return buffer;
+  return bytes.buffer;
 }
 
-const widenTo32: Partial<Record<Entry["dtype"], (bytes: ArrayBuffer) => Float32Array>> = {
+const float32From: Partial<Record<Entry["dtype"], (bytes: ArrayBuffer) => Float32Array>> = {
   F32: (bytes) => new Float32Array(bytes),
   F64: (bytes) => Float32Array.from(new Float64Array(bytes)),
-  BF16: (bytes) => {
-    const high = new Uint16Array(bytes);
-    return new Float32Array(Uint32Array.from(high, (half) => half << 16).buffer);
-  },
+  BF16: (bytes) => new Float32Array(Uint32Array.from(new Uint16Array(bytes), (half) => half << 16).buffer),
   F16: (bytes) => Float32Array.from(new Uint16Array(bytes), halfToNumber),
 };
 
