@@ -1,18 +1,18 @@
+import { answerFrom, type Answer, type AnswerRules, type Passage } from "@bertqa/answers";
 import { utf16OfCodePoint } from "@bertqa/core";
-import { answerFrom, type Answer, type AnswerRules } from "./spans/answer.ts";
 import type { SplitPlan } from "./split.ts";
 
 export type AnsweredQuestion = Answer & { readonly id: string; readonly hasSpan: boolean };
 
 /** The answer to each question of a split, in the dataset's order; made one by one, so that candidates need no memory. */
 export function* answersOf(plan: SplitPlan, rules: AnswerRules): Generator<AnsweredQuestion> {
-  let indexed: { readonly context: string; readonly utf16: Int32Array | undefined } | undefined;
+  let passage: Passage | undefined;
   for (const { id, context } of plan.questions) {
     const search = plan.searches.get(id);
     if (!search) continue;
     // Questions on one passage follow each other: its positions are counted once.
-    if (indexed?.context !== context) indexed = { context, utf16: utf16OfCodePoint(context) };
-    yield { id, hasSpan: search.spans.length > 0, ...answerFrom(search, context, indexed.utf16, rules) };
+    if (passage?.text !== context) passage = { text: context, utf16: utf16OfCodePoint(context) };
+    yield { id, hasSpan: search.spans.length > 0, ...answerFrom(search, passage, rules) };
   }
 }
 

@@ -1,8 +1,8 @@
+import type { SpanSearch } from "@bertqa/answers";
 import type { LogitColumns, WindowShard } from "@bertqa/core";
 import { tokenCountsOf, type Predictor } from "@bertqa/model";
 import { setImmediate } from "node:timers/promises";
 import { planBatches, type BatchRules, type PlannedBatch } from "./batches.ts";
-import type { SpanSearch } from "./spans/search.ts";
 import { logitsOf, predictBatch, type PredictedWindow } from "./windows.ts";
 
 export interface LoopContext {

@@ -1,6 +1,6 @@
+import { SpanSearch, type SearchLimits } from "@bertqa/answers";
 import { BertqaError, countOf, type Question, type WindowShard, type WindowSplit } from "@bertqa/core";
 import type { BertConfig } from "@bertqa/model";
-import { SpanSearch, type SearchLimits } from "./spans/search.ts";
 
 /** A split before the model sees it: its questions in the dataset's order, each with an empty search. */
 export interface SplitPlan {

@@ -1,7 +1,7 @@
+import type { ScoredWindow } from "@bertqa/answers";
 import { BertqaError, offsetsOfLengths, type LogitColumns, type WindowShard } from "@bertqa/core";
 import { collateWindows, type Predictor } from "@bertqa/model";
 import type { PlannedBatch } from "./batches.ts";
-import type { ScoredWindow } from "./spans/search.ts";
 
 /** A window with its logits: float32 [L], padding left out. */
 export interface PredictedWindow extends ScoredWindow {

@@ -1,8 +1,8 @@
+import { SpanSearch } from "@bertqa/answers";
 import { questionsOf, type LogitColumns, type WindowShard } from "@bertqa/core";
 import type { WindowBatch } from "@bertqa/model";
 import { expect, test } from "vitest";
 import { predictShards, rowOf, type Tally } from "../src/loop.ts";
-import { SpanSearch } from "../src/spans/search.ts";
 import { squadFile, windowsOf } from "./fixture.ts";
 
 const questions = questionsOf(

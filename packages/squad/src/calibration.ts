@@ -56,7 +56,7 @@ export function calibrate(questions: readonly OddsQuestion[], method: Calibratio
 }
 
 /** Probability of no answer at these null odds. */
-export function noAnswerProbability({ slope, intercept }: Calibration, nullOdds: number): number {
+export function noAnswerProbability({ slope, intercept }: Weights, nullOdds: number): number {
   return sigmoid(slope * nullOdds + intercept);
 }
 

@@ -1,6 +1,5 @@
+import { characterSpan, labelSpan, type TokenizedText } from "@bertqa/answers";
 import { utf16OfCodePoint, type Answer, type Question } from "@bertqa/core";
-import { characterSpan, labelSpan } from "./labels.ts";
-import type { TokenizedText } from "./tokenizer.ts";
 
 /** A reference answer that its tokens do not give back. */
 export interface UnmatchedAnswer {

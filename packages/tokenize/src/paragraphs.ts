@@ -1,5 +1,6 @@
+import type { TokenizedText } from "@bertqa/answers";
 import type { Question } from "@bertqa/core";
-import type { BertTokenizer, TokenizedText } from "./tokenizer.ts";
+import type { BertTokenizer } from "./tokenizer.ts";
 
 /** Neighbouring questions on one passage: its text is encoded once for all of them. */
 export interface Paragraph {

@@ -1,7 +1,7 @@
+import { specialTokensPerWindow } from "@bertqa/answers";
 import { BertqaError, type Question } from "@bertqa/core";
 import type { TokenizeOptions } from "./options.ts";
 import type { BertTokenizer } from "./tokenizer.ts";
-import { specialTokensPerWindow } from "./windows.ts";
 
 /** The questions of a split as tokens, in their order. */
 export interface QuestionTokens {

@@ -1,7 +1,5 @@
+import type { FrameIds, TokenizedText, TokenRange, TokenSpan } from "@bertqa/answers";
 import type { ListColumn, WindowColumns } from "@bertqa/core";
-import type { TokenSpan } from "./labels.ts";
-import type { TokenizedText } from "./tokenizer.ts";
-import type { TokenRange } from "./windows.ts";
 
 /** One window, by the parts it is put together from. */
 export interface WindowParts {
@@ -19,7 +17,7 @@ export interface WindowParts {
 
 /** Gathers windows into the columns of one shard, in typed arrays that grow. */
 export class ShardBuilder {
-  readonly #special: { readonly clsId: number; readonly sepId: number };
+  readonly #special: FrameIds;
   #questionIds: string[] = [];
   readonly #windowIndex = new GrowingInt32();
   readonly #inputIds = new GrowingList(new GrowingInt32());
@@ -31,7 +29,7 @@ export class ShardBuilder {
   readonly #startPosition = new GrowingInt32();
   readonly #endPosition = new GrowingInt32();
 
-  constructor(special: { readonly clsId: number; readonly sepId: number }) {
+  constructor(special: FrameIds) {
     this.#special = special;
   }
 

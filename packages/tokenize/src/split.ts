@@ -1,13 +1,19 @@
+import {
+  characterSpan,
+  labelSpan,
+  maxContextFlags,
+  sliceWindows,
+  specialTokensPerWindow,
+  type TokenizedText,
+} from "@bertqa/answers";
 import type { Question, WindowColumns } from "@bertqa/core";
 import { unmatchedAnswers, type UnmatchedAnswer } from "./answers.ts";
 import { noCounts, type SplitCounts } from "./counts.ts";
-import { characterSpan, labelSpan } from "./labels.ts";
 import type { TokenizeOptions } from "./options.ts";
 import { encodeParagraphs, paragraphsOf, type EncodedParagraph } from "./paragraphs.ts";
 import type { QuestionTokens } from "./questions.ts";
 import { ShardBuilder } from "./shard-builder.ts";
-import type { BertTokenizer, TokenizedText } from "./tokenizer.ts";
-import { maxContextFlags, sliceWindows, specialTokensPerWindow } from "./windows.ts";
+import type { BertTokenizer } from "./tokenizer.ts";
 
 /** What a split is made of, and where its counts gather. */
 export interface SplitTask {

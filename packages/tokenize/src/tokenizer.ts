@@ -1,21 +1,11 @@
+import type { FrameIds, TokenizedText } from "@bertqa/answers";
 import { BertqaError } from "@bertqa/core";
 import { createRequire } from "node:module";
 import type { Encoding, Tokenizer } from "tokenizers";
 import { z } from "zod";
 
-/** A text's tokens without special ones, T of them. */
-export interface TokenizedText {
-  /** int32 [T] */
-  readonly ids: Int32Array;
-  /** int32 [T]; character [start, end) of each token in the text, in code points. */
-  readonly startCodePoints: Int32Array;
-  readonly endCodePoints: Int32Array;
-}
-
 /** A BERT tokenizer that knows where each token came from. */
-export interface BertTokenizer {
-  readonly clsId: number;
-  readonly sepId: number;
+export interface BertTokenizer extends FrameIds {
   readonly vocabularySize: number;
   /** Token ids alone, int32 [T] a text. */
   encodeIds(texts: readonly string[]): Promise<Int32Array[]>;

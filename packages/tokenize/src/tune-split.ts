@@ -1,4 +1,4 @@
-import { SeededRandom, type Question } from "@bertqa/core";
+import { articleKey, SeededRandom, type Question } from "@bertqa/core";
 
 /** The train questions in two parts, each in the file's order. */
 export interface TuneSplit {
@@ -33,11 +33,6 @@ export function splitOffTune(questions: readonly Question[], options: { share: n
     trainArticles: sizes.size - heldOut.size,
     tuneArticles: heldOut.size,
   };
-}
-
-/** Two entries with one title are one article, as in files that list each passage as an entry of its own. */
-function articleKey(question: Question): string {
-  return question.article === "" ? `article-${question.articleIndex}` : question.article;
 }
 
 function articleSizes(questions: readonly Question[]): Map<string, Size> {

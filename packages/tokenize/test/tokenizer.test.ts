@@ -1,8 +1,9 @@
+import type { TokenizedText } from "@bertqa/answers";
 import { sliceCodePoints } from "@bertqa/core";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { loadTokenizer, requireOffsets, type TokenizedText } from "../src/tokenizer.ts";
+import { loadTokenizer, requireOffsets } from "../src/tokenizer.ts";
 import { fixtureEncoder } from "./helpers.ts";
 
 const json = readFileSync(join(fixtureEncoder, "tokenizer.json"), "utf8");

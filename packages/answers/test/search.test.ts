@@ -1,6 +1,6 @@
-import { SeededRandom } from "@bertqa/core";
+import { SeededRandom } from "./support/random.ts";
 import { expect, test } from "vitest";
-import { SpanSearch, type ScoredSpan, type ScoredWindow, type SearchLimits } from "../src/spans/search.ts";
+import { SpanSearch, type ScoredSpan, type ScoredWindow, type SearchLimits } from "../src/index.ts";
 
 /**
  * A window `[CLS] q [SEP] context [SEP]` whose context token i covers the characters [2i, 2i + 1), shifted by
@@ -99,7 +99,7 @@ test("an empty context gives no span, only a null score", () => {
 
 test("any order of the windows gives the n best of a brute-force search, with many ties", () => {
   for (let round = 0; round < 300; round++) {
-    const random = new SeededRandom(round, "search");
+    const random = new SeededRandom(round);
     const limits = { nBest: 1 + random.integerBelow(12), maxAnswerTokens: 1 + random.integerBelow(6) };
     const windows = randomWindows(random);
     const expected = bruteForce(windows, limits);
@@ -168,7 +168,7 @@ test("a best span that run_qa's top 20 × top 20 misses is found", () => {
 
 test("the exact search never scores below run_qa's, and equals it where a window has 20 tokens or fewer", () => {
   for (let round = 0; round < 100; round++) {
-    const random = new SeededRandom(round, "run_qa");
+    const random = new SeededRandom(round);
     const count = 1 + random.integerBelow(60);
     const logits = () => Array.from({ length: count }, () => random.integerBelow(1000) / 64);
     const window = windowOf(logits(), logits());

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { labelSpan } from "../src/labels.ts";
-import type { TokenizedText } from "../src/tokenizer.ts";
-import { sliceWindows } from "../src/windows.ts";
+import { labelSpan } from "../src/index.ts";
+import type { TokenizedText } from "../src/index.ts";
+import { sliceWindows } from "../src/index.ts";
 
 /** Tokens with the given character spans. */
 function context(...spans: readonly [number, number][]): TokenizedText {

@@ -37,14 +37,18 @@ export function sliceWindows(size: { tokenCount: number; widthTokens: number; ov
 export function maxContextFlags(windows: readonly TokenRange[], index: number): Uint8Array {
   const own = windows[index] as TokenRange;
   const flags = new Uint8Array(own.end - own.first).fill(1);
-  windows.forEach((other, otherIndex) => {
-    const from = Math.max(own.first, other.first);
-    const to = Math.min(own.end, other.end);
-    for (let token = from; otherIndex !== index && token < to; token++) {
+  const yieldTo = (other: TokenRange, isEarlier: boolean) => {
+    for (let token = Math.max(own.first, other.first); token < Math.min(own.end, other.end); token++) {
       const gap = contextScore(other, token) - contextScore(own, token);
-      if (gap > 0 || (gap === 0 && otherIndex < index)) flags[token - own.first] = 0;
+      if (gap > 0 || (gap === 0 && isEarlier)) flags[token - own.first] = 0;
     }
-  });
+  };
+  // Windows are in order, so those that overlap this one are next to it.
+  for (let i = index - 1; i >= 0 && (windows[i] as TokenRange).end > own.first; i--)
+    yieldTo(windows[i] as TokenRange, true);
+  for (let i = index + 1; i < windows.length && (windows[i] as TokenRange).first < own.end; i++) {
+    yieldTo(windows[i] as TokenRange, false);
+  }
   return flags;
 }
 

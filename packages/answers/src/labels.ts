@@ -1,5 +1,5 @@
-import { countCodePoints, type Answer } from "@bertqa/core";
-import type { TokenizedText } from "./tokenizer.ts";
+import { countCodePoints, type Answer } from "@bertqa/squad";
+import type { TokenizedText } from "./tokens.ts";
 import type { TokenRange } from "./windows.ts";
 
 /** An answer's place in its context: characters [start, end) in code points. */

@@ -1,8 +1,3 @@
-/**
- * Exact search for the best answer spans of a question over all its windows. Plain TypeScript on typed arrays, without
- * imports: it runs in Node and in browsers.
- */
-
 /** One window of a question with the model's scores of its tokens. L is its token count; longer arrays are fine. */
 export interface ScoredWindow {
   /** float32 [L]; token 0 is [CLS], whose two logits say "no answer". */

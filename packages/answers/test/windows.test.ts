@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { maxContextFlags, sliceWindows } from "../src/windows.ts";
+import { maxContextFlags, sliceWindows } from "../src/index.ts";
 
 test("each window moves by width minus overlap, and the last one ends with the context", () => {
   // 10 tokens, width 5, overlap 2 → step 3 → [0,5) [3,8) [6,10).
