@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { SeededRandom } from "@bertqa/core";
-import { parseBertConfig, zeroTensors, type BertCheckpoint } from "@bertqa/model";
+import { parseBertConfig, SeededRandom } from "@bertqa/core";
+import { zeroTensors, type BertCheckpoint } from "@bertqa/model";
 
 /** A checkpoint of a config's shape with random weights: speed does not depend on their values, as long as they are ordinary. */
 export async function randomCheckpoint(configFile: string): Promise<BertCheckpoint> {

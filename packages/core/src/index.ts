@@ -19,6 +19,7 @@ export * from "./artifacts/dataset.ts";
 export * from "./artifacts/model.ts";
 export * from "./artifacts/predictions.ts";
 export * from "./artifacts/windows.ts";
+export * from "./bert.ts";
 export * from "./cli.ts";
 export * from "./options.ts";
 export * from "./random.ts";

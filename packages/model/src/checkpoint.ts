@@ -3,14 +3,15 @@ import { join } from "node:path";
 import {
   BertqaError,
   elementCount,
+  parseBertConfig,
   readSafetensors,
   SeededRandom,
   writeSafetensors,
+  type BertConfig,
   type HostTensor,
 } from "@bertqa/core";
-import { parseBertConfig } from "./config.ts";
 import { expectedShapes } from "./parameters.ts";
-import type { BertCheckpoint, BertConfig, ReadCheckpointOptions } from "./types.ts";
+import type { BertCheckpoint, ReadCheckpointOptions } from "./types.ts";
 
 const CONFIG_FILE = "config.json";
 const WEIGHTS_FILE = "model.safetensors";

@@ -1,7 +1,7 @@
-import { ShapeError } from "@bertqa/core";
+import { ShapeError, type BertConfig } from "@bertqa/core";
 import { placeholder, type Engine, type FeedValue, type Graph, type RunOptions, type Tensor } from "@bertqa/engine";
 import type { NetworkInputs } from "./network.ts";
-import type { BertConfig, LabelledBatch, WindowBatch } from "./types.ts";
+import type { LabelledBatch, WindowBatch } from "./types.ts";
 
 /** Added to what must get weight 0 in a float32 softmax. */
 const EXCLUDED = -1e9;

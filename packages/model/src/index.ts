@@ -1,6 +1,5 @@
 export * from "./batches.ts";
 export { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-export { parseBertConfig } from "./config.ts";
 export { paddedTokenCount } from "./feeds.ts";
 export { zeroTensors } from "./parameters.ts";
 export { createPredictor } from "./predictor.ts";

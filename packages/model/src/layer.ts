@@ -1,3 +1,4 @@
+import type { BertConfig } from "@bertqa/core";
 import { cast, delayed, type FloatType, type Tensor } from "@bertqa/engine";
 import { attention, attentionBackward, splitHeads, splitHeadsBackward } from "./blocks/attention.ts";
 import { nextKeys, type DropoutSource } from "./blocks/dropout.ts";
@@ -5,7 +6,6 @@ import type { RowGradient } from "./blocks/embedding.ts";
 import { activate, activateBackward } from "./blocks/feed-forward.ts";
 import { linear, linearBackward } from "./blocks/linear.ts";
 import { residualNorm, residualNormBackward, type ResidualNormGradient } from "./blocks/residual-norm.ts";
-import type { BertConfig } from "./types.ts";
 
 type F32 = Tensor<"float32">;
 

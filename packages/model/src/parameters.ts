@@ -1,5 +1,4 @@
-import { elementCount, type HostTensor } from "@bertqa/core";
-import type { BertConfig } from "./types.ts";
+import { elementCount, type BertConfig, type HostTensor } from "@bertqa/core";
 
 /** One tensor on the device: one of Hugging Face's, or several of one width below each other. */
 export interface Parameter {

@@ -17,7 +17,7 @@ import {
   type Precision,
   type Tensor,
 } from "@bertqa/engine";
-import { seedOfStream, type HostTensor } from "@bertqa/core";
+import { seedOfStream, type BertConfig, type HostTensor } from "@bertqa/core";
 import { AdamW } from "./adamw.ts";
 import { answerBackward, answerLogits, answerLoss } from "./blocks/answer-head.ts";
 import { checkTensors } from "./checkpoint.ts";
@@ -35,7 +35,7 @@ import type { Gradient, NetworkSettings, Weights } from "./layer.ts";
 import { backward, forward } from "./network.ts";
 import { expectedShapes, listParameters, zeroTensors } from "./parameters.ts";
 import { StoredTensors } from "./stored-weights.ts";
-import type { BertCheckpoint, BertConfig, LabelledBatch, MicroBatchPlace, Trainer, TrainerOptions } from "./types.ts";
+import type { BertCheckpoint, LabelledBatch, MicroBatchPlace, Trainer, TrainerOptions } from "./types.ts";
 
 const STEP_COUNT = "optimizer.step_count";
 const FIRST_MOMENT = "optimizer.first_moment.";

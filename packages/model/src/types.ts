@@ -1,4 +1,4 @@
-import type { HostTensor } from "@bertqa/core";
+import type { BertConfig, HostTensor } from "@bertqa/core";
 import type { Precision } from "@bertqa/engine";
 
 export type { Precision };
@@ -27,27 +27,6 @@ export interface LabelledBatch extends WindowBatch {
   readonly startPositions: Int32Array;
   /** [B], each in 0..L-1 */
   readonly endPositions: Int32Array;
-}
-
-/** The fields of a Hugging Face BERT `config.json` that the model reads. */
-export interface BertConfig {
-  readonly vocabularySize: number;
-  readonly hiddenSize: number;
-  readonly layerCount: number;
-  /** Number of attention heads; divides `hiddenSize`. */
-  readonly headCount: number;
-  readonly intermediateSize: number;
-  readonly maxPositions: number;
-  readonly tokenTypeCount: number;
-  /** The word whose embedding is never trained, as in PyTorch's `padding_idx`. */
-  readonly paddingId: number | undefined;
-  readonly layerNormEpsilon: number;
-  /** Standard deviation of newly initialised weights. */
-  readonly initializerRange: number;
-  /** The dropout rates of the file; training may use others. */
-  readonly hiddenDropout: number;
-  readonly attentionDropout: number;
-  readonly activation: "gelu" | "gelu_new";
 }
 
 /** A BERT for question answering: its shape and its weights by Hugging Face name, Linear weights as [out, in]. */

@@ -12,6 +12,7 @@ import {
   writeLogitShard,
   type Artifact,
   type ArtifactDraft,
+  type BertConfig,
   type Candidate,
   type DatasetArtifact,
   type ModelArtifact,
@@ -27,7 +28,6 @@ import {
   createPredictor,
   readCheckpoint,
   type BertCheckpoint,
-  type BertConfig,
   type CheckpointReport,
   type Predictor,
 } from "@bertqa/model";

@@ -1,6 +1,5 @@
 import { SpanSearch, type SearchLimits } from "@bertqa/answers";
-import { BertqaError, countOf, type Question, type WindowShard, type WindowSplit } from "@bertqa/core";
-import type { BertConfig } from "@bertqa/model";
+import { BertqaError, countOf, type BertConfig, type Question, type WindowShard, type WindowSplit } from "@bertqa/core";
 
 /** A split before the model sees it: its questions in the dataset's order, each with an empty search. */
 export interface SplitPlan {

@@ -1,5 +1,4 @@
-import { questionsOf } from "@bertqa/core";
-import type { BertConfig } from "@bertqa/model";
+import { questionsOf, type BertConfig } from "@bertqa/core";
 import { expect, test } from "vitest";
 import { planSplit, type SplitSurvey } from "../src/split.ts";
 import { squadFile } from "./fixture.ts";

@@ -1,5 +1,5 @@
-import { SeededRandom, type HostTensor } from "@bertqa/core";
-import { writeCheckpoint, type BertConfig } from "@bertqa/model";
+import { SeededRandom, type BertConfig, type HostTensor } from "@bertqa/core";
+import { writeCheckpoint } from "@bertqa/model";
 import { vocabularySize } from "./fixture.ts";
 
 // Sizes that all differ, so that a swapped axis fails.

@@ -1,3 +1,4 @@
+import type { BertConfig } from "@bertqa/core";
 import {
   add,
   cast,
@@ -13,7 +14,6 @@ import {
   type FloatType,
   type Tensor,
 } from "@bertqa/engine";
-import type { BertConfig } from "../types.ts";
 
 type F32 = Tensor<"float32">;
 type Activation = BertConfig["activation"];

@@ -1,6 +1,26 @@
-import { BertqaError } from "@bertqa/core";
+import { BertqaError } from "@bertqa/squad";
 import { z } from "zod";
-import type { BertConfig } from "./types.ts";
+
+/** The fields of a Hugging Face BERT `config.json` that the model reads. */
+export interface BertConfig {
+  readonly vocabularySize: number;
+  readonly hiddenSize: number;
+  readonly layerCount: number;
+  /** Number of attention heads; divides `hiddenSize`. */
+  readonly headCount: number;
+  readonly intermediateSize: number;
+  readonly maxPositions: number;
+  readonly tokenTypeCount: number;
+  /** The word whose embedding is never trained, as in PyTorch's `padding_idx`. */
+  readonly paddingId: number | undefined;
+  readonly layerNormEpsilon: number;
+  /** Standard deviation of newly initialised weights. */
+  readonly initializerRange: number;
+  /** The dropout rates of the file; training may use others. */
+  readonly hiddenDropout: number;
+  readonly attentionDropout: number;
+  readonly activation: "gelu" | "gelu_new";
+}
 
 const count = z.int().positive();
 const rate = z.number().min(0).lt(1);
