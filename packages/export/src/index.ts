@@ -1,0 +1,1 @@
+export { bertToOnnx, type OnnxPrecision } from "./onnx/bert.ts";
