@@ -10,7 +10,8 @@ const allowedByTag: Readonly<Record<string, readonly string[]>> = {
   core: ["squad"],
   engine: ["core"],
   model: ["core", "engine"],
-  stage: ["core", "squad", "answers"],
+  library: ["squad"],
+  stage: ["core", "squad", "answers", "formats"],
   "model-stage": ["core", "squad", "answers", "engine", "model"],
   app: ["core", "engine"],
 };

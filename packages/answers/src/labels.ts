@@ -1,4 +1,4 @@
-import { countCodePoints, type Answer } from "@bertqa/squad";
+import { countCodePoints, type PlacedAnswer } from "@bertqa/squad";
 import type { TokenizedText } from "./tokens.ts";
 import type { TokenRange } from "./windows.ts";
 
@@ -14,7 +14,7 @@ export interface TokenSpan {
   readonly last: number;
 }
 
-export function characterSpan(answer: Answer): CharacterSpan {
+export function characterSpan(answer: PlacedAnswer): CharacterSpan {
   return { start: answer.startCodePoint, end: answer.startCodePoint + countCodePoints(answer.text) };
 }
 

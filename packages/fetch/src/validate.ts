@@ -1,12 +1,15 @@
 import { describeIssues, squadFileSchema, type DatasetSplit, type SquadFile } from "@bertqa/core";
+import type { z } from "zod";
 import type { Problem, ProblemKind } from "./problems.ts";
 import { contextText, describeMismatch, quote, type ContextText } from "./validate-answer.ts";
 
 type Article = SquadFile["data"][number];
 type Paragraph = Article["paragraphs"][number];
-type Qa = Paragraph["qas"][number];
 
-const qaSchema = squadFileSchema.shape.data.element.shape.paragraphs.element.shape.qas.element;
+const qaSchema = squadFileSchema.shape.data.element.shape.paragraphs.element.shape.qas.element.required({
+  answers: true,
+});
+type Qa = z.output<typeof qaSchema>;
 
 /** A file's good rows, in the file's order, and what is wrong with the others. */
 export interface CheckedSplit {

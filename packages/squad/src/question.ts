@@ -1,7 +1,15 @@
 /** A reference answer: the slice of its context that starts at code point `startCodePoint`. */
 export interface Answer {
   readonly text: string;
-  readonly startCodePoint: number;
+  /** Null where the context does not hold the text: it can be scored by, but is no label. Only dev files have such. */
+  readonly startCodePoint: number | null;
+}
+
+/** An answer that can be a label. */
+export type PlacedAnswer = Answer & { readonly startCodePoint: number };
+
+export function isPlaced(answer: Answer): answer is PlacedAnswer {
+  return answer.startCodePoint !== null;
 }
 
 /** One question of a SQuAD file with everything that belongs to it. */
@@ -9,8 +17,10 @@ export interface Question {
   readonly id: string;
   readonly question: string;
   readonly context: string;
-  /** Empty where the passage does not answer the question. */
+  /** Empty where the passage does not answer the question, and where `isUnlabelled`. */
   readonly answers: readonly Answer[];
+  /** Whether the file says nothing about answers: the question is answered, not scored. Absent for no. */
+  readonly isUnlabelled?: boolean;
   /** Title of the article, or `article-<index>` where the file gives none. */
   readonly article: string;
   readonly articleIndex: number;

@@ -1,16 +1,20 @@
 import { z } from "zod";
-import type { Question } from "./question.ts";
+import type { Answer, Question } from "./question.ts";
+
+/** `answer_start` of an answer whose text its passage does not hold: dev questions are scored by such texts too. */
+export const noPlace = -1;
 
 const answerSchema = z.object({
   text: z.string(),
-  /** First character of the answer in the context, in Unicode code points. */
-  answer_start: z.int().nonnegative(),
+  /** First character of the answer in the context, in Unicode code points, or {@link noPlace}. */
+  answer_start: z.int().min(noPlace),
 });
 
 const questionSchema = z.object({
   id: z.string(),
   question: z.string(),
-  answers: z.array(answerSchema),
+  /** Absent where the file says nothing about answers: such a question is answered, not scored. */
+  answers: z.array(answerSchema).optional(),
   /** SQuAD 2.0 only; absent in SQuAD 1.1, where every question has an answer. */
   is_impossible: z.boolean().optional(),
   plausible_answers: z.array(answerSchema).optional(),
@@ -19,7 +23,10 @@ const questionSchema = z.object({
 const paragraphSchema = z.object({ context: z.string(), qas: z.array(questionSchema) });
 const articleSchema = z.object({ title: z.string().optional(), paragraphs: z.array(paragraphSchema) });
 
-/** The file format of SQuAD 1.1 and 2.0; further keys are let through, as published files have some. */
+/**
+ * The format of SQuAD 1.1 and 2.0 as the stages pass it on. Files of other shapes are read by `readRows`, which fetch
+ * writes back in this one.
+ */
 export const squadFileSchema = z.object({ version: z.string().optional(), data: z.array(articleSchema) });
 export type SquadFile = z.output<typeof squadFileSchema>;
 
@@ -31,13 +38,16 @@ export function questionsOf(file: SquadFile): Question[] {
         id: qa.id,
         question: qa.question,
         context: paragraph.context,
-        answers: qa.is_impossible
-          ? []
-          : qa.answers.map((answer) => ({ text: answer.text, startCodePoint: answer.answer_start })),
+        answers: qa.is_impossible ? [] : (qa.answers ?? []).map(toAnswer),
+        ...(qa.answers || qa.is_impossible ? {} : { isUnlabelled: true }),
         article: article.title ?? `article-${articleIndex}`,
         articleIndex,
         paragraphIndex,
       })),
     ),
   );
+}
+
+function toAnswer({ text, answer_start }: z.output<typeof answerSchema>): Answer {
+  return { text, startCodePoint: answer_start === noPlace ? null : answer_start };
 }

@@ -1,5 +1,5 @@
 import { characterSpan, labelSpan, type TokenizedText } from "@bertqa/answers";
-import { utf16OfCodePoint, type Answer, type Question } from "@bertqa/core";
+import { isPlaced, utf16OfCodePoint, type PlacedAnswer, type Question } from "@bertqa/core";
 
 /** A reference answer that its tokens do not give back. */
 export interface UnmatchedAnswer {
@@ -21,13 +21,14 @@ export function unmatchedAnswers(
   const utf16 = utf16OfCodePoint(contextText);
   const slice = (start: number, end: number) =>
     utf16 ? contextText.slice(utf16[start], utf16[end]) : contextText.slice(start, end);
-  const tokenTextOf = (answer: Answer) => {
+  const tokenTextOf = (answer: PlacedAnswer) => {
     const span = labelSpan(context, wholeOf(context), characterSpan(answer));
     if (!span) return null;
     return slice(context.startCodePoints[span.first] as number, context.endCodePoints[span.last] as number);
   };
   return questions.flatMap(({ id, answers }) =>
     answers
+      .filter(isPlaced)
       .map((answer) => ({ questionId: id, answer: answer.text, tokenText: tokenTextOf(answer) }))
       .filter(({ answer, tokenText }) => answer !== tokenText),
   );

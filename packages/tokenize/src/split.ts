@@ -6,7 +6,7 @@ import {
   specialTokensPerWindow,
   type TokenizedText,
 } from "@bertqa/answers";
-import type { Question, WindowColumns } from "@bertqa/core";
+import { isPlaced, type Question, type WindowColumns } from "@bertqa/core";
 import { unmatchedAnswers, type UnmatchedAnswer } from "./answers.ts";
 import { noCounts, type SplitCounts } from "./counts.ts";
 import type { TokenizeOptions } from "./options.ts";
@@ -84,13 +84,13 @@ function* appendQuestion(
   }
   counts.windowsWithoutAnswer += ranges.length - windowsWithAnswer;
   if (ranges.length > 1) counts.questionsWithManyWindows++;
-  if (question.answers.length > 0 && windowsWithAnswer === 0) counts.answersInNoWindow++;
+  if (question.answers.some(isPlaced) && windowsWithAnswer === 0) counts.answersInNoWindow++;
   if (context.ids.length === 0) counts.emptyContexts++;
 }
 
-/** The first answer is the one that is learned, as in run_qa. */
+/** The first answer that stands in the passage is the one that is learned; in run_qa, the first of all. */
 function labelOf(question: Question, context: TokenizedText, range: { first: number; end: number }) {
-  const answer = question.answers[0];
+  const answer = question.answers.find(isPlaced);
   return answer && labelSpan(context, range, characterSpan(answer));
 }
 

@@ -54,11 +54,13 @@ function refuseOtherQuestions(questions: readonly { id: string }[], results: rea
 /** Distinct answers in the order of the file, each with how often it was given. */
 function goldAnswers(question: Question): (readonly [SpanOrText, number])[] {
   const positions = utf16OfCodePoint(question.context);
+  const utf16Of = (codePoint: number) => (positions ? (positions[codePoint] ?? -1) : codePoint);
   const counted = new Map<string, [SpanOrText, number]>();
   for (const answer of question.answers) {
-    const start = positions ? (positions[answer.startCodePoint] ?? -1) : answer.startCodePoint;
+    const start = utf16Of(answer.startCodePoint ?? -1);
     const end = start + answer.text.length;
-    const span: SpanOrText = question.context.slice(start, end) === answer.text ? [start, end] : answer.text;
+    const stands = start >= 0 && question.context.slice(start, end) === answer.text;
+    const span: SpanOrText = stands ? [start, end] : answer.text;
     const key = JSON.stringify(span);
     const entry = counted.get(key);
     if (entry) entry[1]++;

@@ -1,0 +1,50 @@
+import { asRecord, type RawRow } from "@bertqa/squad";
+import { FormatError } from "./format-error.ts";
+import { looksLikeRow, rowsOfRecords } from "./table.ts";
+
+/** Whether an entry is a task of Label Studio's JSON export. */
+export function looksLikeTask(entry: unknown): boolean {
+  const { data, annotations, completions } = asRecord(entry);
+  return typeof data === "object" && (Array.isArray(annotations) || Array.isArray(completions));
+}
+
+/**
+ * Reads tasks of Label Studio's question answering template: `data: {text, question}`, and in each annotation the marked
+ * spans. An annotation without a span says that there is no answer; a task without annotations says nothing.
+ */
+export function rowsOfTasks(tasks: readonly { readonly value: unknown; readonly place: string }[]): RawRow[] {
+  const spans = tasks.map(({ value }) => spansOf(value));
+  const records = tasks.map(({ value, place }) => {
+    const { id, data } = asRecord(value);
+    const own = asRecord(data);
+    if (!looksLikeRow(Object.keys(own))) {
+      const problem = `this looks like a Label Studio export whose tasks have ${Object.keys(own).join(", ") || "no data"}`;
+      throw new FormatError(`${problem}; expected text and question (${place})`, "Export a question answering project");
+    }
+    return { record: { ...own, id }, place };
+  });
+  return rowsOfRecords(records).map((row, i) => ({ ...row, ...spans[i] }));
+}
+
+function spansOf(task: unknown): Pick<RawRow, "answers" | "brokenShape"> {
+  const { annotations, completions } = asRecord(task);
+  const given = ((annotations ?? completions) as unknown[])
+    .map(asRecord)
+    .filter(({ was_cancelled }) => was_cancelled !== true);
+  if (given.length === 0) return {};
+  const marked = given.map(({ result }) => (Array.isArray(result) ? result : []).map(asRecord).flatMap(spanOf));
+  const empty = marked.filter((spans) => spans.length === 0).length;
+  if (empty > 0 && empty < marked.length) {
+    return {
+      brokenShape: `${empty} of ${marked.length} annotations mark no answer, the others do: keep one of the two`,
+    };
+  }
+  return { answers: marked.flat() };
+}
+
+/** Label Studio counts UTF-16 units, which the reader finds out by itself where it matters. */
+function spanOf({ type, value }: Readonly<Record<string, unknown>>): { text: unknown; answer_start: unknown }[] {
+  if (type !== "labels") return [];
+  const { text, start } = asRecord(value);
+  return [{ text, answer_start: start }];
+}

@@ -1,0 +1,54 @@
+import { articleKey, type SquadFile } from "@bertqa/squad";
+
+type Article = SquadFile["data"][number];
+
+/**
+ * Takes a share of the questions out as a dev file: whole documents, or whole passages where there are fewer than
+ * `fewestDocuments` of them, in a seeded order, until the share is reached. Passages of one text stay together.
+ *
+ * @param share of the questions, above 0 and below 1
+ * @param shuffled a seeded order of what it is given
+ */
+export function splitByDocument(
+  articles: readonly Article[],
+  share: number,
+  shuffled: <T>(items: readonly T[]) => T[],
+): { train: Article[]; dev: Article[]; unit: "document" | "passage" } {
+  const documents = new Set(
+    articles.map((article, articleIndex) => articleKey({ article: article.title ?? "", articleIndex })),
+  );
+  const unit = documents.size >= fewestDocuments ? "document" : "passage";
+  const keyOf = (articleIndex: number, context: string) =>
+    unit === "document" ? articleKey({ article: articles[articleIndex]?.title ?? "", articleIndex }) : context;
+  const sizes = new Map<string, number>();
+  articles.forEach(({ paragraphs }, articleIndex) => {
+    for (const { context, qas } of paragraphs) {
+      const key = keyOf(articleIndex, context);
+      sizes.set(key, (sizes.get(key) ?? 0) + qas.length);
+    }
+  });
+  const taken = takeShare(shuffled([...sizes]), share);
+  const part = (isDev: boolean) =>
+    articles.flatMap(({ paragraphs, ...article }, articleIndex) => {
+      const kept = paragraphs.filter(({ context }) => taken.has(keyOf(articleIndex, context)) === isDev);
+      return kept.length > 0 ? [{ ...article, paragraphs: kept }] : [];
+    });
+  return { train: part(false), dev: part(true), unit };
+}
+
+const fewestDocuments = 10;
+
+/** Takes units while they bring the number of questions nearer to the share; one at least, and never all. */
+function takeShare(sizes: readonly (readonly [string, number])[], share: number): Set<string> {
+  const total = sizes.reduce((sum, [, size]) => sum + size, 0);
+  const target = total * share;
+  const taken = new Set<string>();
+  let held = 0;
+  for (const [key, size] of sizes) {
+    if (taken.size === sizes.length - 1) break;
+    if (Math.abs(held + size - target) >= Math.abs(held - target) && taken.size > 0) continue;
+    taken.add(key);
+    held += size;
+  }
+  return taken;
+}

@@ -1,0 +1,167 @@
+import { readRows } from "@bertqa/squad";
+import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterEach, expect, test } from "vitest";
+import { openQuestionFile, rowsOfText } from "../src/index.ts";
+
+const fixtures = join(import.meta.dirname, "fixtures");
+const folders: string[] = [];
+afterEach(async () => {
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
+});
+
+async function openBytes(content: string | Uint8Array) {
+  const folder = await mkdtemp(join(tmpdir(), "bertqa-formats-"));
+  folders.push(folder);
+  await writeFile(join(folder, "file"), content);
+  return openQuestionFile("import", join(folder, "file"), "file");
+}
+
+const context = "The ferry Solveig crosses the fjord twice a day. It was built in Bergen in 1974.";
+const read = (rows: Parameters<typeof readRows>[1]) => readRows("train", rows);
+const questionsIn = (rows: Parameters<typeof readRows>[1]) =>
+  read(rows).articles.flatMap(({ paragraphs }) => paragraphs.flatMap(({ qas }) => qas));
+
+test("Parquet as datasets writes it, with any usual compression; a 64-bit id keeps its digits", async () => {
+  // Written by pyarrow 26 from three rows; the third passage begins with an emoji, so its offsets are code points.
+  for (const name of ["rows-snappy.parquet", "rows-zstd.parquet"]) {
+    const { format, rows } = await openQuestionFile("import", join(fixtures, name));
+    expect(format).toBe("Parquet");
+    expect(read(rows).problems).toEqual([]);
+    const questions = questionsIn(rows);
+    expect(questions.map(({ id }) => id)).toEqual(["9007199254740993", "2", "3"]);
+    expect(questions.map(({ is_impossible }) => is_impossible)).toEqual([false, true, false]);
+    expect(questions[2]?.answers).toEqual([
+      { text: "Bergen", answer_start: 67 },
+      { text: "in Bergen", answer_start: 64 },
+    ]);
+  }
+  await expect(openQuestionFile("import", join(fixtures, "other-columns.parquet"))).rejects.toThrow(
+    "its columns are text, label, expected context, question and answer",
+  );
+});
+
+test("gzip of any of them is read", async () => {
+  const json = await readFile(join(fixtures, "files/09b-run_qa-rows/train.json"));
+  expect(await openBytes(gzipSync(json))).toMatchObject({ format: "rows, gzip", rows: [{ id: "t1" }] });
+  const parquet = await readFile(join(fixtures, "rows-snappy.parquet"));
+  expect((await openBytes(gzipSync(parquet))).format).toBe("Parquet, gzip");
+  await expect(openBytes(gzipSync(json).subarray(0, 60))).rejects.toThrow("file: it is not a whole gzip file");
+});
+
+test("a table by any delimiter, with quoted line breaks, named by the line on which a row begins", () => {
+  for (const delimiter of [",", ";", "\t", "|"]) {
+    const header = ["Question", "Context", "Answer", "answer start"].join(delimiter);
+    const cells = ['"Where?\n(town)"', `"${context}"`, "Bergen", "65"].join(delimiter);
+    const { rows } = rowsOfText(`${header}\n${cells}\n\n${cells}\n`);
+    expect(rows.map(({ place }) => place)).toEqual(["line 2", "line 5"]);
+    expect(questionsIn(rows)[0]).toEqual({
+      ...{ id: "line 2", question: "Where?\n(town)", is_impossible: false },
+      answers: [{ text: "Bergen", answer_start: 65 }],
+    });
+  }
+});
+
+test("an answers cell may hold what Python prints; one that only looks like a list is a text", () => {
+  const cell = (answers: string) => {
+    const { rows } = rowsOfText(
+      `context,question,answers\n"It's in [1], ""Bergen"".",Where?,"${answers.replaceAll('"', '""')}"\n`,
+    );
+    return questionsIn(rows)[0]?.answers?.map(({ text }) => text);
+  };
+  expect(cell("{'text': ['Bergen'], 'answer_start': [14]}")).toEqual(["Bergen"]);
+  expect(
+    cell(`{'text': array(["It's", 'Bergen'], dtype=object), 'answer_start': array([ 0, 14], dtype=int32)}`),
+  ).toEqual(["It's", "Bergen"]);
+  expect(cell('[{"text": "Bergen", "answer_start": 14}]')).toEqual(["Bergen"]);
+  expect(cell("Bergen")).toEqual(["Bergen"]);
+  expect(cell("{'text': [], 'answer_start': []}")).toEqual([]);
+  expect(cell("")).toEqual([]);
+  expect(() => cell("{'text': ['Bergen'")).toThrow("a cell of answers cannot be read");
+});
+
+test("Label Studio: spans of each annotation, no span for no answer, no annotation for no label", () => {
+  const span = (start: number, text: string) => ({
+    type: "labels",
+    value: { start, end: start + text.length, text, labels: ["Answer"] },
+  });
+  const task = (id: number, annotations: unknown[]) => ({
+    id,
+    data: { text: `🛥 ${context}`, question: "Where?" },
+    annotations,
+  });
+  const { format, rows } = rowsOfText(
+    JSON.stringify([
+      // "🛥 " is 3 UTF-16 units and 2 code points: 68 in Label Studio, 67 in SQuAD.
+      task(1, [
+        { result: [span(68, "Bergen")] },
+        { result: [span(65, "in Bergen")] },
+        { result: [], was_cancelled: true },
+      ]),
+      task(2, [{ result: [] }]),
+      task(3, [{ result: [] }, { result: [span(68, "Bergen")] }]),
+    ]),
+  );
+  expect(format).toBe("Label Studio");
+  const { notes, problems } = read(rows);
+  expect(notes).toEqual(["answer_start counts UTF-16 units: positions were converted to code points"]);
+  expect(questionsIn(rows).map(({ id, answers }) => [id, answers?.map((answer) => answer.answer_start)])).toEqual([
+    ["1", [67, 64]],
+    ["2", []],
+  ]);
+  expect(problems.map(({ what }) => what)).toEqual([
+    "1 of 2 annotations mark no answer, the others do: keep one of the two",
+  ]);
+  const unlabelled = rowsOfText(JSON.stringify([task(4, [])])).rows;
+  expect(readRows("dev", unlabelled).articles[0]?.paragraphs[0]?.qas).toEqual([{ id: "4", question: "Where?" }]);
+});
+
+test("rows of one title that follow each other are an article, of one passage a paragraph", () => {
+  const line = (title: string | null, passage: string) =>
+    JSON.stringify({ title, context: passage, question: "q?", answers: [] });
+  const { rows } = rowsOfText(
+    [line("A", "x"), line("A", "x"), line("A", "y"), line(null, "z"), line(null, "w")].join("\n"),
+  );
+  expect(read(rows).articles.map(({ paragraphs }) => paragraphs.map(({ qas }) => qas.length))).toEqual([
+    [2, 1],
+    [1],
+    [1],
+  ]);
+});
+
+test("what is not read is named, with what to do", async () => {
+  const cases: [string | Uint8Array, string][] = [
+    [
+      "PK\x03\x04…",
+      "file: this is a zip archive or an Excel workbook, which is not read. Unpack it, or save the sheet as CSV.",
+    ],
+    [Uint8Array.of(0x80, 4), "a pickle file, which could run code"],
+    [Uint8Array.of(0x41, 0xe4, 0x0a), "it is not UTF-8. Save it as UTF-8"],
+    ["", "file: it is empty"],
+    ["{}", "got an object, expected an object with a list"],
+    ["null", "it is not in a known layout: got null, expected an object with a list"],
+    ["[]x", "it is not valid JSON"],
+    ['{"q1": "Bergen"}', "this looks like predictions by question id"],
+    ['{"text": "a", "label": [[0, 1, "X"]]}\n{"text": "b", "label": []}', "this looks like a doccano export"],
+    ['[{"a": 1}]', "got entries with a ([0])"],
+    ["name,age\nAda,36\n", 'it is neither JSON nor a table of questions: its first line is "name,age"'],
+    ['context,question,answer\n"x,y\n', "it is not valid CSV"],
+    ['{"context": "x", "question": "y"}\n{"context": }', "line 2 of its JSON Lines is not valid JSON"],
+  ];
+  for (const [content, message] of cases) await expect(openBytes(content)).rejects.toThrow(message);
+  await expect(openQuestionFile("import", "/nowhere/at/all")).rejects.toThrow("/nowhere/at/all: it does not exist");
+});
+
+test("a file that Node cannot hold as one text is refused by its size, unread", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "bertqa-formats-"));
+  folders.push(folder);
+  const handle = await open(join(folder, "large.json"), "w");
+  // A hole: it takes no room on disk.
+  await handle.truncate(600_000_000);
+  await handle.close();
+  await expect(openQuestionFile("import", join(folder, "large.json"), "large.json")).rejects.toThrow(
+    /large\.json: it has 600 MB, and Node\.js holds no text of more than 537 MB\. Take a part of it/,
+  );
+});

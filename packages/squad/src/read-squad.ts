@@ -1,0 +1,50 @@
+import { asRecord, typeName } from "./read-answers.ts";
+import type { RawRow } from "./read-rows.ts";
+
+/**
+ * Flattens SQuAD's articles → paragraphs → questions, as they are in a file: nothing is checked but that there are arrays
+ * to walk through. A question's id may be called `guid` (KLUE), its answers `answer`; one question may stand without a list.
+ *
+ * @param path of `articles` in the file, for messages
+ */
+export function rowsOfArticles(articles: readonly unknown[], path: string): RawRow[] {
+  let paragraphCount = 0;
+  return articles.flatMap((value, article): RawRow[] => {
+    const { title, paragraphs } = asRecord(value);
+    const place = `${path}[${article}]`;
+    if (!Array.isArray(paragraphs)) {
+      const brokenShape = `paragraphs: expected an array, got ${typeName(paragraphs)}`;
+      return [{ place, article, paragraph: paragraphCount++, title, brokenShape }];
+    }
+    return paragraphs.flatMap((paragraph: unknown, i) =>
+      rowsOfParagraph(paragraph, { place: `${place}.paragraphs[${i}]`, article, paragraph: paragraphCount++, title }),
+    );
+  });
+}
+
+/** Rows of `{context, qas}`. */
+export function rowsOfParagraph(
+  value: unknown,
+  at: Pick<RawRow, "place" | "article" | "paragraph" | "title">,
+): RawRow[] {
+  const { context, qas } = asRecord(value);
+  const place = `${at.place}.qas`;
+  if (Array.isArray(qas))
+    return qas.map((qa: unknown, i) => ({ ...at, context, ...ofQuestion(qa), place: `${place}[${i}]` }));
+  if (typeof qas === "object" && qas !== null) return [{ ...at, context, ...ofQuestion(qas), place }];
+  return [{ ...at, brokenShape: `qas: expected an array, got ${typeName(qas)}` }];
+}
+
+/** What a question's object says of itself, by the names that files use. */
+export function ofQuestion(value: unknown): Omit<RawRow, "place" | "article" | "paragraph"> {
+  if (typeof value !== "object" || value === null)
+    return { brokenShape: `expected a question, got ${typeName(value)}` };
+  const { id, guid, question, answers, answer, is_impossible, plausible_answers } = asRecord(value);
+  return {
+    id: id ?? guid,
+    question,
+    answers: answers ?? answer,
+    isImpossible: is_impossible,
+    plausibleAnswers: plausible_answers,
+  };
+}
