@@ -19,7 +19,7 @@ const walls = packageFolders().map((folder) => {
           paths: nodePrefix,
           patterns: [
             {
-              regex: `^@bertqa/(?!(${allowed.join("|") || "none"})$)`,
+              regex: `^@bertqa/(?!(${allowed.join("|") || "none"})(/|$))`,
               message: `packages/${folder} may import ${allowed.map((name) => `@bertqa/${name}`).join(", ") || "no other package"} only.`,
             },
             { group: ["**/packages/*", "../../*/src/*"], message: "Import another package by its name." },

@@ -30,7 +30,7 @@ describe.each(packageFolders())("packages/%s", (folder) => {
     const crossings = sourcesOf(folder).flatMap(({ file, imports }) =>
       imports
         .filter((name) => name.startsWith("@bertqa/"))
-        .filter((name) => !allowed.includes(name.slice("@bertqa/".length)))
+        .filter((name) => !allowed.includes(packageOf(name).slice("@bertqa/".length)))
         .map((name) => `${file} imports ${name}`),
     );
     expect(crossings).toEqual([]);

@@ -8,12 +8,13 @@ import { join } from "node:path";
 const allowedByTag: Readonly<Record<string, readonly string[]>> = {
   pure: [],
   core: ["squad"],
-  engine: ["core"],
+  runner: ["core"],
+  engine: ["core", "runner"],
   model: ["core", "engine"],
   library: ["squad"],
-  stage: ["core", "squad", "answers", "formats"],
+  stage: ["core", "squad", "answers", "formats", "runner"],
   "model-stage": ["core", "squad", "answers", "engine", "model"],
-  app: ["core", "engine"],
+  app: ["core", "runner", "engine"],
 };
 
 const packagesFolder = join(import.meta.dirname, "..", "packages");

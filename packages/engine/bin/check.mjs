@@ -1,5 +1,4 @@
-#!/usr/bin/env node
 import { register } from "tsx/esm/api";
 
 register();
-await import("../src/install-check-program.ts");
+await (await import("../src/install/check.ts")).runSelfTest();

@@ -1,9 +1,11 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { promisify } from "node:util";
-import { resolveThreads } from "./load.ts";
-import { findInstalledEngine, type Environment } from "./locate.ts";
+import type { Environment } from "@bertqa/runner/cache-folder";
+import { processorFlags, type Device } from "./host.ts";
+import { threadsFrom } from "./load.ts";
+import { findInstalledEngine } from "./locate.ts";
+import type { FloatType } from "./ops/dtypes.ts";
 
 /** One GPU, as `nvidia-smi` describes it. */
 export interface Gpu {
@@ -19,7 +21,7 @@ export interface DeviceReport {
   /** Versions of what is installed; null before `engine:install` has run. */
   readonly tensorflow: string | null;
   readonly tfjs: string | null;
-  readonly device: "cpu" | "gpu";
+  readonly device: Device;
   readonly cpu: string;
   /** Empty where there is no NVIDIA driver. */
   readonly gpus: readonly Gpu[];
@@ -28,15 +30,14 @@ export interface DeviceReport {
   readonly threads: number;
   /** Memory that this process may use, in bytes: the machine's, or its container's limit. */
   readonly memoryBytes: number;
-  /** The faster precision for matrix products that loses no accuracy in training. */
-  readonly recommendedPrecision: Precision;
+  /** The faster type for the inputs of matrix products that loses no accuracy in training. */
+  readonly recommendedPrecision: FloatType;
 }
 
-/** The type of the inputs of matrix products. Weights, statistics, loss and optimizer are float32 in both cases. */
-export type Precision = "float32" | "bfloat16";
-
-/** Linux's names of the instruction sets that decide how fast a matrix product is. */
-const notableInstructionSets = ["avx2", "avx512f", "avx512_bf16", "amx_bf16"] as const;
+/** Linux's names of the instruction sets of x86-64 that decide how fast a matrix product is. */
+export const notableInstructionSets = [
+  ...["avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"],
+] as const;
 
 const run = promisify(execFile);
 
@@ -45,7 +46,8 @@ export async function describeDevice(environment: Environment = process.env): Pr
   const installed = findInstalledEngine(environment);
   const record = "record" in installed ? installed.record : undefined;
   const device = environment["BERTQA_DEVICE"] === "cpu" ? "cpu" : (record?.device ?? "cpu");
-  const instructionSets = readInstructionSets();
+  const flags = new Set(processorFlags());
+  const instructionSets = notableInstructionSets.filter((name) => flags.has(name));
   const gpus = await readGpus();
   return {
     node: process.versions.node,
@@ -55,7 +57,7 @@ export async function describeDevice(environment: Environment = process.env): Pr
     cpu: cpus()[0]?.model.trim() || process.arch,
     gpus,
     instructionSets,
-    threads: resolveThreads(undefined, environment),
+    threads: threadsFrom(environment),
     memoryBytes: usableMemoryBytes(),
     recommendedPrecision: recommendPrecision(device, instructionSets, gpus),
   };
@@ -66,26 +68,15 @@ export async function describeDevice(environment: Environment = process.env): Pr
  * computes on the first GPU.
  */
 export function recommendPrecision(
-  device: "cpu" | "gpu",
+  device: Device,
   instructionSets: readonly string[],
   gpus: readonly Gpu[],
-): Precision {
+): FloatType {
   const isNative =
     device === "gpu"
       ? (gpus[0]?.computeCapability ?? 0) >= 8
       : instructionSets.includes("avx512_bf16") || instructionSets.includes("amx_bf16");
   return isNative ? "bfloat16" : "float32";
-}
-
-/** Empty outside Linux: Apple silicon has none of them. */
-function readInstructionSets(): string[] {
-  return process.platform === "linux" ? instructionSetsOf(readFileSync("/proc/cpuinfo", "utf8")) : [];
-}
-
-/** @param cpuinfo the text of Linux's /proc/cpuinfo */
-export function instructionSetsOf(cpuinfo: string): string[] {
-  const flags = new Set(/^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().toLowerCase().split(/\s+/));
-  return notableInstructionSets.filter((name) => flags.has(name));
 }
 
 async function readGpus(): Promise<Gpu[]> {

@@ -1,15 +1,16 @@
 import { existsSync } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { BertqaError } from "@bertqa/core";
-import { describeDevice, type DeviceReport } from "./device.ts";
-import { findCompiler } from "./install-binding.ts";
-import { checkEngine } from "./install-check.ts";
-import { describeHost } from "./install-host.ts";
-import { isLibraryComplete } from "./install-library.ts";
-import { chooseLibrary, compareVersions, tensorflowVersion, type LibraryChoice } from "./install-platform.ts";
-import { findPython } from "./install-python.ts";
-import { cacheFolder, findInstalledEngine, installCommand } from "./locate.ts";
+import { BertqaError, formatBytes } from "@bertqa/core";
+import { cacheFolder, cacheFolderProblem } from "@bertqa/runner/cache-folder";
+import { compareVersions, findPython, WheelError } from "@bertqa/runner/pip";
+import { describeDevice, notableInstructionSets, type DeviceReport } from "./device.ts";
+import { describeHost } from "./host.ts";
+import { findCompiler } from "./install/binding.ts";
+import { checkEngine } from "./install/check.ts";
+import { isLibraryComplete } from "./install/library.ts";
+import { chooseLibrary, tensorflowVersion, type LibraryChoice } from "./install/platform.ts";
+import { findInstalledEngine, installCommand } from "./locate.ts";
 
 /** One line of the doctor's table. */
 export interface Finding {
@@ -42,9 +43,9 @@ export async function diagnose(): Promise<Finding[]> {
     isInstalled
       ? ok("Binding", `tfjs-node ${installed.record.tfjs}, by ${installed.record.compiler}`)
       : missing("Binding", "none", `${capitalize(installed.missing)}: run \`${installCommand}\``),
-    isInstalled ? await productFinding() : missing("A small product", "not tried", `Run \`${installCommand}\``),
+    isInstalled ? await selfTestFinding() : missing("Self-test", "not run", `Run \`${installCommand}\``),
     ...deviceFindings(device),
-    ok("Cache folder", await describeCache(cacheFolder())),
+    await cacheFinding(cacheFolder()),
   ];
 }
 
@@ -84,22 +85,23 @@ async function toolFinding(name: string, isOptional: boolean, look: () => Promis
   }
 }
 
-async function productFinding(): Promise<Finding> {
+async function selfTestFinding(): Promise<Finding> {
   try {
-    return ok("A small product", `right, on the ${(await checkEngine(tensorflowVersion)).toUpperCase()}`);
+    return ok("Self-test", `passed on the ${(await checkEngine(tensorflowVersion)).toUpperCase()}`);
   } catch (error) {
-    return missing("A small product", "failed", adviceOf(error));
+    return missing("Self-test", "failed", adviceOf(error));
   }
 }
 
-/** @throws whatever is not the user's to mend */
+/** @throws an error that is not the user's to fix */
 function adviceOf(error: unknown): string {
+  if (error instanceof WheelError) return `${capitalize(error.message)}. ${error.remedy}`;
   if (!(error instanceof BertqaError)) throw error;
   return capitalize(error.message.replace(/^engine: /, ""));
 }
 
 function describeChoice(choice: LibraryChoice): string {
-  return `${process.platform} ${process.arch} → ${choice.project} ${choice.version} (${choice.variant.toUpperCase()})`;
+  return `${process.platform} ${process.arch} → ${choice.wheels[0]!.requirement} (${choice.variant.toUpperCase()})`;
 }
 
 function libraryFinding(choice: LibraryChoice | undefined): Finding {
@@ -122,15 +124,25 @@ export function deviceFindings(device: DeviceReport): Finding[] {
       found: device.device === "gpu" ? gpus.join(", ") : device.cpu,
       remedy: isIdle ? `${gpus.join(", ")} is not used: unset BERTQA_DEVICE, and run \`${installCommand}\`` : "",
     },
-    ok("Instruction sets", device.instructionSets.join(", ") || "none of note"),
+    ok("Instruction sets", describeInstructionSets(device.instructionSets)),
     ok("Precision", `${device.recommendedPrecision} is the faster one here`),
     ok("Threads", String(device.threads)),
     ok("Memory", formatBytes(device.memoryBytes)),
   ];
 }
 
-async function describeCache(folder: string): Promise<string> {
-  return existsSync(folder) ? `${folder}, ${formatBytes(await folderBytes(folder))}` : `${folder}, empty`;
+/** Those that are missing too: they tell why a run is slower than on another machine. */
+function describeInstructionSets(found: readonly string[]): string {
+  if (process.arch !== "x64") return `not looked at on ${process.arch}`;
+  const lacking = notableInstructionSets.filter((name) => !found.includes(name));
+  return [found.join(", ") || "none", lacking.length > 0 ? `; without ${lacking.join(", ")}` : ""].join("");
+}
+
+async function cacheFinding(folder: string): Promise<Finding> {
+  const problem = cacheFolderProblem(folder);
+  if (problem) return missing("Cache folder", folder, `It ${problem}: set BERTQA_CACHE to a folder of your own`);
+  const bytes = existsSync(folder) ? formatBytes(await folderBytes(folder)) : "empty";
+  return ok("Cache folder", `${folder}, ${bytes}`);
 }
 
 async function folderBytes(folder: string): Promise<number> {
@@ -140,10 +152,6 @@ async function folderBytes(folder: string): Promise<number> {
     return entry.isDirectory() ? await folderBytes(path) : (await lstat(path)).size;
   });
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
-}
-
-function formatBytes(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function capitalize(sentence: string): string {

@@ -1,12 +1,14 @@
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import util from "node:util";
 import { BertqaError } from "@bertqa/core";
+import type { Environment } from "@bertqa/runner/cache-folder";
 import type * as Tfjs from "@tensorflow/tfjs-node-gpu";
 import type { NativeBinding } from "./binding.ts";
-import { polyfillUtil } from "./load-polyfill.ts";
-import { compileCacheEnvironment } from "./ops/compile-cache.ts";
-import { findInstalledEngine, installCommand, stderrTapFile, type Environment } from "./locate.ts";
+import { compileCacheEnvironment } from "./compile-cache.ts";
+import type { Device } from "./host.ts";
+import { findInstalledEngine, installCommand, stderrTapFile } from "./locate.ts";
 
 /** TensorFlow, ready to compute, in this process. */
 export interface Engine {
@@ -14,14 +16,9 @@ export interface Engine {
   readonly tf: typeof Tfjs;
   /** The native addon, for ops and dtypes that tfjs lacks. */
   readonly binding: NativeBinding;
-  readonly device: "cpu" | "gpu";
+  readonly device: Device;
   /** Threads that one op may use on the CPU. */
   readonly threads: number;
-}
-
-export interface LoadOptions {
-  /** Threads that one op may use, ≥ 1. Default: `BERTQA_THREADS`, or else every core the process may use. */
-  readonly threads?: number;
 }
 
 let loaded: Promise<Engine> | undefined;
@@ -29,33 +26,36 @@ let loaded: Promise<Engine> | undefined;
 /**
  * Loads TensorFlow once a process; later calls return the same engine.
  *
- * @throws BertqaError if `engine:install` has not run, the thread count is not a whole number ≥ 1, or the engine is
- *   already loaded with another thread count (TensorFlow cannot change it afterwards)
+ * @throws BertqaError if `engine:install` has not run, or `BERTQA_THREADS` is not a whole number ≥ 1
  */
-export async function loadEngine(options: LoadOptions = {}): Promise<Engine> {
-  if (loaded) return withSameThreads(await loaded, options);
+export function loadEngine(): Promise<Engine> {
+  loaded ??= loadInstalledEngine();
+  return loaded;
+}
+
+async function loadInstalledEngine(): Promise<Engine> {
   const installed = findInstalledEngine();
   if ("missing" in installed) {
     throw new BertqaError("engine", `TensorFlow is not installed: ${installed.missing}`, {
       remedy: `Run \`${installCommand}\``,
     });
   }
-  const threads = resolveThreads(options.threads, process.env);
   const isVerbose = process.env["TF_CPP_MIN_LOG_LEVEL"] === "0";
   Object.assign(process.env, compileCacheEnvironment(process.env, installed.record.tensorflow));
-  loaded = openEngine({ threads, stderrTap: isVerbose ? undefined : join(installed.folder, stderrTapFile) });
-  return await loaded;
+  return await openEngine({
+    threads: threadsFrom(process.env),
+    stderrTap: isVerbose ? undefined : join(installed.folder, stderrTapFile),
+  });
 }
 
-/** @throws BertqaError for a count that is not a whole number ≥ 1 */
-export function resolveThreads(option: number | undefined, environment: Environment): number {
-  const variable = environment["BERTQA_THREADS"] || undefined;
-  if (option === undefined && variable === undefined) return availableParallelism();
-  const threads = option ?? Number(variable);
+/** @returns `BERTQA_THREADS`, or else every core that the process may use. @throws BertqaError unless a whole number ≥ 1 */
+export function threadsFrom(environment: Environment): number {
+  const variable = environment["BERTQA_THREADS"];
+  if (!variable) return availableParallelism();
+  const threads = Number(variable);
   if (Number.isInteger(threads) && threads >= 1) return threads;
-  const name = option === undefined ? "BERTQA_THREADS" : "threads";
-  throw new BertqaError("engine", `${name}: got ${option ?? variable}, expected a whole number ≥ 1`, {
-    remedy: `Set ${name} to a count of cores, or leave it out to use them all`,
+  throw new BertqaError("engine", `BERTQA_THREADS: got ${variable}, expected a whole number ≥ 1`, {
+    remedy: "Set BERTQA_THREADS to a count of cores, or leave it out to use them all",
   });
 }
 
@@ -69,7 +69,7 @@ export function engineEnvironment(
   // also cut up would wait for its other piece: 10 % slower on two cores.
   const opThreads = threads <= 2 ? 1 : threads;
   return {
-    // Above its errors: XLA logs one for each program it finds in its cache, and real ones are thrown.
+    // Hide ERROR too: XLA logs a spurious one for each program that it finds in its cache; real errors are thrown.
     TF_CPP_MIN_LOG_LEVEL: environment["TF_CPP_MIN_LOG_LEVEL"] ?? "3",
     // Without it TensorFlow takes the whole of a GPU's memory at once.
     TF_FORCE_GPU_ALLOW_GROWTH: environment["TF_FORCE_GPU_ALLOW_GROWTH"] ?? "true",
@@ -82,13 +82,19 @@ export function engineEnvironment(
   };
 }
 
-function withSameThreads(engine: Engine, options: LoadOptions): Engine {
-  if (options.threads === undefined || options.threads === engine.threads) return engine;
-  throw new BertqaError(
-    "engine",
-    `threads: got ${options.threads}, but TensorFlow is already loaded with ${engine.threads} in this process`,
-    { remedy: "Pass the thread count to the first loadEngine call" },
-  );
+/**
+ * The checks that tfjs-node 4.22 takes from `node:util`: Node 22 warns that they are deprecated, Node 23 removed them.
+ */
+const removedChecks = {
+  isNullOrUndefined: (value: unknown): value is null | undefined => value === null || value === undefined,
+  isArray: (value: unknown): value is unknown[] => Array.isArray(value),
+};
+
+/** Puts plain functions in the place of Node's deprecated or removed ones, which they equal. */
+export function polyfillUtil(target: object = util): void {
+  for (const [name, value] of Object.entries(removedChecks)) {
+    Object.defineProperty(target, name, { value, configurable: true, enumerable: true, writable: true });
+  }
 }
 
 /**

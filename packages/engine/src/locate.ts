@@ -1,23 +1,22 @@
 // Imports nothing but Node: the check that an engine is installed runs before every stage, and must start fast.
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
-import { homedir } from "node:os";
 import { dirname, join, sep } from "node:path";
-import type { Host } from "./install-host.ts";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
+import { isDeepStrictEqual } from "node:util";
+import { cacheFolder, cacheFolderProblem, type Environment } from "@bertqa/runner/cache-folder";
+import { describeHost, type Device, type Host } from "./host.ts";
 
 /** What `engine:install` found and built, kept as `engine.json` beside the binding. */
 export interface EngineRecord {
-  /** Version of this file's shape and of how the binding is built: another number means build it again. */
+  /** Version of this file's format and of how the binding is built: another number means build it again. */
   readonly format: number;
   /** The machine's facts that led to this library; when they change, `engine:install` chooses again. */
   readonly host: Host;
   readonly tensorflow: string;
   readonly tfjs: string;
-  readonly variant: "cpu" | "gpu";
-  /** What the small product ran on; "cpu" for a GPU library that found no usable GPU. */
-  readonly device: "cpu" | "gpu";
+  readonly variant: Device;
+  /** What the self-test ran on; "cpu" for a GPU library that found no usable GPU. */
+  readonly device: Device;
   /** The compiler's first version line. */
   readonly compiler: string;
 }
@@ -27,12 +26,6 @@ export const engineRecordFile = "engine.json";
 export const bindingFile = "tfjs_binding.node";
 export const stderrTapFile = "stderr_tap.node";
 export const installCommand = "npx nx run engine:install";
-
-/** The per-user cache: `BERTQA_CACHE`, or `bertqa` under `XDG_CACHE_HOME`, or `~/.cache/bertqa`. Empty means unset. */
-export function cacheFolder(environment: Environment = process.env, home: string = homedir()): string {
-  if (environment["BERTQA_CACHE"]) return environment["BERTQA_CACHE"];
-  return join(environment["XDG_CACHE_HOME"] || join(home, ".cache"), "bertqa");
-}
 
 /** The folder of the installed `@tensorflow/tfjs-node-gpu` package. */
 export function tfjsFolder(): string {
@@ -54,6 +47,8 @@ export interface InstalledEngine {
 /** The engine that tfjs-node would load, or why there is none. */
 export function findInstalledEngine(environment: Environment = process.env): InstalledEngine | { missing: string } {
   const cache = cacheFolder(environment);
+  const problem = cacheFolderProblem(cache);
+  if (problem) return { missing: `the cache folder ${cache} ${problem}` };
   const link = bindingLinkPath();
   if (!existsSync(link)) return { missing: `there is no ${link}` };
   const folder = dirname(realpathSync(link));
@@ -63,13 +58,24 @@ export function findInstalledEngine(environment: Environment = process.env): Ins
   const record = readEngineRecord(folder);
   return record
     ? { record, folder }
-    : { missing: `${join(folder, engineRecordFile)} is missing, or of another version` };
+    : { missing: `${join(folder, engineRecordFile)} is missing, damaged or of another version` };
 }
 
-/** The record in a binding's folder, where it is there and of this version. */
+/** Whether an engine is installed, and chosen for this machine as it is now. Starts no program, loads no library. */
+export function isEngineReady(): boolean {
+  const found = findInstalledEngine();
+  return "record" in found && isDeepStrictEqual(found.record.host, describeHost());
+}
+
+/** The record in a binding's folder; undefined where it is missing, not whole (a power cut), or of another format. */
 export function readEngineRecord(folder: string): EngineRecord | undefined {
   const path = join(folder, engineRecordFile);
   if (!existsSync(path)) return undefined;
-  const record = JSON.parse(readFileSync(path, "utf8")) as EngineRecord;
-  return record.format === engineRecordFormat ? record : undefined;
+  try {
+    const record = JSON.parse(readFileSync(path, "utf8")) as EngineRecord | null;
+    return record?.format === engineRecordFormat ? record : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }

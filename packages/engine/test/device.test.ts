@@ -1,14 +1,16 @@
 import { expect, test } from "vitest";
-import { describeDevice, instructionSetsOf, parseGpus, recommendPrecision } from "../src/device.ts";
+import { describeDevice, parseGpus, recommendPrecision } from "../src/device.ts";
 import { checkNode, deviceFindings } from "../src/doctor.ts";
+import { processorFlagsIn } from "../src/host.ts";
 
 const h100 = { name: "NVIDIA H100 80GB HBM3", computeCapability: 9, memoryMb: 81559 };
 const t4 = { name: "Tesla T4", computeCapability: 7.5, memoryMb: 15360 };
 
-test("of a CPU's flags the notable ones count, by their whole name", () => {
-  const cpuinfo = "processor\t: 0\nmodel name\t: X\nflags\t\t: fpu avx2 avx512f avx512_bf16x sse4_2\nbugs\t: none\n";
-  expect(instructionSetsOf(cpuinfo)).toEqual(["avx2", "avx512f"]);
-  expect(instructionSetsOf("processor: 0\nFeatures: fp asimd bf16\n")).toEqual([]);
+test("a processor's flags are read from the first processor's line", () => {
+  const cpuinfo = "processor\t: 0\nmodel name\t: X\nflags\t\t: fpu avx2  avx512f\nbugs\t: none\nflags: other\n";
+  expect(processorFlagsIn(cpuinfo)).toEqual(["fpu", "avx2", "avx512f"]);
+  expect(processorFlagsIn("processor: 0\nFeatures\t: fp asimd bf16\n")).toEqual(["fp", "asimd", "bf16"]);
+  expect(processorFlagsIn("processor: 0\n")).toEqual([]);
 });
 
 test("nvidia-smi's rows become GPUs", () => {
@@ -39,6 +41,14 @@ test("the doctor notes a GPU that lies idle", async () => {
   const report = await describeDevice();
   const [device] = deviceFindings({ ...report, device: "cpu", gpus: [t4] });
   expect(device).toMatchObject({ status: "note", remedy: expect.stringContaining("Tesla T4") as string });
+});
+
+test.runIf(process.arch === "x64")("the doctor names the instruction sets that a processor has and lacks", async () => {
+  const report = await describeDevice();
+  const sets = deviceFindings({ ...report, instructionSets: ["avx2", "avx512f"] });
+  expect(sets.find(({ name }) => name === "Instruction sets")?.found).toBe(
+    "avx2, avx512f; without avx_vnni, avx512_vnni, avx512_bf16, amx_int8, amx_bf16",
+  );
 });
 
 test("the doctor refuses a Node that is too old", () => {

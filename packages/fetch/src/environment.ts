@@ -1,4 +1,4 @@
-import { homedir } from "node:os";
+import { cacheFolder } from "@bertqa/runner/cache-folder";
 import { join } from "node:path";
 
 /** How patiently a download is tried again. */
@@ -37,9 +37,8 @@ const patientRetry: RetryPolicy = {
 
 /** Reads BERTQA_CACHE, XDG_CACHE_HOME, HF_ENDPOINT, HF_TOKEN; an empty variable counts as unset. */
 export function fetchEnvironment(variables: NodeJS.ProcessEnv = process.env): FetchEnvironment {
-  const cache = variables["BERTQA_CACHE"] || join(variables["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "bertqa");
   return {
-    downloadsFolder: join(cache, "downloads"),
+    downloadsFolder: join(cacheFolder(variables), "downloads"),
     hubEndpoint: (variables["HF_ENDPOINT"] || "https://huggingface.co").replace(/\/+$/, ""),
     hubToken: variables["HF_TOKEN"]?.trim() || undefined,
     retry: patientRetry,

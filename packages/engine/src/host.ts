@@ -1,7 +1,9 @@
-// Imports nothing but Node: the check that an engine is installed runs before every stage, and must start fast.
-import { existsSync } from "node:fs";
+// Imports nothing but Node: see `locate.ts`.
+import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import type { Environment } from "./locate.ts";
+import type { Environment } from "@bertqa/runner/cache-folder";
+
+export type Device = "cpu" | "gpu";
 
 /** What decides which TensorFlow a machine gets. */
 export interface Host {
@@ -39,4 +41,15 @@ function findNvidiaDriver(environment: Environment): boolean {
   const files = ["/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1"];
   const onPath = (environment["PATH"] ?? "").split(delimiter).map((folder) => join(folder, "nvidia-smi"));
   return [...files, ...onPath].some((file) => existsSync(file));
+}
+
+/** The processor's features as Linux names them, e.g. "avx2"; empty outside Linux. */
+export function processorFlags(): string[] {
+  return process.platform === "linux" ? processorFlagsIn(readFileSync("/proc/cpuinfo", "utf8")) : [];
+}
+
+/** @param cpuinfo the text of /proc/cpuinfo: a line "flags" on x86-64, "Features" on arm64 */
+export function processorFlagsIn(cpuinfo: string): string[] {
+  const line = /^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1] ?? "";
+  return line.split(/\s+/).filter((flag) => flag !== "");
 }

@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-const program = fileURLToPath(new URL("../bin/install.mjs", import.meta.url));
+const program = fileURLToPath(new URL("../../bin/install.mjs", import.meta.url));
 
 function install(environment: NodeJS.ProcessEnv = {}) {
   return spawnSync(process.execPath, [program], { encoding: "utf8", env: { ...process.env, ...environment } });
@@ -34,10 +34,30 @@ test("an index without the library is said in one line, and leaves nothing", () 
   expect(readdirSync(join(folder, "cache", "engine"))).toEqual([]);
 });
 
+test("an empty lock file, as a version before this left it after a power cut, holds nobody up", () => {
+  mkdirSync(join(folder, "engine"));
+  writeFileSync(join(folder, "engine", "install.lock"), "");
+  const { status, stderr } = install({ BERTQA_CACHE: folder, CXX: "/nowhere/g++" });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^engine: no C\+\+ compiler/);
+});
+
+test("what a killed install left behind goes: another host's only when it is a day old", () => {
+  const engine = join(folder, "engine");
+  const { pid } = spawnSync(process.execPath, ["-e", ""]);
+  const twoDaysAgo = new Date(Date.now() - 2 * 24 * 60 * 60 * 1000);
+  for (const name of [`${hostname()}-${pid}`, "elsewhere-1", "elsewhere-2"]) {
+    mkdirSync(join(engine, `.partial-${name}`), { recursive: true });
+  }
+  utimesSync(join(engine, ".partial-elsewhere-2"), twoDaysAgo, twoDaysAgo);
+  install({ BERTQA_CACHE: folder, CXX: "/nowhere/g++" });
+  expect(readdirSync(engine)).toEqual([".partial-elsewhere-1"]);
+});
+
 test("a cache that cannot be a folder is named, with the variable that moves it", () => {
   const file = join(folder, "file");
   writeFileSync(file, "");
   const { status, stderr } = install({ BERTQA_CACHE: file });
   expect(status).toBe(1);
-  expect(stderr).toMatch(/^engine: cannot write: ENOTDIR.*Set BERTQA_CACHE.*\(.*file\/engine\)\n$/);
+  expect(stderr).toMatch(/^engine: the cache folder is not a folder.*Set BERTQA_CACHE.*\(.*file\)\n$/);
 });

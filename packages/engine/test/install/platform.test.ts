@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Host } from "../src/install-host.ts";
-import { chooseLibrary, compareVersions } from "../src/install-platform.ts";
+import type { Host } from "../../src/host.ts";
+import { chooseLibrary } from "../../src/install/platform.ts";
 
 const linuxPc: Host = { platform: "linux", arch: "x64", glibc: "2.36", hasNvidiaDriver: false, wantedDevice: null };
 const linuxArm: Host = { ...linuxPc, arch: "arm64" };
@@ -40,7 +40,12 @@ describe("which TensorFlow a machine gets", () => {
     ],
     ["a Mac with Apple silicon", mac, "tensorflow", "cpu", "macosx_12_0_arm64"],
   ])("%s", (_name, host, project, variant, wheelPlatform) => {
-    expect(chooseLibrary(host)).toMatchObject({ project, variant, wheelPlatform, version: "2.21.0" });
+    const { wheels, wheelTags, variant: chosen } = chooseLibrary(host);
+    expect({ wheel: wheels[0]!.requirement, variant: chosen, platform: wheelTags.platforms[0] }).toEqual({
+      wheel: `${project}==2.21.0`,
+      variant,
+      platform: wheelPlatform,
+    });
   });
 
   test("the CPU and the GPU library have folders of their own in the cache", () => {
@@ -54,6 +59,19 @@ describe("which TensorFlow a machine gets", () => {
   test("a Mac's libraries are named the Mac's way", () => {
     expect(chooseLibrary(mac).opsLibrary).toBe("libtensorflow_cc.2.dylib");
   });
+});
+
+test("every wheel is pinned by version and sha256, and CUDA's come with TensorFlow's for a GPU alone", () => {
+  const counts = [linuxPc, linuxArm, mac, { ...linuxPc, hasNvidiaDriver: true }].map((host) => {
+    const { wheels } = chooseLibrary(host);
+    for (const { requirement, sha256 } of wheels) {
+      expect(requirement).toMatch(/^[\w-]+==[\d.]+$/);
+      expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+    }
+    return wheels.length;
+  });
+  // TensorFlow, and the twelve libraries of its extra and-cuda.
+  expect(counts).toEqual([1, 1, 1, 13]);
 });
 
 describe("a machine that TensorFlow has no library for is told what to do", () => {
@@ -72,11 +90,4 @@ describe("a machine that TensorFlow has no library for is told what to do", () =
   ])("%s", (_name, host, message) => {
     expect(() => chooseLibrary(host)).toThrow(message);
   });
-});
-
-test("versions compare number by number, not letter by letter", () => {
-  // As text "3.10" sorts before "3.9".
-  expect(compareVersions("3.10", "3.9")).toBeGreaterThan(0);
-  expect(compareVersions("2.27", "2.27.0")).toBe(0);
-  expect(compareVersions("20.18.3", "20.19")).toBeLessThan(0);
 });

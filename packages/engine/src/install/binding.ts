@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { BertqaError, type Reporter } from "@bertqa/core";
-import { $, which } from "zx";
-import type { LibraryChoice } from "./install-platform.ts";
-import { bindingFile, stderrTapFile, tfjsFolder, type Environment } from "./locate.ts";
+import { BertqaError, formatDuration, type Reporter } from "@bertqa/core";
+import type { Environment } from "@bertqa/runner/cache-folder";
+import { runProgram } from "@bertqa/runner/program";
+import { bindingFile, stderrTapFile, tfjsFolder } from "../locate.ts";
+import type { LibraryChoice } from "./platform.ts";
 
 export interface Compiler {
   readonly command: string;
@@ -20,10 +21,9 @@ export async function findCompiler(
 ): Promise<Compiler> {
   const candidates = environment["CXX"] ? [environment["CXX"]] : ["g++", "clang++", "c++"];
   for (const command of candidates) {
-    if (!(await which(command, { nothrow: true }))) continue;
-    const run = await $({ nothrow: true, quiet: true })`${command} --version`;
-    const [version = ""] = run.stdout.split("\n");
-    if (run.exitCode === 0) return { command, version };
+    const { exitCode, stdout } = await runProgram(command, ["--version"]);
+    const [version = ""] = stdout.split("\n");
+    if (exitCode === 0) return { command, version };
   }
   throw new BertqaError("engine", `no C++ compiler: tried ${candidates.join(", ")}`, {
     remedy: compilerRemedy(platform),
@@ -97,34 +97,30 @@ export function isBindingBuilt(folder: string): boolean {
 }
 
 /**
- * Compiles tfjs-node's own binding against the library in `library`, into `folder`, whole or not at all.
+ * Compiles tfjs-node's own binding against the library in `library`.
  *
+ * @param output a new folder, which ends with the two addons alone in it; they load from a folder beside `tensorflow/`
  * @throws BertqaError where there is no compiler, or it refuses
  */
 export async function buildBinding(
   choice: LibraryChoice,
   library: string,
-  folder: string,
+  output: string,
   report: Reporter,
 ): Promise<Compiler> {
   const compiler = await findCompiler();
-  const output = `${folder}.partial-${process.pid}`;
   const startedMs = Date.now();
   report.line(`compiling tfjs-node's binding with ${compiler.version}`);
   mkdirSync(output, { recursive: true });
-  try {
-    const native = join(dirname(fileURLToPath(import.meta.url)), "..", "native");
-    const folders = { library, tfjs: tfjsFolder(), nodeHeaders: nodeHeadersFolder(), native, output };
-    const { compile, link } = buildSteps(choice, process.platform, folders);
-    await Promise.all(compile.map((compilerArguments) => runCompiler(compiler, compilerArguments)));
-    await Promise.all(link.map((compilerArguments) => runCompiler(compiler, compilerArguments)));
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
-    for (const file of [bindingFile, stderrTapFile]) renameSync(join(output, file), join(folder, file));
-  } finally {
-    rmSync(output, { recursive: true, force: true });
+  const native = fileURLToPath(new URL("../../native", import.meta.url));
+  const folders = { library, tfjs: tfjsFolder(), nodeHeaders: nodeHeadersFolder(), native, output };
+  const { compile, link } = buildSteps(choice, process.platform, folders);
+  await Promise.all(compile.map((compilerArguments) => runCompiler(compiler, compilerArguments)));
+  await Promise.all(link.map((compilerArguments) => runCompiler(compiler, compilerArguments)));
+  for (const name of readdirSync(output)) {
+    if (name !== bindingFile && name !== stderrTapFile) rmSync(join(output, name));
   }
-  report.line(`compiled · ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
+  report.line(`compiled · ${formatDuration(Date.now() - startedMs)}`);
   return compiler;
 }
 
@@ -134,8 +130,8 @@ function nodeHeadersFolder(): string {
 }
 
 async function runCompiler(compiler: Compiler, compilerArguments: readonly string[]): Promise<void> {
-  const run = await $({ nothrow: true, quiet: true })`${compiler.command} ${compilerArguments}`;
-  if (run.exitCode !== 0) throw explainCompilerFailure(compiler, run.stderr);
+  const { exitCode, stderr } = await runProgram(compiler.command, compilerArguments);
+  if (exitCode !== 0) throw explainCompilerFailure(compiler, stderr);
 }
 
 export function explainCompilerFailure(compiler: Compiler, output: string): BertqaError {

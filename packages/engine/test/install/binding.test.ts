@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { buildSteps, explainCompilerFailure, findCompiler } from "../src/install-binding.ts";
-import { describeWrongResult, explainCheckFailure } from "../src/install-check.ts";
-import { chooseLibrary } from "../src/install-platform.ts";
+import { buildSteps, explainCompilerFailure, findCompiler } from "../../src/install/binding.ts";
+import { describeWrongResult, explainCheckFailure } from "../../src/install/check.ts";
+import { chooseLibrary } from "../../src/install/platform.ts";
 
 const host = { platform: "linux", arch: "x64", glibc: "2.36", hasNvidiaDriver: false, wantedDevice: null };
 const folders = { library: "/lib", tfjs: "/tfjs", nodeHeaders: "/node", native: "/native", output: "/out" };
