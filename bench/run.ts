@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { Command, Option } from "commander";
-import { runCommand } from "@bertqa/core";
+import { runCommand } from "@bertqa/runner";
 import { describeDevice } from "@bertqa/engine";
 import { countWork, planWork, type Work } from "./work.ts";
 
@@ -52,7 +52,7 @@ await runCommand(async () => {
   const task = program.args[0] === "predict" ? "predict" : "train";
   const folder = await mkdtemp(join(tmpdir(), "bertqa-bench-"));
   try {
-    const work = await planWork({ pipelineFolder: "", artifactsFolder: options.artifacts }, workPlan(task, options));
+    const work = await planWork(options.artifacts, workPlan(task, options));
     const workFile = join(folder, "work.json");
     await writeFile(workFile, JSON.stringify(work));
     report(work, await takeTurns(task, options, workFile), options, task);

@@ -1,5 +1,6 @@
-import { openDataset, openWindows, stageArtifactFolder, type StageFolders } from "@bertqa/core";
+import { openDataset, openWindows } from "@bertqa/core";
 import { tokenCountsOf, type BertCheckpoint, type WindowRows } from "@bertqa/model";
+import { join } from "node:path";
 import { planEpoch } from "../packages/train/src/plan.ts";
 
 /** What both sides of a benchmark run: the same batches of the same windows. */
@@ -29,9 +30,9 @@ export interface WorkPlan {
 }
 
 /** The first full batches of training's first epoch, the largest foremost: lengths are distributed as in a whole run. */
-export async function planWork(folders: StageFolders, plan: WorkPlan): Promise<Work> {
-  const dataset = await openDataset("bench", stageArtifactFolder(folders, "fetch"));
-  const artifact = await openWindows("bench", stageArtifactFolder(folders, "tokenize"));
+export async function planWork(artifactsFolder: string, plan: WorkPlan): Promise<Work> {
+  const dataset = await openDataset("bench", join(artifactsFolder, "fetch"));
+  const artifact = await openWindows("bench", join(artifactsFolder, "tokenize"));
   const shards = [];
   for (let i = 0; i < artifact.shardCount(plan.split); i++) shards.push(await artifact.readShard(plan.split, i));
   const windows = shards.flatMap((shard) => Array.from({ length: shard.rowCount }, (_, row) => windowOf(shard, row)));
@@ -39,7 +40,7 @@ export async function planWork(folders: StageFolders, plan: WorkPlan): Promise<W
   const epoch = planEpoch(lengths, { batchWindows: plan.batchWindows, lengthGroupBatches: 50, seed: 42 }, 0);
   const full = epoch.filter((rows) => rows.length === plan.batchWindows);
   return {
-    encoder: plan.encoder ?? dataset.encoderFolder,
+    encoder: plan.encoder ?? (await dataset.encoderFolder()),
     randomWeights: plan.randomWeights,
     batches: full.slice(0, plan.batchCount).map((rows) => rows.map((row) => windows[row] as WorkWindow)),
     warmUpBatches: plan.warmUpBatches,

@@ -2,14 +2,14 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { silentReporter } from "@bertqa/core";
 import { loadEngine } from "@bertqa/engine";
-import { fetchOptionsSchema, runFetch } from "@bertqa/fetch";
+import { fetchOptionsSchema, fetchStage } from "@bertqa/fetch";
 import { createPredictor, readCheckpoint } from "@bertqa/model";
-import { runTokenize, tokenizeOptionsSchema } from "@bertqa/tokenize";
-import { runTrain, trainOptionsSchema } from "@bertqa/train";
+import { tokenizeStage, tokenizeOptionsSchema } from "@bertqa/tokenize";
+import { trainStage, trainOptionsSchema } from "@bertqa/train";
 import { temporaryFolder } from "./support/temporary-folder.ts";
 import { tinyOptions, writeTinyPipeline } from "./support/tiny-pipeline.ts";
+import { runIn } from "./support/run-stage.ts";
 
 /**
  * Trained models, read by Python. `BERTQA_PEER_PYTHON` names an interpreter with torch and transformers; the sample's model is
@@ -55,10 +55,10 @@ test.skipIf(!python)(
     const folder = await temporaryFolder();
     const folders = { pipelineFolder: folder, artifactsFolder: join(folder, "artifacts") };
     await writeTinyPipeline(folder);
-    await runFetch(fetchOptionsSchema.parse(tinyOptions.fetch), folders, silentReporter);
-    await runTokenize(tokenizeOptionsSchema.parse(tinyOptions.tokenize), folders, silentReporter);
-    const artifact = await runTrain(trainOptionsSchema.parse(tinyOptions.train), folders, silentReporter);
-    expect(await largestGap(artifact.path("model"))).toBeLessThan(1e-4);
+    await runIn(fetchStage, fetchOptionsSchema.parse(tinyOptions.fetch), folders);
+    await runIn(tokenizeStage, tokenizeOptionsSchema.parse(tinyOptions.tokenize), folders);
+    const artifact = await runIn(trainStage, trainOptionsSchema.parse(tinyOptions.train), folders);
+    expect(await largestGap(join(artifact.folder, "model"))).toBeLessThan(1e-4);
   },
 );
 

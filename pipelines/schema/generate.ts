@@ -7,9 +7,8 @@ export const stages = ["fetch", "tokenize", "train", "predict", "evaluate"] as c
 
 /** The JSON schema of a stage's options, as the stage itself prints it. */
 export function schemaOf(stage: (typeof stages)[number]): string {
-  const command = stage === "evaluate" ? "bertqa-evaluate-stage" : `bertqa-${stage}`;
-  const bin = join(import.meta.dirname, "..", "..", "packages", stage, "bin", `${command}.mjs`);
-  return execFileSync(process.execPath, [bin, "--print-schema"], { encoding: "utf8" });
+  const bin = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "bertqa.mjs");
+  return execFileSync(process.execPath, [bin, "stage", stage, "--print-schema"], { encoding: "utf8" });
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -1,6 +1,7 @@
 import { Command } from "commander";
-import { runCommand } from "@bertqa/core";
+import { runCommand } from "@bertqa/runner";
 import { diagnose } from "@bertqa/engine";
+import { stageCommand } from "./commands/stage.ts";
 import { formatFindings } from "./doctor-table.ts";
 
 const program = new Command("bertqa")
@@ -21,4 +22,6 @@ program
     }),
   );
 
-await program.parseAsync();
+program.addCommand(stageCommand().option("--debug", "print the stack of an error"));
+
+await runCommand(async () => void (await program.parseAsync()));

@@ -1,58 +1,120 @@
-import { BertqaError } from "@bertqa/squad";
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { BertqaError, type ProblemDetails } from "@bertqa/squad";
+import { sha256OfFile } from "./hash.ts";
 import { manifestName, parseManifest, stageOfKind, type ArtifactKind, type Manifest } from "./manifest.ts";
 
-/** A finished artifact whose files were all checked against its manifest. */
+/** A finished artifact: a folder that holds exactly the files of its manifest. */
 export interface Artifact {
   readonly folder: string;
   readonly manifest: Manifest;
-  path(name: string): string;
+  /** Whether the manifest lists a file. */
+  has(name: string): boolean;
+  /**
+   * Absolute path of a listed file. Its sha256 is checked the first time: a stage pays only for what it reads.
+   *
+   * @throws BertqaError if the file is not listed or not what the manifest says
+   */
+  file(name: string): Promise<string>;
+  /** Absolute path of a folder in the artifact, all its files checked as by {@link file}. */
+  folderOf(name: string): Promise<string>;
 }
 
 /**
- * Opens an artifact and checks every file's size and sha256.
+ * Opens an artifact. It may come from a shared cache or a colleague, so nothing in it is trusted: the folder is walked without
+ * following links, and holds exactly the regular files that the manifest lists, with their sizes.
  *
- * @throws BertqaError naming the file and the stage to rerun, if the artifact is missing, of another kind or version, or damaged
+ * @throws BertqaError naming the file and the stage to run again, if the artifact is missing, of another kind or version, or damaged
  */
 export async function openArtifact(stage: string, folder: string, kind: ArtifactKind): Promise<Artifact> {
+  const text = await readManifest(stage, folder, kind);
   const remedy = `Run the ${stageOfKind[kind]} stage again`;
-  const where = join(folder, manifestName);
-  let text: string;
+  const manifest = parseManifest(stage, text, kind, { remedy, where: join(folder, manifestName) });
+  const damaged = (problem: string, details: ProblemDetails = {}) =>
+    new DamagedArtifactError(stage, folder, kind, problem, details);
+  const sizes = await sizesOfFiles(folder).catch((cause: unknown) => {
+    throw cause instanceof IrregularFileError ? damaged(cause.message, { cause }) : cause;
+  });
+  sizes.delete(manifestName);
+  for (const { path, bytes } of manifest.files) {
+    const found = sizes.get(path);
+    const file = join(folder, path);
+    if (found === undefined) throw damaged(`the file ${file} of the artifact is missing`);
+    if (found !== bytes) throw damaged(`${file} has ${found} bytes, its manifest says ${bytes}`);
+    sizes.delete(path);
+  }
+  const [unlisted] = sizes.keys();
+  if (unlisted !== undefined) throw damaged(`${join(folder, unlisted)} is not listed in the artifact's manifest`);
+  return checkedArtifact(folder, manifest, damaged);
+}
+
+/** An artifact that is there and is not what its manifest says. Where it came out of a cache, the cache holds the damage too. */
+export class DamagedArtifactError extends BertqaError {
+  readonly folder: string;
+
+  constructor(stage: string, folder: string, kind: ArtifactKind, problem: string, details: ProblemDetails = {}) {
+    super(stage, problem, { remedy: `Run the ${stageOfKind[kind]} stage again`, ...details });
+    this.name = "DamagedArtifactError";
+    this.folder = folder;
+  }
+}
+
+async function readManifest(stage: string, folder: string, kind: ArtifactKind): Promise<string> {
+  const path = join(folder, manifestName);
   try {
-    text = await readFile(where, "utf8");
+    if ((await lstat(path)).isFile()) return await readFile(path, "utf8");
   } catch (cause) {
-    throw new BertqaError(stage, `there is no ${kind} artifact in ${folder}`, { remedy, where, cause });
+    const remedy = `Run the ${stageOfKind[kind]} stage first`;
+    throw new BertqaError(stage, `there is no ${kind} artifact in ${folder}`, { remedy, where: path, cause });
   }
-  const manifest = parseManifest(stage, text, kind, { remedy, where });
-  await Promise.all(manifest.files.map((file) => checkFile(stage, folder, file, remedy)));
-  return { folder, manifest, path: (name) => join(folder, name) };
+  throw new DamagedArtifactError(stage, folder, kind, "the manifest is not a regular file", { where: path });
 }
 
-async function checkFile(stage: string, folder: string, file: Manifest["files"][number], remedy: string) {
-  const path = join(folder, file.path);
-  const found = await stat(path).catch(() => undefined);
-  if (!found) throw new BertqaError(stage, `the file ${path} of the artifact is missing`, { remedy });
-  if (found.size !== file.bytes) {
-    throw new BertqaError(stage, `${path} has ${found.size} bytes, its manifest says ${file.bytes}`, { remedy });
-  }
-  const sha256 = await sha256OfFile(path);
-  if (sha256 !== file.sha256) {
-    throw new BertqaError(stage, `${path} has sha256 ${sha256}, its manifest says ${file.sha256}`, { remedy });
-  }
+class IrregularFileError extends Error {}
+
+/**
+ * Sizes in bytes of all files under a folder, by their names with `/`.
+ *
+ * @throws IrregularFileError if anything in it is neither a regular file nor a folder (a link, a pipe, a device)
+ */
+export async function sizesOfFiles(folder: string): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  const visit = async (prefix: string): Promise<void> => {
+    for (const entry of await readdir(join(folder, prefix), { withFileTypes: true })) {
+      const name = prefix + entry.name;
+      if (entry.isDirectory()) await visit(`${name}/`);
+      else if (entry.isFile()) sizes.set(name, (await lstat(join(folder, name))).size);
+      else throw new IrregularFileError(`${join(folder, name)} is neither a regular file nor a folder`);
+    }
+  };
+  await visit("");
+  return sizes;
 }
 
-/** sha256 of a file, in lower-case hex. */
-export async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
-  return hash.digest("hex");
-}
-
-/** sha256 of a text (as UTF-8) or of bytes, in lower-case hex. */
-export function sha256Of(content: string | Uint8Array): string {
-  return createHash("sha256").update(content).digest("hex");
+function checkedArtifact(folder: string, manifest: Manifest, damaged: (problem: string) => Error): Artifact {
+  const files = new Map(manifest.files.map((file) => [file.path, file]));
+  const checks = new Map<string, Promise<string>>();
+  const check = async (name: string): Promise<string> => {
+    const path = join(folder, name);
+    const listed = files.get(name);
+    if (!listed) throw damaged(`the artifact in ${folder} has no file ${name}`);
+    const sha256 = await sha256OfFile(path);
+    if (sha256 !== listed.sha256) throw damaged(`${path} has sha256 ${sha256}, its manifest says ${listed.sha256}`);
+    return path;
+  };
+  const file = (name: string): Promise<string> => {
+    const checked = checks.get(name) ?? check(name);
+    checks.set(name, checked);
+    return checked;
+  };
+  return {
+    folder,
+    manifest,
+    has: (name) => files.has(name),
+    file,
+    folderOf: async (name) => {
+      for (const path of files.keys()) if (path.startsWith(`${name}/`)) await file(path);
+      return join(folder, name);
+    },
+  };
 }

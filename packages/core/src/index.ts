@@ -10,21 +10,22 @@ export {
   utf16OfCodePoint,
   type Answer,
   type PlacedAnswer,
+  type ProblemDetails,
   type Question,
   type SquadFile,
 } from "@bertqa/squad";
 export * from "./arrow.ts";
-export * from "./artifact-writer.ts";
+export * from "./artifact-draft.ts";
 export * from "./artifact.ts";
-export { artifactKinds, stageOfKind, type ArtifactKind, type Manifest } from "./manifest.ts";
 export * from "./artifacts/dataset.ts";
 export * from "./artifacts/model.ts";
 export * from "./artifacts/predictions.ts";
 export * from "./artifacts/windows.ts";
 export * from "./bert.ts";
-export * from "./cli.ts";
+export * from "./hash.ts";
+export { artifactKinds, manifestName, stageOfKind, type ArtifactKind, type Manifest } from "./manifest.ts";
 export * from "./options.ts";
 export * from "./random.ts";
-export * from "./report.ts";
+export * from "./reporter.ts";
 export * from "./safetensors.ts";
-export * from "./stage-command.ts";
+export * from "./stage.ts";

@@ -1,9 +1,10 @@
 import { BertqaError } from "@bertqa/squad";
 import { z } from "zod";
+import { sha256Of } from "./hash.ts";
 import { describeIssues } from "./options.ts";
 
 /** What a stage makes. Each kind has its reader and writer in `artifacts/`. */
-export const artifactKinds = ["dataset", "windows", "model", "predictions", "evaluation"] as const;
+export const artifactKinds = ["dataset", "windows", "model", "predictions", "evaluation", "export"] as const;
 export type ArtifactKind = (typeof artifactKinds)[number];
 
 /** The stage to rerun where an artifact of a kind is missing, old or damaged. */
@@ -13,43 +14,51 @@ export const stageOfKind: Readonly<Record<ArtifactKind, string>> = {
   model: "train",
   predictions: "predict",
   evaluation: "evaluate",
+  export: "export",
 };
 
 /** Raised when a kind's layout changes: a reader refuses every other version by name. */
 export const formatVersions: Readonly<Record<ArtifactKind, number>> = {
-  dataset: 1,
-  windows: 1,
-  model: 1,
-  predictions: 1,
-  evaluation: 1,
+  dataset: 2,
+  windows: 2,
+  model: 2,
+  predictions: 2,
+  evaluation: 2,
+  export: 1,
 };
 
 export const manifestName = "manifest.json";
 
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "expected 64 lower-case hex digits");
+
+/** Names inside an artifact: `a/b.json`; no empty part, no `.` or `..`, no absolute path, no backslash or control character. */
+const namePattern = /^(?!\.{1,2}(\/|$))[^/\\\p{Cc}]+(\/(?!\.{1,2}(\/|$))[^/\\\p{Cc}]+)*$/u;
+
 const fileSchema = z.strictObject({
-  path: z.string(),
+  path: z.string().regex(namePattern, "expected a relative name without . or .."),
   bytes: z.int().nonnegative(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  sha256: sha256Schema,
 });
 
 const manifestSchema = z.strictObject({
   kind: z.enum(artifactKinds),
   formatVersion: z.int().positive(),
-  /** The resolved options that remake this artifact. */
+  /** The stage's options with their defaults, without those that decide no byte. */
   options: z.record(z.string(), z.unknown()),
+  /** What options such as "auto" came to on the machine that made it. */
+  resolved: z.record(z.string(), z.unknown()),
   counts: z.record(z.string(), z.number()),
   /** Versions of the packages that decide the bytes. */
   versions: z.record(z.string(), z.string()),
-  /** `contentSha256` of each artifact that was read. */
-  inputs: z.record(z.string(), z.string()),
+  /** `contentSha256` of each artifact that was read, by the stage's slot for it. */
+  inputs: z.record(z.string(), sha256Schema),
+  /** Every file of the folder but this one, sorted by path. */
   files: z.array(fileSchema),
-  /** Records of the run (times, rates): kept with the artifact, left out of every hash, so that equal work gives equal bytes. */
-  logs: z.array(z.string()),
   /** sha256 over the sorted lines `sha256  path` of `files`, as `sha256sum` prints them. */
-  contentSha256: z.string(),
+  contentSha256: sha256Schema,
 });
 
-/** `manifest.json`, written last: a folder without one is no artifact. Holds no time and no machine, so it is byte-deterministic. */
+/** `manifest.json`, written last: a folder without one is no artifact. It holds no time, so equal work gives equal bytes. */
 export type Manifest = z.output<typeof manifestSchema>;
 
 /**
@@ -83,5 +92,14 @@ export function parseManifest(
   if (!parsed.success) {
     throw new BertqaError(stage, `the manifest breaks its schema: ${describeIssues(parsed.error)}`, details);
   }
+  const { files, contentSha256 } = parsed.data;
+  if (contentSha256Of(files) !== contentSha256) {
+    throw new BertqaError(stage, `the manifest's contentSha256 is not that of its list of files`, details);
+  }
   return parsed.data;
+}
+
+/** The content of an artifact as one hash: sha256 over the lines `sha256  path`, as `sha256sum` prints them. */
+export function contentSha256Of(files: Manifest["files"]): string {
+  return sha256Of(files.map((file) => `${file.sha256}  ${file.path}\n`).join(""));
 }

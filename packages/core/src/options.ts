@@ -19,7 +19,7 @@ export function parseJson<T>(stage: string, text: string, path: string, schema: 
     value = JSON.parse(text);
   } catch (cause) {
     throw new BertqaError(stage, `${path} is not valid JSON: ${(cause as Error).message}${position(text, cause)}`, {
-      remedy: "Mend the file and run again",
+      remedy: "Fix the file and run again",
       cause,
     });
   }

@@ -1,2 +1,2 @@
-export { runEvaluate } from "./run.ts";
 export { evaluateOptionsSchema, type EvaluateOptions } from "./options.ts";
+export { evaluateStage } from "./stage.ts";

@@ -32,5 +32,5 @@ export async function openEvaluation(
   folder: string,
 ): Promise<{ artifact: Artifact; evaluation: ComparableEvaluation }> {
   const artifact = await openArtifact(stage, folder, "evaluation");
-  return { artifact, evaluation: await readJsonFile(stage, artifact.path(reportFile), comparableSchema) };
+  return { artifact, evaluation: await readJsonFile(stage, await artifact.file(reportFile), comparableSchema) };
 }

@@ -17,10 +17,13 @@ export async function appendHistory(path: string, entry: HistoryEntry): Promise<
   await appendFile(path, historyLine(entry, await readHistoryText(path)));
 }
 
+/** A repository's own configuration may name programs to run: none is. */
+const noHooks = ["--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
+
 /** The short hash of the commit checked out in a folder, with `-dirty` where tracked files differ; null outside git. */
 export async function currentCommit(folder: string): Promise<string | null> {
   try {
-    const git = (...args: string[]) => promisify(execFile)("git", args, { cwd: folder });
+    const git = (...args: string[]) => promisify(execFile)("git", [...noHooks, ...args], { cwd: folder });
     const { stdout: hash } = await git("rev-parse", "--short", "HEAD");
     const { stdout: changes } = await git("status", "--porcelain", "--untracked-files=no");
     return `${hash.trim()}${changes === "" ? "" : "-dirty"}`;

@@ -1,11 +1,12 @@
-import { questionsOf, silentReporter } from "@bertqa/core";
+import { questionsOf } from "@bertqa/core";
 import { spawnSync } from "node:child_process";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { evaluateOptionsSchema, runEvaluate } from "../src/index.ts";
+import { evaluateOptionsSchema, evaluateStage } from "../src/index.ts";
 import { madeUpAnswers, makePipeline, sampleFile, type FakePipeline } from "./support/pipeline.ts";
+import { runIn } from "../../../test/support/run-stage.ts";
 
 const bin = fileURLToPath(new URL("../bin/bertqa-compare.mjs", import.meta.url));
 const devFile = fileURLToPath(new URL("../../../pipelines/sample/corpus/dev.json", import.meta.url));
@@ -27,7 +28,7 @@ beforeAll(async () => {
     const answers = { dev: madeUpAnswers(questionsOf(dev), seed, skill) };
     const pipeline = await makePipeline({ train, dev, answers });
     pipelines.push(pipeline);
-    await runEvaluate(evaluateOptionsSchema.parse({ bootstrapSamples: 20 }), pipeline.folders, silentReporter);
+    await runIn(evaluateStage, evaluateOptionsSchema.parse({ bootstrapSamples: 20 }), pipeline.folders);
   }
 });
 afterAll(() => pipelines.forEach((pipeline) => pipeline.remove()));

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { isProcessAlive } from "@bertqa/core";
+import { isProcessAlive } from "@bertqa/runner";
 
 /**
  * Files in the download cache that are not whole yet. What a process is writing carries its id in the name, so that two

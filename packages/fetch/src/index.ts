@@ -1,2 +1,2 @@
 export { fetchOptionsSchema, type FetchOptions } from "./options.ts";
-export { runFetch } from "./run.ts";
+export { createFetchStage, fetchStage } from "./stage.ts";

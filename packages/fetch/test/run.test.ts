@@ -1,10 +1,11 @@
-import { encoderFiles, openDataset, silentReporter } from "@bertqa/core";
+import { encoderFiles, openDataset } from "@bertqa/core";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chmod, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { expect, test } from "vitest";
-import { runFetch } from "../src/run.ts";
+import type { FetchEnvironment } from "../src/environment.ts";
+import { createFetchStage } from "../src/stage.ts";
 import {
   devFile,
   encoderFolder,
@@ -19,12 +20,15 @@ import {
   trainFile,
   writeLocalPipeline,
 } from "./support.ts";
+import { runIn } from "../../../test/support/run-stage.ts";
 
-async function runIn(folder: string, files: Readonly<Record<string, unknown>> = {}, artifacts = "artifacts") {
+const fetchWith = (environment: FetchEnvironment) => createFetchStage(() => environment);
+
+async function fetchIn(folder: string, files: Readonly<Record<string, unknown>> = {}, artifacts = "artifacts") {
   const options = await writeLocalPipeline(folder, files);
   const reporter = recordingReporter();
   const folders = { pipelineFolder: folder, artifactsFolder: join(folder, artifacts) };
-  const result = runFetch(options, folders, reporter, testEnvironment(folder));
+  const result = runIn(fetchWith(testEnvironment(folder)), options, folders, reporter);
   return { result, lines: reporter.lines, artifactsFolder: folders.artifactsFolder };
 }
 
@@ -34,7 +38,12 @@ test("a local dataset and encoder become an artifact that core's reader opens", 
   await chmod(join(folder, "encoder/vocab.txt"), 0o444);
   const reporter = recordingReporter();
   const folders = { pipelineFolder: folder, artifactsFolder: join(folder, "artifacts") };
-  const { folder: artifactFolder, manifest } = await runFetch(options, folders, reporter, testEnvironment(folder));
+  const { folder: artifactFolder, manifest } = await runIn(
+    fetchWith(testEnvironment(folder)),
+    options,
+    folders,
+    reporter,
+  );
   expect(manifest.counts).toEqual({
     ...{ trainArticles: 1, trainParagraphs: 1, trainQuestions: 2, trainUnanswerable: 1, trainSkipped: 0 },
     ...{ devArticles: 1, devParagraphs: 1, devQuestions: 2, devUnanswerable: 1, devSkipped: 0 },
@@ -48,20 +57,21 @@ test("a local dataset and encoder become an artifact that core's reader opens", 
     ["t-1", [{ text: "the Alps", startCodePoint: 19 }]],
     ["t-2", []],
   ]);
-  expect((await stat(join(dataset.encoderFolder, "vocab.txt"))).mode & 0o777).toBe(0o644);
-  expect((await readdir(dataset.encoderFolder)).sort()).toEqual(Object.keys(encoderFolder).sort());
-  expect(await readFile(join(dataset.encoderFolder, "vocab.txt"), "utf8")).toBe(encoderFolder["vocab.txt"]);
+  const encoder = await dataset.encoderFolder();
+  expect((await stat(join(encoder, "vocab.txt"))).mode & 0o777).toBe(0o644);
+  expect((await readdir(encoder)).sort()).toEqual(Object.keys(encoderFolder).sort());
+  expect(await readFile(join(encoder, "vocab.txt"), "utf8")).toBe(encoderFolder["vocab.txt"]);
 });
 
 test("equal inputs give equal bytes, and so do equal rows in another layout", async () => {
   const folder = await temporaryFolder();
-  const first = await (await runIn(folder)).result;
+  const first = await (await fetchIn(folder)).result;
   const manifest = await readFile(join(first.folder, "manifest.json"), "utf8");
-  const again = await (await runIn(folder, {}, "again")).result;
+  const again = await (await fetchIn(folder, {}, "again")).result;
   expect(await readFile(join(again.folder, "manifest.json"), "utf8")).toBe(manifest);
   // A byte order mark, white space and a key of someone's own carry no row.
   const spaced = `\uFEFF${JSON.stringify({ ...trainFile, license: "CC0" }, null, 4)}`;
-  const other = await (await runIn(folder, { "train.json": spaced }, "other")).result;
+  const other = await (await fetchIn(folder, { "train.json": spaced }, "other")).result;
   expect(other.manifest.contentSha256).toBe(first.manifest.contentSha256);
 });
 
@@ -71,10 +81,10 @@ test("one bad row fails the stage: each is listed, the error sums them up, no ar
     { id: "a", question: "Where?", answers: [{ text: "the Alps", answer_start: 18 }] },
     { id: "b", question: "", answers: [{ text: "the Alps", answer_start: 19 }] },
   ]);
-  const { result, lines, artifactsFolder } = await runIn(folder, { "train.json": bad });
+  const { result, lines, artifactsFolder } = await fetchIn(folder, { "train.json": bad });
   await expect(result).rejects.toThrow(
     "fetch: 2 problems in the dataset: 1 × empty text, 1 × answer that differs from its context. " +
-      `Mend the rows listed above, or set onInvalid to "skip", which leaves them out and counts them. (${folder}/fetch.json)`,
+      `Fix the rows listed above, or set onInvalid to "skip", which leaves them out and counts them. (${folder}/fetch.json)`,
   );
   expect(lines).toEqual([
     'train: article "Rivers", paragraph 1, question "b" (data[0].paragraphs[0].qas[1]): the question is empty',
@@ -94,7 +104,7 @@ test('onInvalid "skip" leaves bad rows out and counts them by reason', async () 
     onInvalid: "skip",
     encoder: { sources: ["encoder"] },
   };
-  const { result, lines } = await runIn(folder, { "fetch.json": options, "train.json": { data: [good] } });
+  const { result, lines } = await fetchIn(folder, { "fetch.json": options, "train.json": { data: [good] } });
   const { manifest, folder: artifactFolder } = await result;
   expect(manifest.counts).toMatchObject({ trainQuestions: 1, trainSkipped: 1, trainSkippedAnswerMismatch: 1 });
   expect(lines).toContain("train: 1 article, 1 paragraph, 1 question (0 unanswerable) · 1 bad row left out");
@@ -107,12 +117,12 @@ test("firstQuestions keeps a part", async () => {
     dataset: { train: { sources: ["train.json"], firstQuestions: 1 }, dev: { sources: ["dev.json"] } },
     encoder: { sources: ["encoder"] },
   };
-  const { manifest } = await (await runIn(folder, { "fetch.json": options })).result;
+  const { manifest } = await (await fetchIn(folder, { "fetch.json": options })).result;
   expect(manifest.counts).toMatchObject({ trainQuestions: 1, devQuestions: 2 });
 });
 
 test.each([
-  ["train.json", '{"data": [', /^fetch: .*train.json is not valid JSON: .*\. Mend the file/],
+  ["train.json", '{"data": [', /^fetch: .*train.json is not valid JSON: .*\. Fix the file/],
   ["train.json", Buffer.from([0x22, 0xff, 0x22]), /train.json is not UTF-8/],
   ["train.json", "[]", /train.json is not in SQuAD's format: got an array, expected an object with an array "data"/],
   ["train.json", '{"rows": []}', /not in SQuAD's format: got keys rows/],
@@ -126,7 +136,7 @@ test.each([
   ["encoder/tokenizer.json", '{"model": {}}', /tokenizer.json breaks its schema: model.vocab/],
 ])("a bad %s (%s) is refused by name, and no artifact is left", async (name, text, message) => {
   const folder = await temporaryFolder();
-  const { result, artifactsFolder } = await runIn(folder, { [name]: text });
+  const { result, artifactsFolder } = await fetchIn(folder, { [name]: text });
   await expect(result).rejects.toThrow(message);
   expect(await readdir(artifactsFolder)).toEqual([]);
 });
@@ -136,13 +146,13 @@ test("a missing local file says where it was looked for, and what to do", async 
   const options = await writeLocalPipeline(folder);
   await rm(join(folder, "train.json"));
   const folders = { pipelineFolder: folder, artifactsFolder: join(folder, "artifacts") };
-  await expect(runFetch(options, folders, silentReporter, testEnvironment(folder))).rejects.toThrow(
+  await expect(runIn(fetchWith(testEnvironment(folder)), options, folders)).rejects.toThrow(
     `fetch: cannot get train from train.json: ${folder}/train.json does not exist. ` +
       `Put the file there, or change dataset.train.sources. (${folder}/fetch.json)`,
   );
   await rm(join(folder, "encoder/tokenizer.json"));
   await writeFile(join(folder, "train.json"), JSON.stringify(trainFile));
-  await expect(runFetch(options, folders, silentReporter, testEnvironment(folder))).rejects.toThrow(
+  await expect(runIn(fetchWith(testEnvironment(folder)), options, folders)).rejects.toThrow(
     `cannot get the encoder from encoder: ${folder}/encoder/tokenizer.json does not exist`,
   );
 });
@@ -163,7 +173,7 @@ test("a second pipeline takes the encoder of the first from the download cache",
   for (const artifacts of ["first", "second"]) {
     const resolved = await writeLocalPipeline(folder, { "fetch.json": options });
     const folders = { pipelineFolder: folder, artifactsFolder: join(folder, artifacts) };
-    const { manifest } = await runFetch(resolved, folders, silentReporter, environment);
+    const { manifest } = await runIn(fetchWith(environment), resolved, folders);
     expect(manifest.files.find((file) => file.path === "encoder/vocab.txt")).toMatchObject(
       pinOf(encoderFolder["vocab.txt"] as string),
     );
@@ -173,9 +183,9 @@ test("a second pipeline takes the encoder of the first from the download cache",
 });
 
 function startCommand(folder: string, variables: NodeJS.ProcessEnv = {}) {
-  const bin = join(repositoryFolder, "packages/fetch/bin/bertqa-fetch.mjs");
+  const bin = join(repositoryFolder, "packages/cli/bin/bertqa.mjs");
   const env = { PATH: process.env["PATH"], BERTQA_CACHE: join(folder, "cache"), ...variables };
-  const child = spawn(process.execPath, [bin, folder, "--artifacts", join(folder, "artifacts")], { env });
+  const child = spawn(process.execPath, [bin, "stage", "fetch", folder], { env });
   const said = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (said.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));
@@ -188,7 +198,7 @@ test("the command prints the artifact's path on stdout, and for a bad input one 
   await writeLocalPipeline(folder);
   const good = startCommand(folder);
   expect(await good.ended).toBe(0);
-  expect(good.said.stdout).toBe(`${join(folder, "artifacts", "fetch")}\n`);
+  expect(good.said.stdout).toBe(`${join(folder, "artifacts", basename(folder), "fetch")}\n`);
 
   const other = await temporaryFolder();
   await writeLocalPipeline(other, { "dev.json": "{" });
@@ -198,7 +208,7 @@ test("the command prints the artifact's path on stdout, and for a bad input one 
   expect(bad.said.stderr).toMatch(/^fetch: .*dev.json is not valid JSON.*\n$/);
 });
 
-test("Ctrl-C in the middle of a download leaves no artifact, and what came is gone on with", async () => {
+test("Ctrl-C in the middle of a download leaves no artifact, and the next run continues the download", async () => {
   const folder = await temporaryFolder();
   const content = JSON.stringify(devFile);
   const ranges: (string | undefined)[] = [];
@@ -220,7 +230,7 @@ test("Ctrl-C in the middle of a download leaves no artifact, and what came is go
   await until(async () => existsSync(part) && (await readFile(part)).length === half);
   first.child.kill("SIGINT");
   expect(await first.ended).toBe(130);
-  expect(await readdir(join(folder, "artifacts"))).toEqual([]);
+  expect(existsSync(join(folder, "artifacts", basename(folder), "fetch"))).toBe(false);
 
   const second = startCommand(folder);
   expect(await second.ended).toBe(0);

@@ -1,2 +1,2 @@
 export { predictOptionsSchema, type PredictOptions } from "./options.ts";
-export { runPredict } from "./run.ts";
+export { predictStage } from "./stage.ts";

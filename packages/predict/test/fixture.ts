@@ -4,20 +4,19 @@ import {
   offsetsOfLengths,
   questionsOf,
   sha256Of,
-  stageArtifactFolder,
   utf16OfCodePoint,
-  writeArtifact,
   writeWindowShard,
   type Artifact,
   type Question,
   type SquadFile,
-  type StageFolders,
   type WindowColumns,
   type WindowShard,
 } from "@bertqa/core";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type TestFolders } from "../../../test/support/run-stage.ts";
+import { writeArtifact } from "@bertqa/runner";
 
 /** Number of token ids: 0 padding, 1 [CLS], 2 [SEP], words from 3 on. */
 export const vocabularySize = 37;
@@ -97,13 +96,13 @@ export function windowsOf(questions: readonly Question[], partTokens: number): W
 }
 
 /** Folders of a pipeline in a temporary folder, and how to remove them. */
-export async function temporaryFolders(): Promise<StageFolders & { remove(): Promise<void> }> {
+export async function temporaryFolders(): Promise<TestFolders & { remove(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), "bertqa-predict-"));
   return { pipelineFolder: folder, artifactsFolder: folder, remove: () => rm(folder, { recursive: true }) };
 }
 
-export function writeDataset(folders: StageFolders, files: { train: SquadFile; dev: SquadFile }): Promise<Artifact> {
-  return writeArtifact("test", stageArtifactFolder(folders, "fetch"), async (draft) => {
+export function writeDataset(folders: TestFolders, files: { train: SquadFile; dev: SquadFile }): Promise<Artifact> {
+  return writeArtifact("test", join(folders.artifactsFolder, "fetch"), async (draft) => {
     for (const split of ["train", "dev"] as const) {
       await writeFile(await draft.path(datasetLayout.splitFile(split)), JSON.stringify(files[split]));
     }
@@ -113,12 +112,12 @@ export function writeDataset(folders: StageFolders, files: { train: SquadFile; d
 
 /** Writes the windows of `dev`, and of `tune` (all train questions) where asked; two shards each, the first of one question. */
 export function writeWindows(
-  folders: StageFolders,
+  folders: TestFolders,
   dataset: Artifact,
   splits: Partial<Record<"dev" | "tune", SquadFile>>,
   partTokens = 8,
 ): Promise<Artifact> {
-  return writeArtifact("test", stageArtifactFolder(folders, "tokenize"), async (draft) => {
+  return writeArtifact("test", join(folders.artifactsFolder, "tokenize"), async (draft) => {
     for (const split of ["dev", "tune"] as const) {
       if (!splits[split]) continue;
       const questions = questionsOf(splits[split]);
@@ -133,8 +132,8 @@ export function writeWindows(
 }
 
 /** Writes a model artifact whose folder `fill` fills. */
-export function writeModel(folders: StageFolders, fill: (modelFolder: string) => Promise<void>): Promise<Artifact> {
-  return writeArtifact("test", stageArtifactFolder(folders, "train"), async (draft) => {
+export function writeModel(folders: TestFolders, fill: (modelFolder: string) => Promise<void>): Promise<Artifact> {
+  return writeArtifact("test", join(folders.artifactsFolder, "train"), async (draft) => {
     await fill(await draft.path(modelLayout.modelFolder));
     return { kind: "model", options: {}, counts: {}, versions: {}, inputs: {} };
   });

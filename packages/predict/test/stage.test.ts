@@ -1,21 +1,19 @@
 import {
   openPredictions,
   questionsOf,
-  silentReporter,
   sliceCodePoints,
-  stageArtifactFolder,
   type LogitColumns,
   type PredictionSplit,
   type SquadFile,
-  type StageFolders,
 } from "@bertqa/core";
 import { existsSync } from "node:fs";
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { predictOptionsSchema, runPredict } from "../src/index.ts";
+import { predictOptionsSchema, predictStage } from "../src/index.ts";
 import { squadFile, temporaryFolders, windowsOf, writeDataset, writeModel, writeWindows } from "./fixture.ts";
 import { writeTinyBert } from "./tiny-bert.ts";
+import { runIn, type TestFolders } from "../../../test/support/run-stage.ts";
 
 const partTokens = 8;
 const train = squadFile([["one two three four", ["t2", "what one ?"], ["10", "why ?"]]]);
@@ -26,17 +24,17 @@ const dev = squadFile([
 ]);
 const options = predictOptionsSchema.parse({ precision: "float32", maxAnswerTokens: 5, batchTokens: 40 });
 
-let folders: StageFolders & { remove(): Promise<void> };
+let folders: TestFolders & { remove(): Promise<void> };
 beforeAll(async () => {
   folders = await temporaryFolders();
   const dataset = await writeDataset(folders, { train, dev });
   await writeWindows(folders, dataset, { dev, tune: train }, partTokens);
   await writeModel(folders, (modelFolder) => writeTinyBert(modelFolder));
-  await runPredict(options, folders, silentReporter);
+  await runIn(predictStage, options, folders);
 });
 afterAll(() => folders.remove());
 
-const predictFolder = () => stageArtifactFolder(folders, "predict");
+const predictFolder = () => join(folders.artifactsFolder, "predict");
 const open = () => openPredictions("test", predictFolder());
 
 async function logitsOf(split: PredictionSplit): Promise<LogitColumns[]> {
@@ -134,33 +132,32 @@ test("the manifest counts questions, answers, and those without a span", async (
   expect(manifest.counts).toMatchObject({ "tune.questions": 2, "tune.windows": 2, "tune.withoutSpan": 0 });
   expect((manifest.counts["dev.answered"] as number) + (manifest.counts["dev.noAnswer"] as number)).toBe(4);
   expect(manifest.options).toEqual(options);
-  expect(manifest.logs).toEqual(["log.jsonl"]);
   expect(Object.keys(manifest.inputs)).toEqual(["dataset", "windows", "model"]);
 });
 
 test("the same inputs twice give the same bytes", async () => {
   const first = (await open()).artifact.manifest;
-  const second = (await runPredict(options, folders, silentReporter)).manifest;
+  const second = (await runIn(predictStage, options, folders)).manifest;
   expect(second).toEqual(first);
 });
 
 test("other batches give the same answers", async () => {
   const before = await (await open()).predictions("dev");
-  await runPredict({ ...options, batchTokens: 1 }, folders, silentReporter);
+  await runIn(predictStage, { ...options, batchTokens: 1 }, folders);
   expect(await (await open()).predictions("dev")).toEqual(before);
-  await runPredict(options, folders, silentReporter);
+  await runIn(predictStage, options, folders);
 });
 
 /** Runs the stage in folders of its own, after `spoil` has changed an input; returns the error. */
-async function failureAfter(spoil: (folders: StageFolders) => Promise<unknown>): Promise<string> {
+async function failureAfter(spoil: (folders: TestFolders) => Promise<unknown>): Promise<string> {
   const own = await temporaryFolders();
   try {
     const dataset = await writeDataset(own, { train, dev });
     await writeWindows(own, dataset, { dev }, partTokens);
     await writeModel(own, (modelFolder) => writeTinyBert(modelFolder));
     await spoil(own);
-    const failure = await runPredict(options, own, silentReporter).catch((error: Error) => error.message);
-    expect(existsSync(stageArtifactFolder(own, "predict"))).toBe(false);
+    const failure = await runIn(predictStage, options, own).catch((error: Error) => error.message);
+    expect(existsSync(join(own.artifactsFolder, "predict"))).toBe(false);
     return failure as string;
   } finally {
     await own.remove();
@@ -169,7 +166,9 @@ async function failureAfter(spoil: (folders: StageFolders) => Promise<unknown>):
 
 test("windows of another dataset are refused", async () => {
   const failure = await failureAfter((own) => writeDataset(own, { train: dev, dev: train }));
-  expect(failure).toMatch(/^predict: the windows were made from another dataset .* Run the tokenize stage again/);
+  expect(failure).toMatch(
+    /^predict: the windows in .* were made from another dataset than the one in .* Run the tokenize stage again/,
+  );
 });
 
 test("a shard that was changed is refused by its name", async () => {
@@ -208,15 +207,15 @@ test("where each training question has an answer, every question with a span get
     await writeWindows(own, await writeDataset(own, { train: answered, dev }), { dev }, partTokens);
     await writeModel(own, (modelFolder) => writeTinyBert(modelFolder));
     // A threshold that no null odds are at or below: with no answer allowed, none would be given.
-    await runPredict({ ...options, nullScoreDifferenceThreshold: -1000 }, own, silentReporter);
-    const artifact = await openPredictions("test", stageArtifactFolder(own, "predict"));
+    await runIn(predictStage, { ...options, nullScoreDifferenceThreshold: -1000 }, own);
+    const artifact = await openPredictions("test", join(own.artifactsFolder, "predict"));
     expect(artifact.artifact.manifest.counts).toMatchObject({
       "dev.answered": 3,
       "dev.noAnswer": 1,
       "dev.withoutSpan": 1,
     });
-    await runPredict({ ...options, nullScoreDifferenceThreshold: -1000, noAnswer: "allowed" }, own, silentReporter);
-    const none = await openPredictions("test", stageArtifactFolder(own, "predict"));
+    await runIn(predictStage, { ...options, nullScoreDifferenceThreshold: -1000, noAnswer: "allowed" }, own);
+    const none = await openPredictions("test", join(own.artifactsFolder, "predict"));
     expect(none.artifact.manifest.counts).toMatchObject({ "dev.answered": 0 });
   } finally {
     await own.remove();

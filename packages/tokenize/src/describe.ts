@@ -1,4 +1,4 @@
-import { countOf, formatBytes, formatDuration, type Manifest } from "@bertqa/core";
+import { countOf } from "@bertqa/core";
 import type { SplitCounts } from "./counts.ts";
 import type { TokenizeOptions } from "./options.ts";
 import type { TuneSplit } from "./tune-split.ts";
@@ -29,21 +29,12 @@ function withUnanswerable(questions: number, unanswerable: number): string {
   return `${countOf(questions, "question")} (${unanswerable.toLocaleString("en-US")} without answer)`;
 }
 
-/** `46 windows · 3 questions needed 2+ windows · 0 answers unmatched · 1 shard, 0.2 MB · 1.4 s`, then warnings. */
-export function endLines(
-  total: SplitCounts,
-  manifest: Manifest,
-  options: TokenizeOptions,
-  elapsedMs: number,
-): string[] {
-  const shards = manifest.files.filter(({ path }) => path.endsWith(".arrow"));
-  const bytes = shards.reduce((sum, file) => sum + file.bytes, 0);
+/** `46 windows · 3 questions needed 2+ windows · 0 answers unmatched`, then warnings. */
+export function endLines(total: SplitCounts, options: TokenizeOptions): string[] {
   const parts = [
     countOf(total.windows, "window"),
     `${countOf(total.questionsWithManyWindows, "question")} needed 2+ windows`,
     `${countOf(total.unmatchedAnswers, "answer")} unmatched`,
-    `${countOf(shards.length, "shard")}, ${formatBytes(bytes)}`,
-    formatDuration(elapsedMs),
   ];
   return [parts.join(" · "), ...warningLines(total, options.maxQuestionTokens)];
 }

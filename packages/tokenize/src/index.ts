@@ -1,2 +1,2 @@
-export { runTokenize } from "./run.ts";
 export { tokenizeOptionsSchema, type TokenizeOptions } from "./options.ts";
+export { tokenizeStage } from "./stage.ts";

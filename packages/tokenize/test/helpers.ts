@@ -2,7 +2,6 @@ import {
   parseJson,
   questionsOf,
   squadFileSchema,
-  writeArtifact,
   type Question,
   type SquadFile,
   type WindowsArtifact,
@@ -11,9 +10,10 @@ import {
 import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach } from "vitest";
+import { writeArtifact } from "@bertqa/runner";
 
 const testFolder = fileURLToPath(new URL(".", import.meta.url));
 const repository = join(testFolder, "../../..");
@@ -60,7 +60,7 @@ export async function pipelineWith(
   encoder = fixtureEncoder,
 ): Promise<{ pipelineFolder: string; artifactsFolder: string }> {
   const folder = await temporaryFolder();
-  const artifactsFolder = join(folder, "artifacts");
+  const artifactsFolder = join(folder, "artifacts", basename(folder));
   await writeArtifact("fetch", join(artifactsFolder, "fetch"), async (draft) => {
     for (const split of ["train", "dev"] as const) {
       await writeFile(await draft.path(`${split}.json`), JSON.stringify(data[split]));

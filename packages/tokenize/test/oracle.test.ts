@@ -1,11 +1,11 @@
-import { openWindows, silentReporter, type SquadFile } from "@bertqa/core";
+import { openWindows, type SquadFile } from "@bertqa/core";
 import { AutoTokenizer, env } from "@huggingface/transformers";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import type { Encoding, Tokenizer, TruncationStrategy } from "tokenizers";
 import { beforeAll, describe, expect, test } from "vitest";
-import { runTokenize, tokenizeOptionsSchema } from "../src/index.ts";
+import { tokenizeStage, tokenizeOptionsSchema } from "../src/index.ts";
 import {
   fixture,
   fixtureEncoder,
@@ -19,6 +19,7 @@ import {
   squadFile,
   type PlainWindow,
 } from "./helpers.ts";
+import { runIn } from "../../../test/support/run-stage.ts";
 
 const library = createRequire(import.meta.url)("tokenizers") as typeof import("tokenizers");
 const noData: SquadFile = { data: [] };
@@ -27,7 +28,7 @@ const noData: SquadFile = { data: [] };
 async function windowsOf(data: SquadFile, size: { maxTokens: number; windowOverlapTokens: number }, encoder?: string) {
   const folders = await pipelineWith({ train: noData, dev: data }, encoder);
   const options = tokenizeOptionsSchema.parse({ ...size, windowsPerShard: 500 });
-  const artifact = await runTokenize(options, folders, silentReporter);
+  const artifact = await runIn(tokenizeStage, options, folders);
   return readWindows(await openWindows("test", artifact.folder), "dev");
 }
 

@@ -1,16 +1,16 @@
-import { openWindows, silentReporter, type Reporter, type SquadFile, type StageFolders } from "@bertqa/core";
+import { openWindows, silentReporter, type Reporter, type SquadFile } from "@bertqa/core";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, watch } from "node:fs";
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { runTokenize, tokenizeOptionsSchema } from "../src/index.ts";
+import { tokenizeStage, tokenizeOptionsSchema } from "../src/index.ts";
 import { fixture, fixtureEncoder, hardCases, pipelineWith, readWindows, sampleCorpus, squadFile } from "./helpers.ts";
+import { runIn, type TestFolders } from "../../../test/support/run-stage.ts";
 
-const bin = fileURLToPath(new URL("../bin/bertqa-tokenize.mjs", import.meta.url));
+const bin = join(import.meta.dirname, "../../cli/bin/bertqa.mjs");
 const optionsOf = (options: Record<string, unknown> = {}) => tokenizeOptionsSchema.parse(options);
 const sample = () => ({ train: squadFile(sampleCorpus("train")), dev: squadFile(sampleCorpus("dev")) });
 const hard = () => ({ train: hardCases(), dev: hardCases() });
@@ -21,8 +21,8 @@ function recorder(): Reporter & { readonly lines: string[] } {
   return { ...silentReporter, lines, line: (text) => lines.push(text) };
 }
 
-async function refusal(folders: StageFolders, options: Record<string, unknown> = {}): Promise<string> {
-  const failure = await runTokenize(optionsOf(options), folders, silentReporter).then(
+async function refusal(folders: TestFolders, options: Record<string, unknown> = {}): Promise<string> {
+  const failure = await runIn(tokenizeStage, optionsOf(options), folders).then(
     () => "",
     (error: Error) => error.message,
   );
@@ -34,7 +34,7 @@ describe("the artifact", () => {
   test("has every question once in train, tune and dev, in the file's order, with its windows counted", async () => {
     const data = sample();
     const folders = await pipelineWith(data);
-    const { folder, manifest } = await runTokenize(optionsOf({ windowsPerShard: 300 }), folders, silentReporter);
+    const { folder, manifest } = await runIn(tokenizeStage, optionsOf({ windowsPerShard: 300 }), folders);
     const windows = await openWindows("test", folder);
     const idsOf = (file: SquadFile) => file.data.flatMap((a) => a.paragraphs.flatMap((p) => p.qas.map(({ id }) => id)));
     const [train, tune, dev] = await Promise.all([
@@ -60,7 +60,7 @@ describe("the artifact", () => {
   });
 
   test("copies the tokenizer's files as shipped, and no other file of the encoder", async () => {
-    const { folder } = await runTokenize(optionsOf(), await pipelineWith(hard()), silentReporter);
+    const { folder } = await runIn(tokenizeStage, optionsOf(), await pipelineWith(hard()));
     const names = ["special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];
     expect((await readdir(join(folder, "tokenizer"))).sort()).toEqual(names);
     for (const name of names) {
@@ -69,7 +69,8 @@ describe("the artifact", () => {
   });
 
   test("lists the answers that do not fall on token borders", async () => {
-    const { folder, manifest } = await runTokenize(
+    const { folder, manifest } = await runIn(
+      tokenizeStage,
       optionsOf({ tuneShare: 0 }),
       await pipelineWith(hard()),
       silentReporter,
@@ -90,7 +91,7 @@ describe("the artifact", () => {
   });
 
   test("its options leave out the number of threads, which decides no byte", async () => {
-    const { manifest } = await runTokenize(optionsOf(), await pipelineWith(hard()), silentReporter);
+    const { manifest } = await runIn(tokenizeStage, optionsOf(), await pipelineWith(hard()));
     expect(Object.keys(manifest.options)).not.toContain("workers");
     expect(manifest.versions).toEqual({ tokenizers: expect.stringMatching(/^0\./) as string });
   });
@@ -100,7 +101,8 @@ describe("limits", () => {
   test("a question beyond maxQuestionTokens is cut, and counted, not refused", async () => {
     const folders = await pipelineWith(hard());
     const reporter = recorder();
-    const { folder, manifest } = await runTokenize(
+    const { folder, manifest } = await runIn(
+      tokenizeStage,
       optionsOf({ maxQuestionTokens: 2, tuneShare: 0 }),
       folders,
       reporter,
@@ -132,7 +134,12 @@ describe("limits", () => {
     const data = hard();
     const one = { ...data.train, data: data.train.data.slice(0, 1) };
     const reporter = recorder();
-    const { manifest } = await runTokenize(optionsOf(), await pipelineWith({ train: one, dev: data.dev }), reporter);
+    const { manifest } = await runIn(
+      tokenizeStage,
+      optionsOf(),
+      await pipelineWith({ train: one, dev: data.dev }),
+      reporter,
+    );
     expect(manifest.counts).toMatchObject({ "tune.questions": 0, "tune.articles": 0, "train.articles": 1 });
     expect(reporter.lines).toContain("warning: train has 1 article, too few to hold one out: tune stays empty");
   });
@@ -178,9 +185,7 @@ describe("the command", () => {
       const folder = join(folders.artifactsFolder, "tokenize");
       expect(stdout).toBe(`${folder}\n`);
       expect(stderr).toMatch(/^tokenize {2}588 questions \(\d+ without answer\) → windows of 384, overlap 128$/m);
-      expect(stderr).toMatch(
-        /^tokenize {2}[\d,]+ windows · \d+ questions needed 2\+ windows · 0 answers unmatched · \d+ shards, /m,
-      );
+      expect(stderr).toMatch(/^tokenize {2}[\d,]+ windows · \d+ questions needed 2\+ windows · 0 answers unmatched$/m);
       hashes.push(await readFile(join(folder, "manifest.json"), "utf8"));
     }
     expect(hashes[1]).toBe(hashes[0]);
@@ -190,10 +195,10 @@ describe("the command", () => {
     const folders = await pipelineWith(sample());
     await writeFile(join(folders.pipelineFolder, "tokenize.json"), JSON.stringify({ windowsPerShard: 10 }));
     const watcher = watch(folders.artifactsFolder);
-    const child = spawn(process.execPath, [bin, folders.pipelineFolder, "--artifacts", folders.artifactsFolder]);
+    const child = spawn(process.execPath, [bin, "stage", "tokenize", folders.pipelineFolder]);
     await new Promise<void>((resolve) => {
       watcher.on("change", (_, name) => {
-        if (String(name).startsWith(".tokenize.partial-")) resolve();
+        if (String(name).startsWith(".tokenize.new-")) resolve();
       });
     });
     child.kill("SIGKILL");
@@ -205,8 +210,8 @@ describe("the command", () => {
   });
 });
 
-async function command({ pipelineFolder, artifactsFolder }: StageFolders) {
-  return promisify(execFile)(process.execPath, [bin, pipelineFolder, "--artifacts", artifactsFolder]);
+async function command({ pipelineFolder }: TestFolders) {
+  return promisify(execFile)(process.execPath, [bin, "stage", "tokenize", pipelineFolder]);
 }
 
 /** An encoder's folder with the given JSON files. */

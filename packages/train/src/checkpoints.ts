@@ -1,6 +1,12 @@
-import { BertqaError, readSafetensors, sha256Of, writeSafetensors, type HostTensor } from "@bertqa/core";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { BertqaError, flushFolder, readSafetensors, writeSafetensors, type HostTensor } from "@bertqa/core";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+
+/** What training needs to continue: the trainer's state after the last step, and the loss of every step. */
+export interface TrainingCheckpoint {
+  readonly losses: number[];
+  readonly state: ReadonlyMap<string, HostTensor>;
+}
 
 /**
  * Checkpoints of a run in progress, in `<artifacts>/train.progress/step-<n>/`: beside the cached artifact and never in it, since they
@@ -8,41 +14,33 @@ import { join } from "node:path";
  */
 export interface CheckpointFolder {
   readonly folder: string;
-  /** Writes the state after `step` optimizer steps. */
-  save(step: number, state: ReadonlyMap<string, HostTensor>): Promise<void>;
-  /** The newest checkpoint of this very run, or `undefined`. Those of another run (other options or inputs) are removed. */
-  load(): Promise<{ readonly step: number; readonly state: Map<string, HostTensor> } | undefined>;
-  /** Removes the folder. */
-  remove(): Promise<void>;
+  save(checkpoint: TrainingCheckpoint): Promise<void>;
+  /** The newest checkpoint, or `undefined`. */
+  load(): Promise<TrainingCheckpoint | undefined>;
 }
 
 const stateName = "state.safetensors";
-const fingerprintName = "run.sha256";
+const lossesName = "training.losses";
 const keptCheckpoints = 2;
 
-/**
- * Opens the folder for a run.
- *
- * @param identity everything that decides the weights: a checkpoint of a run with another identity is never resumed
- */
-export async function openCheckpoints(folder: string, identity: unknown): Promise<CheckpointFolder> {
-  const fingerprint = sha256Of(JSON.stringify(identity));
-  await mkdir(folder, { recursive: true });
-  if ((await readFile(join(folder, fingerprintName), "utf8").catch(() => "")) !== fingerprint) {
-    await rm(folder, { recursive: true });
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, fingerprintName), fingerprint, { flush: true });
-  }
+/** Opens the folder of a run; the runner has seen to it that its checkpoints are this run's. */
+export function openCheckpoints(folder: string): CheckpointFolder {
   return {
     folder,
-    save: async (step, state) => {
-      const final = join(folder, checkpointName(step));
+    save: async ({ losses, state }) => {
+      const final = join(folder, checkpointName(losses.length));
       const partial = `${final}.partial`;
-      await rm(partial, { recursive: true, force: true });
-      await mkdir(partial);
-      await writeSafetensors(join(partial, stateName), state, { step: String(step) });
-      await rm(final, { recursive: true, force: true });
-      await rename(partial, final);
+      try {
+        await rm(partial, { recursive: true, force: true });
+        await mkdir(partial);
+        const tensors = new Map(state).set(lossesName, { shape: [losses.length], data: Float32Array.from(losses) });
+        await writeSafetensors(join(partial, stateName), tensors, { format_version: "1" });
+        await rm(final, { recursive: true, force: true });
+        await rename(partial, final);
+        await flushFolder(folder);
+      } finally {
+        await rm(partial, { recursive: true, force: true });
+      }
       for (const old of (await checkpointSteps(folder)).slice(0, -keptCheckpoints)) {
         await rm(join(folder, checkpointName(old)), { recursive: true });
       }
@@ -51,14 +49,17 @@ export async function openCheckpoints(folder: string, identity: unknown): Promis
       const step = (await checkpointSteps(folder)).at(-1);
       if (step === undefined) return undefined;
       const path = join(folder, checkpointName(step), stateName);
+      const remedy = `Delete ${join(folder, checkpointName(step))} to continue from the checkpoint before it`;
       try {
-        return { step, state: await readSafetensors(path, "train") };
+        const state = await readSafetensors(path, "train");
+        const losses = state.get(lossesName)?.data;
+        if (losses?.length !== step) throw new Error(`it holds the losses of ${losses?.length ?? 0} steps`);
+        state.delete(lossesName);
+        return { losses: [...losses], state };
       } catch (cause) {
-        const remedy = `Delete ${join(folder, checkpointName(step))} to go on from the checkpoint before it`;
         throw new BertqaError("train", `the checkpoint ${path} cannot be read`, { remedy, cause });
       }
     },
-    remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
 

@@ -1,26 +1,21 @@
-import { BertqaError } from "@bertqa/core";
+import { BertqaError, formatBytes, sizesOfFiles } from "@bertqa/core";
 import type { BertCheckpoint } from "@bertqa/model";
 import { statfs } from "node:fs/promises";
 
-/** The checkpoints hold the weights and both moments, twice; the artifact holds the weights once more. */
+/**
+ * Three checkpoints at most lie there at once (two kept, one being written), each with the weights and both moments; the
+ * artifact holds the weights once more. What already lies in the folder needs no second place.
+ */
 export async function checkDiskSpace(folder: string, encoder: BertCheckpoint): Promise<void> {
   const weightBytes = [...encoder.tensors.values()].reduce((sum, tensor) => sum + tensor.data.byteLength, 0);
-  const neededBytes = weightBytes * (3 * 3 + 1);
+  const present = [...(await sizesOfFiles(folder)).values()].reduce((sum, bytes) => sum + bytes, 0);
+  const neededBytes = weightBytes * (3 * 3 + 1) - present;
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize >= neededBytes) return;
-  const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
-  const free = `${gigabytes(bavail * bsize)} GB free`;
-  throw new BertqaError("train", `${free}, but checkpoints and model need ${gigabytes(neededBytes)} GB`, {
+  const free = `${formatBytes(bavail * bsize)} free`;
+  throw new BertqaError("train", `${free}, but checkpoints and model need ${formatBytes(neededBytes)} more`, {
     remedy: "Free some disk space and run again",
     where: folder,
-  });
-}
-
-/** @throws BertqaError for a loss that is no number: nothing that follows would be one */
-export function refuseDivergence(loss: number, step: number): void {
-  if (Number.isFinite(loss)) return;
-  throw new BertqaError("train", `the loss is ${loss} at step ${step}`, {
-    remedy: "Lower learningRate, or raise warmupShare",
   });
 }
 

@@ -1,2 +1,2 @@
 export { trainOptionsSchema, type TrainOptions } from "./options.ts";
-export { runTrain } from "./run.ts";
+export { trainStage } from "./stage.ts";

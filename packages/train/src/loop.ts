@@ -1,9 +1,10 @@
-import type { Progress, TrainingRow } from "@bertqa/core";
+import { BertqaError, type Progress } from "@bertqa/core";
 import { countBatchTokens, type LabelledBatch, type Trainer } from "@bertqa/model";
 import { setImmediate } from "node:timers/promises";
 import type { TrainOptions } from "./options.ts";
 import { planEpoch } from "./plan.ts";
 import { learningRateAt, type Schedule } from "./schedule.ts";
+import { meanOf, type LiveRow } from "./training-log.ts";
 
 /** What the loop needs of the world; all of it is given, so that a test can watch it. */
 export interface LoopContext {
@@ -13,8 +14,10 @@ export interface LoopContext {
   readonly lengths: Int32Array;
   readonly collate: (windows: readonly number[]) => LabelledBatch;
   readonly progress: Progress;
-  readonly writeRow: (row: TrainingRow) => void;
-  readonly saveCheckpoint: (step: number) => Promise<void>;
+  readonly writeRow: (row: LiveRow) => void;
+  /** Loss of each step done so far; the loop starts after the last and appends. */
+  readonly losses: number[];
+  readonly saveCheckpoint: () => Promise<void>;
   /** True once the user has asked to stop. */
   readonly isStopping: () => boolean;
   readonly nowMs: () => number;
@@ -39,41 +42,43 @@ export function scheduleOf(options: TrainOptions, windowCount: number): Schedule
 }
 
 /**
- * Trains from `firstStep` to the end of the schedule, or until the user asks to stop. Everything random in a step depends on the seed
- * and the step's number alone, so the weights of a resumed run equal those of an uninterrupted one.
+ * Trains to the end of the schedule, or until the user asks to stop. Everything random in a step depends on the seed and the
+ * step's number alone, so the weights of a resumed run equal those of an uninterrupted one.
  *
- * @returns the number of steps done, counted from the run's beginning, and the last row's loss
+ * @throws BertqaError for a loss that is not a number: nothing that follows would be one
  */
-export async function trainSteps(
-  context: LoopContext,
-  firstStep: number,
-): Promise<{ readonly steps: number; readonly lastLoss: number | undefined }> {
-  const { options, trainer, lengths } = context;
+export async function trainSteps(context: LoopContext): Promise<void> {
+  const { options, trainer, lengths, losses } = context;
   const schedule = scheduleOf(options, lengths.length);
   const { totalSteps } = schedule;
   const startedMs = context.nowMs();
   let tally = emptyTally(startedMs);
-  let lastLoss: number | undefined;
-  let step = firstStep;
-  for (const batch of batchesFrom(context, firstStep, totalSteps)) {
-    const learningRate = learningRateAt(schedule, step);
-    accumulateBatch(context, batch, step);
+  for (const batch of batchesFrom(context, losses.length, totalSteps)) {
+    const learningRate = learningRateAt(schedule, losses.length);
+    accumulateBatch(context, batch, losses.length);
     trainer.applyGradients(learningRate);
-    step++;
+    losses.push(requireFinite(trainer.takeMeanLoss(), losses.length + 1));
+    const step = losses.length;
     addToTally(tally, batch, lengths);
     if (step % options.logEverySteps === 0 || step === totalSteps) {
-      lastLoss = trainer.takeMeanLoss();
+      const loss = meanOf(losses.slice(Math.floor((step - 1) / options.logEverySteps) * options.logEverySteps));
       const now = context.nowMs();
-      context.writeRow(rowOf(tally, { step, totalSteps, loss: lastLoss, learningRate }, now, startedMs));
-      context.progress.update(step, noteOf(lastLoss, learningRate, tally, now));
+      context.writeRow(rowOf(tally, { step, totalSteps, loss, learningRate }, now, startedMs));
+      context.progress.update(step, noteOf(loss, learningRate, tally, now));
       tally = emptyTally(now);
     }
-    if (step % options.checkpointEverySteps === 0 && step < totalSteps) await context.saveCheckpoint(step);
+    if (step % options.checkpointEverySteps === 0 && step < totalSteps) await context.saveCheckpoint();
     // TensorFlow's ops block this thread: let signals and the terminal have their turn.
     await setImmediate();
     if (context.isStopping()) break;
   }
-  return { steps: step, lastLoss };
+}
+
+function requireFinite(loss: number, step: number): number {
+  if (Number.isFinite(loss)) return loss;
+  throw new BertqaError("train", `the loss is ${loss} at step ${step}`, {
+    remedy: "Lower learningRate, or raise warmupShare",
+  });
 }
 
 function* batchesFrom(context: LoopContext, firstStep: number, totalSteps: number): Generator<readonly number[]> {
@@ -111,10 +116,10 @@ function addToTally(tally: Tally, batch: readonly number[], lengths: Int32Array)
 
 function rowOf(
   tally: Tally,
-  state: Pick<TrainingRow, "step" | "totalSteps" | "loss" | "learningRate">,
+  state: Pick<LiveRow, "step" | "totalSteps" | "loss" | "learningRate">,
   nowMs: number,
   startedMs: number,
-): TrainingRow {
+): LiveRow {
   const seconds = Math.max((nowMs - tally.sinceMs) / 1000, 1e-9);
   return {
     ...state,

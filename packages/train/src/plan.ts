@@ -34,7 +34,10 @@ function chunks(items: readonly number[], size: number): number[][] {
 }
 
 function bringLargestForward(batches: number[][], lengths: Int32Array): void {
-  const sizes = batches.map((batch) => countBatchTokens(lengths, [batch]).paddedTokens);
-  const largest = sizes.indexOf(Math.max(...sizes));
+  let [largest, most] = [0, 0];
+  batches.forEach((batch, i) => {
+    const { paddedTokens } = countBatchTokens(lengths, [batch]);
+    if (paddedTokens > most) [largest, most] = [i, paddedTokens];
+  });
   [batches[0], batches[largest]] = [batches[largest] as number[], batches[0] as number[]];
 }

@@ -1,4 +1,4 @@
-import type { ArtifactDraft } from "../artifact-writer.ts";
+import type { ArtifactDraft } from "../artifact-draft.ts";
 import { openArtifact, type Artifact } from "../artifact.ts";
 import { stageOfKind } from "../manifest.ts";
 import { readColumns, writeColumns, type Columns } from "../arrow.ts";
@@ -86,10 +86,11 @@ export async function openPredictions(stage: string, folder: string): Promise<Pr
   const artifact = await openArtifact(stage, folder, "predictions");
   const names = artifact.manifest.files.map((file) => file.path);
   const remedy = `Run the ${stageOfKind.predictions} stage again`;
-  const json = <T>(name: string, schema: z.ZodType<T>) => readJsonFile(stage, artifact.path(name), schema);
+  const json = async <T>(name: string, schema: z.ZodType<T>) =>
+    readJsonFile(stage, await artifact.file(name), schema);
   return {
     artifact,
-    has: (split) => names.includes(predictionsLayout.predictions(split)),
+    has: (split) => artifact.has(predictionsLayout.predictions(split)),
     predictions: (split) => json(predictionsLayout.predictions(split), predictionsSchema),
     bestSpans: (split) => json(predictionsLayout.bestSpans(split), predictionsSchema),
     nullOdds: (split) => json(predictionsLayout.nullOdds(split), nullOddsSchema),
@@ -98,7 +99,7 @@ export async function openPredictions(stage: string, folder: string): Promise<Pr
       const folderOfSplit = predictionsLayout.logits(split, 0).replace("00000.arrow", "");
       return names.filter((name) => name.startsWith(folderOfSplit)).length;
     },
-    readLogitShard: (split, shard) =>
-      readColumns(stage, artifact.path(predictionsLayout.logits(split, shard)), logitColumns, remedy),
+    readLogitShard: async (split, shard) =>
+      readColumns(stage, await artifact.file(predictionsLayout.logits(split, shard)), logitColumns, remedy),
   };
 }

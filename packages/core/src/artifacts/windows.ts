@@ -1,5 +1,5 @@
 import { BertqaError } from "@bertqa/squad";
-import type { ArtifactDraft } from "../artifact-writer.ts";
+import type { ArtifactDraft } from "../artifact-draft.ts";
 import { openArtifact, type Artifact } from "../artifact.ts";
 import { stageOfKind } from "../manifest.ts";
 import { readColumns, writeColumns, type Columns } from "../arrow.ts";
@@ -66,12 +66,12 @@ export async function openWindows(stage: string, folder: string): Promise<Window
   return {
     artifact,
     shardCount,
-    readShard: (split, index) => {
+    readShard: async (split, index) => {
       if (index >= shardCount(split)) {
         throw new BertqaError(stage, `split "${split}" has ${shardCount(split)} shards, asked for shard ${index}`);
       }
       const remedy = `Run the ${stageOfKind.windows} stage again`;
-      return readColumns(stage, artifact.path(shardName(split, index)), windowColumns, remedy);
+      return readColumns(stage, await artifact.file(shardName(split, index)), windowColumns, remedy);
     },
   };
 }

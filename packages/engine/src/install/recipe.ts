@@ -3,7 +3,8 @@ import { createRequire } from "node:module";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { BertqaError, createReporter, formatDuration, isProcessAlive, runCommand, type Reporter } from "@bertqa/core";
+import { BertqaError, formatDuration, type Reporter } from "@bertqa/core";
+import { createReporter, isProcessAlive, runCommand } from "@bertqa/runner";
 import { openCacheFolder } from "@bertqa/runner/cache-folder";
 import { describeHost, type Device } from "../host.ts";
 import {

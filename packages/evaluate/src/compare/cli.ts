@@ -1,4 +1,5 @@
-import { runCommand, type Question } from "@bertqa/core";
+import type { Question } from "@bertqa/core";
+import { runCommand } from "@bertqa/runner";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -4,7 +4,6 @@ import {
   questionsOf,
   SeededRandom,
   squadFileSchema,
-  writeArtifact,
   type Candidate,
   type PredictionSplit,
   type Question,
@@ -14,6 +13,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { writeArtifact } from "@bertqa/runner";
 
 const corpus = new URL("../../../../pipelines/sample/corpus/", import.meta.url);
 
@@ -73,6 +73,7 @@ export async function makePipeline({ train, dev, answers }: FakePipelineContent)
   });
   const model = await writeArtifact("train", join(folders.artifactsFolder, "train"), async (draft) => {
     await writeFile(await draft.path("model/config.json"), "{}");
+    await writeFile(await draft.path("log.jsonl"), "");
     return { ...describe, kind: "model" };
   });
   await writeArtifact("predict", join(folders.artifactsFolder, "predict"), async (draft) => {

@@ -71,13 +71,5 @@ function nbestOf({ context }: Question, text: string): Candidate[] {
 }
 
 function trainingRow(step: number): TrainingRow {
-  const rates = { windowsPerSecond: 9, tokensPerSecond: 1000, paddedTokensPerSecond: 1100 };
-  return {
-    step,
-    totalSteps: 30,
-    loss: 5 / step,
-    learningRate: 5e-5 * (1 - step / 30),
-    elapsedMs: step * 900,
-    ...rates,
-  };
+  return { step, totalSteps: 30, loss: 5 / step, learningRate: 5e-5 * (1 - step / 30) };
 }

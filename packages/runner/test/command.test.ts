@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { BertqaError, countOf, describeFailure, formatBytes, formatDuration } from "../src/index.ts";
+import { BertqaError, countOf, formatBytes, formatDuration } from "@bertqa/core";
+import { describeFailure } from "../src/index.ts";
 
 test("durations, sizes and counts read as people write them", () => {
   expect([400, 12_000, 200_000, 7_500_000].map(formatDuration)).toEqual(["0.4 s", "12 s", "3 min 20 s", "2 h 5 min"]);

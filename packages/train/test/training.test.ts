@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, rmSync, watch } from "node:fs";
-import { cp, mkdir, readFile, rm, truncate } from "node:fs/promises";
+import { cp, mkdir, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,23 +9,33 @@ import {
   openModel,
   readSafetensors,
   silentReporter,
-  trainingRowSchema,
   writeSafetensors,
   type Manifest,
+  type Reporter,
 } from "@bertqa/core";
 import { loadEngine } from "@bertqa/engine";
-import { fetchOptionsSchema, runFetch } from "@bertqa/fetch";
+import { fetchOptionsSchema, fetchStage } from "@bertqa/fetch";
+import { runStage } from "@bertqa/runner";
 import { createTrainer, readCheckpoint, type LabelledBatch } from "@bertqa/model";
-import { runTokenize, tokenizeOptionsSchema } from "@bertqa/tokenize";
-import { runTrain, trainOptionsSchema } from "@bertqa/train";
-import { temporaryFolder } from "./support/temporary-folder.ts";
-import { tinyOptions, writeTinyPipeline } from "./support/tiny-pipeline.ts";
+import { tokenizeStage, tokenizeOptionsSchema } from "@bertqa/tokenize";
+import { trainStage, trainOptionsSchema } from "@bertqa/train";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { tinyOptions, writeTinyPipeline } from "../../../test/support/tiny-pipeline.ts";
+import { runIn } from "../../../test/support/run-stage.ts";
 
-/** Training on a tiny pipeline: 20 windows in batches of 4 are 5 steps an epoch, 10 in all, with a checkpoint every 3. */
+/**
+ * Training on a tiny pipeline: 20 windows in batches of 4 are 5 steps an epoch, 300 in all, with a checkpoint every 50 and a row of
+ * the log every 20, so that no checkpoint but those of step 100 and 200 falls on a row.
+ */
 const shared = mkdtempSync(join(tmpdir(), "bertqa-training-"));
 const pipelineFolder = join(shared, "tiny");
 const prepared = join(shared, "prepared");
-const options = trainOptionsSchema.parse({ ...tinyOptions.train, precision: "float32" });
+const trainJson = {
+  ...{ ...tinyOptions.train, epochs: 60, precision: "float32" },
+  ...{ logEverySteps: 20, checkpointEverySteps: 50 },
+} as const;
+const options = trainOptionsSchema.parse(trainJson);
+const loggedSteps = Array.from({ length: 15 }, (_, i) => 20 * (i + 1));
 let uninterrupted: Manifest;
 
 /** A folder of artifacts in which fetch and tokenize have run. */
@@ -35,17 +45,16 @@ async function preparedArtifacts(): Promise<string> {
   return folder;
 }
 
-function train(artifactsFolder: string, changed: object = {}) {
-  return runTrain({ ...options, ...changed }, { pipelineFolder, artifactsFolder }, silentReporter);
+function train(artifactsFolder: string, changed: object = {}, reporter?: Reporter) {
+  return runIn(trainStage, { ...options, ...changed }, { pipelineFolder, artifactsFolder }, reporter);
 }
 
 beforeAll(async () => {
   await mkdir(pipelineFolder);
-  const trainJson = { ...tinyOptions.train, precision: "float32" };
   await writeTinyPipeline(pipelineFolder, { ...tinyOptions, train: trainJson });
   const folders = { pipelineFolder, artifactsFolder: prepared };
-  await runFetch(fetchOptionsSchema.parse(tinyOptions.fetch), folders, silentReporter);
-  await runTokenize(tokenizeOptionsSchema.parse(tinyOptions.tokenize), folders, silentReporter);
+  await runIn(fetchStage, fetchOptionsSchema.parse(tinyOptions.fetch), folders);
+  await runIn(tokenizeStage, tokenizeOptionsSchema.parse(tinyOptions.tokenize), folders);
   const reference = join(shared, "reference");
   await cp(prepared, reference, { recursive: true });
   uninterrupted = (await train(reference)).manifest;
@@ -56,22 +65,26 @@ afterAll(() => rmSync(shared, { recursive: true, force: true }));
 const slow = { timeout: 120_000 };
 
 describe("a run of training", () => {
-  test("leaves a Hugging Face folder, a log, TensorBoard events, and no checkpoints", slow, async () => {
-    const reference = join(shared, "reference");
-    const model = await openModel("test", join(reference, "train"));
-    expect(readdirSync(model.modelFolder).toSorted()).toEqual([
-      "config.json",
-      "model.safetensors",
-      "tokenizer.json",
-      "tokenizer_config.json",
-      "vocab.txt",
-    ]);
-    const rows = await model.trainingLog();
-    expect(rows.map((row) => row.step)).toEqual([2, 4, 6, 8, 10]);
-    expect(readdirSync(model.artifact.path("tensorboard"))[0]).toMatch(/tfevents/);
-    expect(existsSync(join(reference, "train.progress"))).toBe(false);
-    expect(uninterrupted.counts).toMatchObject({ steps: 10, windows: 20 });
-  });
+  test(
+    "leaves a Hugging Face folder and a log; rates and TensorBoard events beside it; no checkpoints",
+    slow,
+    async () => {
+      const reference = join(shared, "reference");
+      const model = await openModel("test", join(reference, "train"));
+      expect(readdirSync(await model.modelFolder()).toSorted()).toEqual([
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "vocab.txt",
+      ]);
+      const rows = await model.trainingLog();
+      expect(rows.map((row) => row.step)).toEqual(loggedSteps);
+      expect(readdirSync(join(reference, "train.log", "tensorboard"))[0]).toMatch(/tfevents/);
+      expect(existsSync(join(reference, "train.progress"))).toBe(false);
+      expect(uninterrupted.counts).toMatchObject({ steps: 300, windows: 20 });
+    },
+  );
 
   test("makes the same bytes from the same inputs", slow, async () => {
     const again = await train(await preparedArtifacts());
@@ -127,83 +140,96 @@ test("gradients accumulated over two halves of a batch are those of the whole", 
   expect(Math.max(...gaps)).toBeLessThan(1e-5);
 });
 
-describe("a run that was ended in the middle goes on from its last checkpoint", () => {
-  /** Ends a run after its checkpoint of step 3. The tiny run may be over before the signal arrives: then it starts anew. */
-  async function endAfterFirstCheckpoint(artifacts: string, signal: "SIGKILL" | "SIGINT") {
-    for (let attempt = 0; attempt < 20; attempt++) {
-      const ended = await startAndEnd(artifacts, signal);
-      // Not by the exit code: the signal may arrive between the artifact and the exit.
-      if (!existsSync(join(artifacts, "train"))) return ended;
-      for (const left of ["train", "train.progress"]) await rm(join(artifacts, left), { recursive: true, force: true });
-    }
-    throw new Error("20 runs were over before the signal arrived");
-  }
-
-  /** Starts training in a process of its own and sends it a signal once the checkpoint after step 3 is there. */
-  async function startAndEnd(artifacts: string, signal: "SIGKILL" | "SIGINT") {
+describe("a run that was ended in the middle continues from its last checkpoint", () => {
+  /** Starts training in a process of its own and sends it a signal once the checkpoint after step 50 of 300 is there. */
+  async function endAfterFirstCheckpoint(signal: "SIGKILL" | "SIGINT") {
+    const workspace = await temporaryFolder();
+    const folder = join(workspace, "pipelines", "tiny");
+    await cp(pipelineFolder, folder, { recursive: true });
+    await writeFile(join(workspace, "nx.json"), "{}");
+    const artifacts = join(workspace, "artifacts", "tiny");
+    await cp(prepared, artifacts, { recursive: true });
     const progress = join(artifacts, "train.progress");
-    await mkdir(progress, { recursive: true });
-    const bin = join(import.meta.dirname, "..", "packages", "train", "bin", "bertqa-train.mjs");
-    const child = spawn(process.execPath, [bin, pipelineFolder, "--artifacts", artifacts], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
+    const bin = join(import.meta.dirname, "..", "..", "cli", "bin", "bertqa.mjs");
+    const child = spawn(process.execPath, [bin, "stage", "train", folder], { stdio: ["ignore", "ignore", "pipe"] });
     let stderr = "";
     child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
     const watcher = watch(artifacts, { recursive: true }, () => {
-      if (child.killed || !existsSync(join(progress, "step-00000003"))) return;
+      if (child.killed || !existsSync(join(progress, "step-00000050"))) return;
       child.kill(signal);
       // Under Nx, Ctrl-C arrives twice: from the terminal, and from Nx.
       if (signal === "SIGINT") child.kill(signal);
     });
     const [code, endedBy] = (await once(child, "exit")) as [number | null, string | null];
     watcher.close();
-    return { code, endedBy, stderr };
+    return { artifacts, folder, progress, code, endedBy, stderr };
   }
 
   test(
-    "SIGKILL: no artifact is left, and the second start makes the very weights of an uninterrupted run",
+    "SIGKILL: no artifact is left, and the second start makes the very bytes of an uninterrupted run",
     slow,
     async () => {
-      const artifacts = await preparedArtifacts();
-      expect((await endAfterFirstCheckpoint(artifacts, "SIGKILL")).endedBy).toBe("SIGKILL");
+      const { artifacts, endedBy } = await endAfterFirstCheckpoint("SIGKILL");
+      expect(endedBy).toBe("SIGKILL");
       expect(existsSync(join(artifacts, "train"))).toBe(false);
 
       const lines: string[] = [];
       const reporter = { ...silentReporter, line: (text: string) => void lines.push(text) };
-      const resumed = await runTrain(options, { pipelineFolder, artifactsFolder: artifacts }, reporter);
-      expect(lines.join("\n")).toMatch(/goes on from the checkpoint after step [369]/);
+      const resumed = await train(artifacts, {}, reporter);
+      expect(lines.join("\n")).toMatch(/continues from the checkpoint after step (50|100|150|200|250)/);
       expect(resumed.manifest).toEqual(uninterrupted);
-      const rows = (await readFile(resumed.path("log.jsonl"), "utf8")).trim().split("\n");
-      expect(rows.map((row) => trainingRowSchema.parse(JSON.parse(row)).step)).toEqual([2, 4, 6, 8, 10]);
+      // The draft and the lock of the killed run are gone too.
+      expect((await readdir(artifacts)).toSorted()).toEqual(["fetch", "tokenize", "train", "train.log"]);
     },
   );
 
-  test("Ctrl-C: the state is saved, one line says how to go on, exit code 1", slow, async () => {
-    const artifacts = await preparedArtifacts();
-    const { code, stderr } = await endAfterFirstCheckpoint(artifacts, "SIGINT");
+  test("Ctrl-C: the state is saved, one line says how to continue, exit code 1", slow, async () => {
+    const { artifacts, code, stderr } = await endAfterFirstCheckpoint("SIGINT");
     expect(code).toBe(1);
     expect(stderr.trim().split("\n").at(-1)).toMatch(
-      /^train: stopped on request after step \d+ of 10; its state is saved\. Run the same command again to go on from there\.$/,
+      /^train: stopped on request after step \d+ of 300; its state is saved\. Run the same command again to continue from there\.$/,
     );
     expect((await train(artifacts)).manifest).toEqual(uninterrupted);
   });
 
-  test("but not with other options: those start from the beginning", slow, async () => {
-    const artifacts = await preparedArtifacts();
-    await endAfterFirstCheckpoint(artifacts, "SIGKILL");
-    const changed = { learningRate: 5e-4 };
-    const fresh = await train(await preparedArtifacts(), changed);
-    expect((await train(artifacts, changed)).manifest).toEqual(fresh.manifest);
+  test(
+    "with another learning rate it starts anew; the old work is moved aside, and can be resumed on purpose",
+    slow,
+    async () => {
+      const { artifacts } = await endAfterFirstCheckpoint("SIGKILL");
+      const lines: string[] = [];
+      const reporter = { ...silentReporter, line: (text: string) => void lines.push(text) };
+      const changed = { learningRate: 5e-4 };
+      const fresh = await train(artifacts, changed, reporter);
+      expect(fresh.manifest.options).toMatchObject(changed);
+      const [, aside] = /it was moved to (\S+)/.exec(lines.join("\n")) as unknown as [string, string];
+      expect(lines.join("\n")).toContain("options.learningRate 0.001 → 0.0005");
+      expect(lines.join("\n")).toContain(`--resume ${aside}`);
+
+      lines.length = 0;
+      const resumed = await runStage(trainStage, pipelineFolder, {
+        ...{ artifactsFolder: artifacts, options: { ...options, ...changed }, reporter, resume: aside },
+      });
+      expect(lines.join("\n")).toMatch(/continues from the checkpoint after step/);
+      // Weights that no options alone explain say where they come from.
+      expect(resumed.manifest.resolved).toMatchObject({ resumedFrom: "options.learningRate 0.001 → 0.0005" });
+    },
+  );
+
+  test("how often it logs and saves is not its identity: the work is taken up", slow, async () => {
+    const { artifacts } = await endAfterFirstCheckpoint("SIGKILL");
+    const lines: string[] = [];
+    const reporter = { ...silentReporter, line: (text: string) => void lines.push(text) };
+    const other = await train(artifacts, { logEverySteps: 30, checkpointEverySteps: 70 }, reporter);
+    expect(lines.join("\n")).toMatch(/continues from the checkpoint after step/);
+    const weights = (manifest: Manifest) => manifest.files.find(({ path }) => path === "model/model.safetensors");
+    expect(weights(other.manifest)).toEqual(weights(uninterrupted));
   });
 
   test("and a checkpoint that was cut short is refused by name", slow, async () => {
-    const artifacts = await preparedArtifacts();
-    await endAfterFirstCheckpoint(artifacts, "SIGKILL");
-    const progress = join(artifacts, "train.progress");
-    const newest = readdirSync(progress)
-      .filter((name) => /^step-\d{8}$/.test(name))
-      .toSorted()
-      .at(-1) as string;
+    const { artifacts, progress } = await endAfterFirstCheckpoint("SIGKILL");
+    const names = readdirSync(progress).filter((name) => /^step-\d{8}$/.test(name));
+    const newest = names.toSorted().at(-1) as string;
     await truncate(join(progress, newest, "state.safetensors"), 5000);
     await expect(train(artifacts)).rejects.toThrow(
       new RegExp(`^train: the checkpoint .*${newest}/state.safetensors cannot be read`),
@@ -224,8 +250,8 @@ describe("bad input leaves no artifact", () => {
     await writeSafetensors(file, tensors, { format: "pt" });
     await rm(artifacts, { recursive: true });
     const folders = { pipelineFolder: broken, artifactsFolder: artifacts };
-    await runFetch(fetchOptionsSchema.parse(tinyOptions.fetch), folders, silentReporter);
-    await runTokenize(tokenizeOptionsSchema.parse(tinyOptions.tokenize), folders, silentReporter);
+    await runIn(fetchStage, fetchOptionsSchema.parse(tinyOptions.fetch), folders);
+    await runIn(tokenizeStage, tokenizeOptionsSchema.parse(tinyOptions.tokenize), folders);
 
     const failing = train(artifacts);
     await expect(failing).rejects.toThrow("missing bert.embeddings.LayerNorm.bias [12]");

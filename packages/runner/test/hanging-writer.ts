@@ -1,6 +1,6 @@
 // Run as a child process: writes half an artifact, says so on stdout, and waits to be ended.
 import { writeFile } from "node:fs/promises";
-import { writeArtifact } from "../src/artifact-writer.ts";
+import { writeArtifact } from "../src/index.ts";
 
 await writeArtifact("tokenize", process.argv[2] as string, async (draft) => {
   await writeFile(await draft.path("a.txt"), "half");

@@ -1,28 +1,22 @@
 import {
   BertqaError,
-  encoderFiles,
-  openDataset,
+  defineStage,
   readJsonFile,
-  stageArtifactFolder,
+  tokenizerFiles,
   windowSplits,
-  writeArtifact,
   writeWindowShard,
-  type Artifact,
   type ArtifactDraft,
   type DatasetArtifact,
   type Question,
   type Reporter,
-  type StageFolders,
   type WindowSplit,
 } from "@bertqa/core";
-import { existsSync } from "node:fs";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import type { UnmatchedAnswer } from "./answers.ts";
 import { manifestCounts, totalOf, type SplitCounts } from "./counts.ts";
 import { endLines, startLines } from "./describe.ts";
-import type { TokenizeOptions } from "./options.ts";
+import { tokenizeOptionsSchema, type TokenizeOptions } from "./options.ts";
 import { encodeQuestions, requireRoom, type QuestionTokens } from "./questions.ts";
 import { startTally, windowShards } from "./split.ts";
 import { loadTokenizer, tokenizersVersion, type BertTokenizer } from "./tokenizer.ts";
@@ -38,61 +32,52 @@ interface Split {
 
 /**
  * Cuts the dataset's questions and passages into labelled windows, and holds a part of the train articles out as `tune`.
+ * Equal inputs give equal bytes, whatever `workers` is.
  *
- * Reads fetch's artifact; writes `tokenize` in `folders`. Equal inputs give equal bytes, whatever `workers` is.
- *
- * @throws BertqaError if the dataset is missing or damaged, the tokenizer is not BERT's, `maxTokens` exceeds the
- *   encoder's positions, or the overlap leaves a window no room to move
+ * Throws a BertqaError if the tokenizer is not BERT's, `maxTokens` exceeds the encoder's positions, or the overlap leaves a
+ * window no room to move.
  */
-export async function runTokenize(
-  options: TokenizeOptions,
-  folders: StageFolders,
-  reporter: Reporter,
-): Promise<Artifact> {
-  const startedMs = Date.now();
-  const where = join(folders.pipelineFolder, `${stage}.json`);
-  const dataset = await openDataset(stage, stageArtifactFolder(folders, "fetch"));
-  const tokenizer = await openTokenizer(dataset, options, where);
-  const tune = splitOffTune(await dataset.questions("train"), { share: options.tuneShare, seed: options.seed });
-  const questions = { train: tune.train, tune: tune.tune, dev: await dataset.questions("dev") };
-  const all = [...questions.train, ...questions.tune, ...questions.dev];
-  const sizes = { total: all.length, unanswerable: all.filter(({ answers }) => answers.length === 0).length };
-  for (const line of startLines(sizes, tune, options)) reporter.line(line);
-  const splits = await encodeSplits(questions, tokenizer, options, where);
-  let counts: Readonly<Record<WindowSplit, SplitCounts>> | undefined;
-  const artifact = await writeArtifact(stage, stageArtifactFolder(folders, stage), async (draft) => {
+export const tokenizeStage = defineStage({
+  name: stage,
+  summary: "Cuts questions and passages into labelled windows of tokens",
+  options: tokenizeOptionsSchema,
+  incidentalOptions: ["workers"],
+  reads: { dataset: { kind: "dataset", from: "fetch" } },
+  writes: "windows",
+  run: async ({ options, inputs: { dataset }, draft, reporter, where }) => {
+    const tokenizer = await openTokenizer(dataset, options, where);
+    const tune = splitOffTune(await dataset.questions("train"), { share: options.tuneShare, seed: options.seed });
+    const questions = { train: tune.train, tune: tune.tune, dev: await dataset.questions("dev") };
+    const all = [...questions.train, ...questions.tune, ...questions.dev];
+    const sizes = { total: all.length, unanswerable: all.filter(({ answers }) => answers.length === 0).length };
+    for (const line of startLines(sizes, tune, options)) reporter.line(line);
+    const splits = await encodeSplits(questions, tokenizer, options, where);
     await copyTokenizer(dataset, draft);
-    counts = await writeSplits({ draft, splits, tokenizer, options, reporter });
-    // The number of threads decides no byte, so it stays out of what is hashed.
-    const { workers: _, ...manifestOptions } = options;
+    const counts = await writeSplits({ draft, splits, tokenizer, options, reporter });
+    const total = totalOf(Object.values(counts));
+    for (const line of endLines(total, options)) reporter.line(line);
     return {
-      kind: "windows",
-      options: manifestOptions,
       counts: { ...manifestCounts(counts), "train.articles": tune.trainArticles, "tune.articles": tune.tuneArticles },
       versions: { tokenizers: tokenizersVersion() },
-      inputs: { dataset: dataset.artifact.manifest.contentSha256 },
     };
-  });
-  const total = totalOf(Object.values(counts ?? {}));
-  for (const line of endLines(total, artifact.manifest, options, Date.now() - startedMs)) reporter.line(line);
-  return artifact;
-}
+  },
+});
 
 async function openTokenizer(
   dataset: DatasetArtifact,
   options: TokenizeOptions,
   where: string,
 ): Promise<BertTokenizer> {
-  const config = await readJsonFile(stage, join(dataset.encoderFolder, "config.json"), encoderConfigSchema);
+  const config = await readJsonFile(stage, await dataset.artifact.file("encoder/config.json"), encoderConfigSchema);
   const positions = config.max_position_embeddings;
   if (options.maxTokens > positions) {
     const problem = `maxTokens is ${options.maxTokens}, but the encoder has ${positions} positions`;
     throw new BertqaError(stage, problem, { remedy: `Set maxTokens to ${positions} or less`, where });
   }
-  const path = join(dataset.encoderFolder, "tokenizer.json");
-  if (!existsSync(path)) {
+  const path = await dataset.encoderFile("tokenizer.json");
+  if (path === undefined) {
     const remedy = "Choose an encoder that ships tokenizer.json, in fetch.json";
-    throw new BertqaError(stage, "the encoder has no tokenizer.json", { remedy, where: dataset.encoderFolder });
+    throw new BertqaError(stage, "the encoder has no tokenizer.json", { remedy, where: dataset.artifact.folder });
   }
   const tokenizer = await loadTokenizer(await readFile(path, "utf8"), path, options.workers);
   if (tokenizer.vocabularySize <= config.vocab_size) return tokenizer;
@@ -117,10 +102,9 @@ async function encodeSplits(
 }
 
 async function copyTokenizer(dataset: DatasetArtifact, draft: ArtifactDraft): Promise<void> {
-  for (const name of encoderFiles) {
-    const source = join(dataset.encoderFolder, name);
-    const isTokenizers = name !== "config.json" && name !== "model.safetensors";
-    if (isTokenizers && existsSync(source)) await copyFile(source, await draft.path(`tokenizer/${name}`));
+  for (const name of tokenizerFiles) {
+    const source = await dataset.encoderFile(name);
+    if (source !== undefined) await copyFile(source, await draft.path(`tokenizer/${name}`));
   }
 }
 

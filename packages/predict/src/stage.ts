@@ -1,16 +1,11 @@
 import {
   BertqaError,
   countOf,
+  defineStage,
   formatDuration,
-  openDataset,
-  openModel,
-  openWindows,
   predictionsLayout,
   predictionSplits,
-  stageArtifactFolder,
-  writeArtifact,
   writeLogitShard,
-  type Artifact,
   type ArtifactDraft,
   type BertConfig,
   type Candidate,
@@ -18,7 +13,7 @@ import {
   type ModelArtifact,
   type PredictionSplit,
   type Reporter,
-  type StageFolders,
+  type StageContext,
   type WindowShard,
   type WindowsArtifact,
   type WindowSplit,
@@ -33,13 +28,14 @@ import {
 } from "@bertqa/model";
 import { createWriteStream } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { answersOf, countAnswers, type AnsweredQuestion } from "./answers.ts";
 import { batchRulesFor, type BatchRules } from "./batches.ts";
 import { jsonObjectLines } from "./json.ts";
 import { predictShards, rowOf, type PredictionRow, type Tally } from "./loop.ts";
-import type { PredictOptions } from "./options.ts";
+import { predictOptionsSchema, type PredictOptions } from "./options.ts";
 import type { AnswerRules } from "./spans/answer.ts";
 import { planSplit, surveyShards, type SplitPlan } from "./split.ts";
 
@@ -47,30 +43,33 @@ const stage = "predict";
 /** Windows of a shard of logits: 25 MB where all have 384 tokens. */
 const logitShardWindows = 8192;
 
+const reads = {
+  dataset: { kind: "dataset", from: "fetch" },
+  windows: { kind: "windows", from: "tokenize" },
+  model: { kind: "model", from: "train" },
+} as const;
+type Inputs = StageContext<PredictOptions, typeof reads>["inputs"];
+
 /**
- * Answers the questions of `dev`, and of `tune` where tokenize made one.
+ * Answers the questions of `dev`, and of `tune` where tokenize made one. Equal inputs on the same device give equal bytes.
  *
- * Reads the artifacts of fetch, tokenize and train; writes `predictions` in `folders`. Equal inputs on the same device
- * give equal bytes.
- *
- * @throws BertqaError if an input is missing, damaged or of another dataset, or the model's logits are not finite
+ * Throws a BertqaError if the windows do not fit the model, or the model's logits are not finite.
  */
-export async function runPredict(
-  options: PredictOptions,
-  folders: StageFolders,
-  reporter: Reporter,
-): Promise<Artifact> {
-  const inputs = await openInputs(folders);
-  const checkpoint = await readModel(inputs.model);
-  const plans = await planSplits(inputs, checkpoint.config, options);
-  const engine = await loadEngine();
-  const precision = options.precision === "auto" ? (await describeDevice()).recommendedPrecision : options.precision;
-  const rules = { ...options, noAnswerAllowed: await mayHaveNoAnswer(options, inputs.dataset) };
-  const batchRules = batchRulesFor(engine.device, checkpoint.config, options.batchTokens);
-  const resolved = { ...options, precision, batchTokens: batchRules.batchTokens };
-  const predictor = createPredictor(engine, checkpoint, { precision });
-  try {
-    return await writeArtifact(stage, stageArtifactFolder(folders, stage), async (draft) => {
+export const predictStage = defineStage({
+  name: stage,
+  summary: "Answers the dev questions with the trained model",
+  options: predictOptionsSchema,
+  reads,
+  writes: "predictions",
+  run: async ({ options, inputs, draft, reporter, logFolder }) => {
+    const checkpoint = await readModel(inputs.model);
+    const plans = await planSplits(inputs, checkpoint.config, options);
+    const engine = await loadEngine();
+    const precision = options.precision === "auto" ? (await describeDevice()).recommendedPrecision : options.precision;
+    const rules = { ...options, noAnswerAllowed: await mayHaveNoAnswer(options, inputs.dataset) };
+    const batchRules = batchRulesFor(engine.device, checkpoint.config, options.batchTokens);
+    const predictor = createPredictor(engine, checkpoint, { precision });
+    try {
       const counts: Record<string, number> = {};
       const rows: PredictionRow[] = [];
       for (const [split, plan] of plans) {
@@ -79,49 +78,30 @@ export async function runPredict(
         rows.push(await predictLogits(run, shardsOf(inputs.windows, split)));
         Object.assign(counts, await writeAnswers(run, rules));
       }
-      const log = await draft.path("log.jsonl", { log: true });
+      const log = join(await logFolder(), "log.jsonl");
       await writeFile(log, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
       const versions = { tensorflow: engine.binding.TF_Version, tfjs: engine.tf.version["tfjs-core"] };
-      return { kind: "predictions", options: resolved, counts, versions, inputs: inputs.sha256 };
-    });
-  } finally {
-    predictor.dispose();
-  }
-}
-
-interface Inputs {
-  readonly dataset: DatasetArtifact;
-  readonly windows: WindowsArtifact;
-  readonly model: ModelArtifact;
-  /** Content of each, for the manifest. */
-  readonly sha256: { readonly dataset: string; readonly windows: string; readonly model: string };
-}
-
-async function openInputs(folders: StageFolders): Promise<Inputs> {
-  const dataset = await openDataset(stage, stageArtifactFolder(folders, "fetch"));
-  const windows = await openWindows(stage, stageArtifactFolder(folders, "tokenize"));
-  const model = await openModel(stage, stageArtifactFolder(folders, "train"));
-  const [datasetSha256, windowsSha256, modelSha256] = [dataset, windows, model].map(
-    ({ artifact }) => artifact.manifest.contentSha256,
-  ) as [string, string, string];
-  // Offsets into other contexts would give wrong answers without any error.
-  if (!Object.values(windows.artifact.manifest.inputs).includes(datasetSha256)) {
-    throw new BertqaError(stage, "the windows were made from another dataset than the one that fetch left", {
-      remedy: "Run the tokenize stage again",
-      where: windows.artifact.folder,
-    });
-  }
-  return { dataset, windows, model, sha256: { dataset: datasetSha256, windows: windowsSha256, model: modelSha256 } };
-}
+      const resolved = {
+        precision,
+        batchTokens: batchRules.batchTokens,
+        noAnswerAllowed: rules.noAnswerAllowed,
+      };
+      return { counts, versions, resolved };
+    } finally {
+      predictor.dispose();
+    }
+  },
+});
 
 /** @throws BertqaError if the model has no trained question answering head */
 async function readModel(model: ModelArtifact): Promise<BertCheckpoint> {
   const initialised: string[] = [];
   const onReport = (report: CheckpointReport) => initialised.push(...report.initialised);
-  const checkpoint = await readCheckpoint(model.modelFolder, { seed: 0, stage, onReport });
+  const modelFolder = await model.modelFolder();
+  const checkpoint = await readCheckpoint(modelFolder, { seed: 0, stage, onReport });
   if (initialised.length > 0) {
     const problem = `the model lacks trained weights: ${initialised.join(", ")}`;
-    throw new BertqaError(stage, problem, { remedy: "Run the train stage again", where: model.modelFolder });
+    throw new BertqaError(stage, problem, { remedy: "Run the train stage again", where: modelFolder });
   }
   return checkpoint;
 }

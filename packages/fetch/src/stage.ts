@@ -1,64 +1,50 @@
-import {
-  BertqaError,
-  countOf,
-  datasetLayout,
-  formatBytes,
-  formatDuration,
-  parseJson,
-  stageArtifactFolder,
-  writeArtifact,
-  type Artifact,
-  type ArtifactDraft,
-  type Reporter,
-  type StageFolders,
-} from "@bertqa/core";
+import { BertqaError, datasetLayout, defineStage, parseJson, type ArtifactDraft, type Reporter } from "@bertqa/core";
 import { constants } from "node:fs";
 import { chmod, copyFile, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import { checkDataset, countsFor, describeCounts, hintsFor, serializeSplit, type CheckedDataset } from "./dataset.ts";
 import { fetchFiles, type FetchedFile } from "./download.ts";
 import { encoderConfigSchema, findEncoderProblem, tokenizerSchema } from "./encoder.ts";
 import { fetchEnvironment, type FetchEnvironment } from "./environment.ts";
-import type { FetchOptions } from "./options.ts";
+import { fetchOptionsSchema, type FetchOptions } from "./options.ts";
 import { planFetch, type FetchSet } from "./plan.ts";
 import { countSkipped, describeProblems, summarizeProblems } from "./problems.ts";
 
 /**
  * Brings the dataset and the encoder from their sources, checks them, and writes them as one artifact.
  *
- * @throws BertqaError if no source gives a file, a file is not the pinned one, or (`onInvalid: "fail"`) a row is bad
+ * Throws a BertqaError if no source gives a file, a file is not the pinned one, or (`onInvalid: "fail"`) a row is bad.
+ *
+ * @param environmentOf where downloads are kept and how they are tried again; for tests
  */
-export async function runFetch(
-  options: FetchOptions,
-  folders: StageFolders,
-  reporter: Reporter,
-  environment: FetchEnvironment = fetchEnvironment(),
-): Promise<Artifact> {
-  const startedMs = Date.now();
-  const where = join(folders.pipelineFolder, "fetch.json");
-  const plan = planFetch(options, { pipelineFolder: folders.pipelineFolder, hubEndpoint: environment.hubEndpoint });
-  const bring = (title: FetchSet["title"]) =>
-    fetchFiles(plan.find((set) => set.title === title) as FetchSet, where, environment, reporter);
-
-  const artifact = await writeArtifact("fetch", stageArtifactFolder(folders, "fetch"), async (draft) => {
-    const { train, dev } = options.dataset;
-    const dataset = checkDataset(
-      { data: await readRows(await bring("train"), "train.json"), firstQuestions: train.firstQuestions },
-      { data: await readRows(await bring("dev"), "dev.json"), firstQuestions: dev.firstQuestions },
-    );
-    reportDataset(dataset, options.onInvalid, where, reporter);
-    const encoder = await bring("encoder");
-    await checkEncoder(encoder);
-    await writeSplits(draft, dataset);
-    await copyEncoder(draft, encoder);
-    return { kind: "dataset", options, counts: countsFor(dataset), versions: {}, inputs: {} };
+export function createFetchStage(environmentOf: () => FetchEnvironment) {
+  return defineStage({
+    name: "fetch",
+    summary: "Brings a dataset and a pretrained encoder from their sources and checks them",
+    options: fetchOptionsSchema,
+    reads: {},
+    writes: "dataset",
+    run: async ({ options, draft, reporter, pipelineFolder, where }) => {
+      const environment = environmentOf();
+      const plan = planFetch(options, { pipelineFolder, hubEndpoint: environment.hubEndpoint });
+      const bring = (title: FetchSet["title"]) =>
+        fetchFiles(plan.find((set) => set.title === title) as FetchSet, where, environment, reporter);
+      const { train, dev } = options.dataset;
+      const dataset = checkDataset(
+        { data: await readRows(await bring("train"), "train.json"), firstQuestions: train.firstQuestions },
+        { data: await readRows(await bring("dev"), "dev.json"), firstQuestions: dev.firstQuestions },
+      );
+      reportDataset(dataset, options.onInvalid, where, reporter);
+      const encoder = await bring("encoder");
+      await checkEncoder(encoder);
+      await writeSplits(draft, dataset);
+      await copyEncoder(draft, encoder);
+      return { counts: countsFor(dataset) };
+    },
   });
-  const bytes = artifact.manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-  const files = countOf(artifact.manifest.files.length, "file");
-  reporter.line(`${files}, ${formatBytes(bytes)} · ${formatDuration(Date.now() - startedMs)}`);
-  return artifact;
 }
+
+export const fetchStage = createFetchStage(fetchEnvironment);
 
 type FetchedFiles = ReadonlyMap<string, FetchedFile>;
 
@@ -70,7 +56,7 @@ async function readJson<T>(files: FetchedFiles, name: string, schema: z.ZodType<
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? "";
     const problem = cause instanceof TypeError ? "is not UTF-8" : `cannot be read: ${code}`;
-    throw new BertqaError("fetch", `${origin} ${problem}`, { remedy: "Mend the file and run again", cause });
+    throw new BertqaError("fetch", `${origin} ${problem}`, { remedy: "Fix the file and run again", cause });
   }
   return parseJson("fetch", text, origin, schema);
 }
@@ -96,7 +82,7 @@ function reportDataset(
   const { problems, counts } = dataset;
   for (const line of describeProblems(problems)) reporter.line(line);
   if (problems.length > 0 && onInvalid === "fail") {
-    const remedy = `Mend the rows listed above, or set onInvalid to "skip", which leaves them out and counts them`;
+    const remedy = `Fix the rows listed above, or set onInvalid to "skip", which leaves them out and counts them`;
     throw new BertqaError("fetch", summarizeProblems(problems), { remedy, where });
   }
   for (const split of ["train", "dev"] as const) {

@@ -1,21 +1,5 @@
+import { formatDuration, type Progress, type Reporter } from "@bertqa/core";
 import cliProgress from "cli-progress";
-
-/** How a stage speaks to people: lines on stderr, each with the stage's name in front; stdout is left to programs. */
-export interface Reporter {
-  line(text: string): void;
-  /**
-   * A live bar on a terminal; piped, a row now and then. End it with `stop`.
-   *
-   * @param doneBefore what an earlier, interrupted run had done: it counts as done, not towards the rate
-   */
-  progress(total: number, unit: string, doneBefore?: number): Progress;
-}
-
-export interface Progress {
-  /** @param done how many of the total are done; @param note shown beside the rate, for example the loss */
-  update(done: number, note?: string): void;
-  stop(): void;
-}
 
 const stageColumnWidth = 10;
 const pipedRowEveryMs = 10_000;
@@ -32,12 +16,6 @@ export function createReporter(stage: string, stream: NodeJS.WriteStream = proce
         : pipedRows(line, total, unit, doneBefore, Date.now),
   };
 }
-
-/** A reporter that says nothing, for tests and for callers that report themselves. */
-export const silentReporter: Reporter = {
-  line: () => {},
-  progress: () => ({ update: () => {}, stop: () => {} }),
-};
 
 function terminalBar(
   prefix: string,
@@ -89,32 +67,4 @@ function pipedRows(
 function rateOf(done: number, startedMs: number): string {
   const perSecond = done / Math.max((Date.now() - startedMs) / 1000, 1e-3);
   return perSecond >= 100 ? perSecond.toFixed(0) : perSecond.toPrecision(3);
-}
-
-/** A duration for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
-export function formatDuration(ms: number): string {
-  const seconds = ms / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** A size for people, in powers of 1000: `310 B`, `1.2 MB`. */
-export function formatBytes(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
-}
-
-/** `1 window`, `2 windows`, `10,299 questions`. */
-export function countOf(count: number, noun: string): string {
-  return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
 }

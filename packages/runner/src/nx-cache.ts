@@ -1,0 +1,25 @@
+import { manifestName, type Reporter } from "@bertqa/core";
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join, relative } from "node:path";
+
+/**
+ * Removes the entries of Nx's local cache that hold a damaged artifact: Nx checks nothing that it restores, so running the stage
+ * again would bring the same damage back. Entries are found by the manifest, which is the same in the cache.
+ */
+export async function dropFromNxCache(
+  workspaceFolder: string | undefined,
+  artifactFolder: string,
+  reporter: Reporter,
+): Promise<void> {
+  if (workspaceFolder === undefined) return;
+  const inWorkspace = relative(workspaceFolder, artifactFolder);
+  const cache = join(workspaceFolder, ".nx", "cache");
+  const manifest = await readFile(join(artifactFolder, manifestName), "utf8").catch(() => undefined);
+  if (manifest === undefined || inWorkspace.startsWith("..")) return;
+  for (const entry of await readdir(cache).catch(() => [])) {
+    const cached = await readFile(join(cache, entry, inWorkspace, manifestName), "utf8").catch(() => undefined);
+    if (cached !== manifest) continue;
+    await rm(join(cache, entry), { recursive: true, force: true });
+    reporter.line(`dropped the damaged entry ${entry} from Nx's cache: the next run makes it again`);
+  }
+}

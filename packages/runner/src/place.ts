@@ -1,0 +1,144 @@
+import {
+  BertqaError,
+  flushFolder,
+  manifestName,
+  startDraft,
+  type Artifact,
+  type ArtifactDescription,
+  type ArtifactDraft,
+  openArtifact,
+} from "@bertqa/core";
+import { existsSync, rmSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+/*
+ * A place is the folder in which a stage's artifact lies, for example `artifacts/pipeline/train`. Beside it lie, while a run is
+ * going on or after it was killed: `.train.new-<random>`, being written or finished, and `.train.old-<random>`, the artifact that the new
+ * one replaces. Whoever holds the stage's lock may touch them.
+ */
+
+/**
+ * Brings a place into order after a run that was killed: a finished new artifact goes in where the place is empty, else an old
+ * one goes back; what is left of unfinished ones is removed.
+ */
+export async function recoverPlace(place: string): Promise<void> {
+  const leftovers = await leftoversOf(place);
+  if (leftovers.length === 0) return;
+  if (!existsSync(join(place, manifestName))) {
+    // Anything else in the place belongs to somebody: the run that follows refuses it.
+    if ((await readdir(place).catch(() => [])).length > 0) return;
+    const isWhole = (path: string) => existsSync(join(path, manifestName));
+    const survivor = leftovers.filter(isWhole).toSorted((a, b) => rankOf(a) - rankOf(b))[0];
+    if (survivor) {
+      await rm(place, { recursive: true, force: true });
+      await rename(survivor, place);
+      await flushFolder(dirname(place));
+    }
+  }
+  for (const path of await leftoversOf(place)) await rm(path, { recursive: true, force: true });
+}
+
+/** New ones first. */
+function rankOf(path: string): number {
+  return basename(path).includes(".new-") ? 0 : 1;
+}
+
+async function leftoversOf(place: string): Promise<string[]> {
+  const parent = dirname(place);
+  const prefixes = [".new-", ".old-"].map((infix) => `.${basename(place)}${infix}`);
+  const names = await readdir(parent).catch(() => []);
+  return names.filter((name) => prefixes.some((prefix) => name.startsWith(prefix))).map((name) => join(parent, name));
+}
+
+/**
+ * Writes an artifact and swaps it in: until the new one is complete and on disk, the old one stays where it is.
+ *
+ * @param fill writes the files and returns what the manifest says of them
+ * @throws BertqaError if the disk is full or the folder cannot be written; the old artifact is then untouched
+ */
+export async function writeArtifact(
+  stage: string,
+  place: string,
+  fill: (draft: ArtifactDraft) => Promise<ArtifactDescription>,
+): Promise<Artifact> {
+  const parent = dirname(place);
+  try {
+    await mkdir(parent, { recursive: true });
+    await refuseForeignFolder(stage, place);
+    const draftFolder = await mkdtemp(join(parent, `.${basename(place)}.new-`));
+    await chmod(draftFolder, 0o777 & ~process.umask());
+    const stopWatching = removeOnSignal(draftFolder);
+    try {
+      const draft = startDraft(draftFolder);
+      const description = await fill(draft);
+      await draft.seal(description);
+      await swapIn(draftFolder, place);
+      return await openArtifact(stage, place, description.kind);
+    } finally {
+      stopWatching();
+      await rm(draftFolder, { recursive: true, force: true });
+    }
+  } catch (cause) {
+    throw explainDiskError(stage, place, cause);
+  }
+}
+
+async function swapIn(draftFolder: string, place: string): Promise<void> {
+  const old = draftFolder.replace(/\.new-([^/\\]*)$/, ".old-$1");
+  const replaces = existsSync(place);
+  if (replaces) await rename(place, old);
+  try {
+    await rename(draftFolder, place);
+  } catch (cause) {
+    if (replaces) await rename(old, place);
+    throw cause;
+  }
+  await flushFolder(dirname(place));
+  await rm(old, { recursive: true, force: true });
+}
+
+/** Only an artifact of ours is ever replaced: a folder with other things in it belongs to somebody. */
+async function refuseForeignFolder(stage: string, place: string): Promise<void> {
+  const names: string[] = await readdir(place).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return [];
+    throw cause;
+  });
+  if (names.length === 0 || names.includes(manifestName)) return;
+  throw new BertqaError(stage, `${place} holds files that are no artifact (${names[0]} …)`, {
+    remedy: "Move them away, or choose another folder for the artifacts",
+  });
+}
+
+/** On Ctrl-C, or where a supervisor ends the process, the draft goes too; SIGKILL leaves it to the next start. */
+function removeOnSignal(folder: string): () => void {
+  const signals = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
+  const handlers = Object.entries(signals).map(([signal, number]) => {
+    const handler = () => {
+      // A stage that handles the signal itself (training saves its state) ends by itself.
+      if (process.listenerCount(signal) > 0) return;
+      rmSync(folder, { recursive: true, force: true });
+      process.exit(128 + number);
+    };
+    process.once(signal, handler);
+    return { signal, handler };
+  });
+  return () => handlers.forEach(({ signal, handler }) => process.off(signal, handler));
+}
+
+/** A full or read-only disk as one line; any other error as it is. */
+export function explainDiskError(stage: string, where: string, cause: unknown): unknown {
+  const code = (cause as NodeJS.ErrnoException).code;
+  if (cause instanceof BertqaError || !code) return cause;
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new BertqaError(stage, "the disk is full", { remedy: "Free some space and run again", where, cause });
+  }
+  if (["EACCES", "EROFS", "EPERM", "ENOTDIR"].includes(code)) {
+    return new BertqaError(stage, `the folder cannot be written: ${code}`, { where, cause });
+  }
+  if (code === "EMFILE" || code === "ENFILE") {
+    return new BertqaError(stage, `too many open files: ${code}`, { remedy: "Raise `ulimit -n`", where, cause });
+  }
+  if (code === "EIO") return new BertqaError(stage, "the disk reports an error: EIO", { where, cause });
+  return cause;
+}

@@ -1,0 +1,135 @@
+import { BertqaError, sha256Of, type Reporter, type WorkFolder, type WorkIdentity } from "@bertqa/core";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+
+const recordName = "run.json";
+const formatVersion = 1;
+const recordSchema = z.strictObject({
+  formatVersion: z.literal(formatVersion),
+  /** Flattened: `options.learningRate` → its value as JSON. */
+  identity: z.record(z.string(), z.string()),
+  resumedFrom: z.string().optional(),
+});
+type WorkRecord = z.output<typeof recordSchema>;
+
+/** What {@link openWork} needs to know. */
+export interface WorkPlace {
+  readonly stage: string;
+  /** `<artifacts>/<stage>.progress` */
+  readonly folder: string;
+  readonly reporter: Reporter;
+  /** A folder of another run's work to take up on purpose, as an earlier message named it. */
+  readonly resume?: string | undefined;
+  /** The command that a message may give to people. */
+  readonly command: string;
+}
+
+/**
+ * Opens the folder of a run's work in progress. Work of a run with another identity (options, inputs, code) is never taken up by
+ * itself and never deleted: it is moved aside, and what differs is said, with the command that resumes from it all the same.
+ */
+export async function openWork(place: WorkPlace, work: WorkIdentity): Promise<WorkFolder> {
+  const { folder, stage, reporter } = place;
+  const identity = await identityOf(work);
+  const resumedFrom = place.resume === undefined ? undefined : await takeUp(place, place.resume, identity);
+  const found = await readRecord(folder);
+  if (found && isSame(found.identity, identity)) {
+    return { folder, ...(found.resumedFrom === undefined ? {} : { resumedFrom: found.resumedFrom }) };
+  }
+  if (existsSync(folder) && (await readdir(folder)).length > 0) {
+    const aside = await moveAside(folder, found);
+    const differs = found ? describeDifference(found.identity, identity) : "it is of an unknown run";
+    reporter.line(`the work in progress is not this run's (${differs}); it was moved to ${aside}`);
+    reporter.line(`to resume from it all the same: ${place.command} --resume ${aside}`);
+  }
+  await mkdir(folder, { recursive: true });
+  const record: WorkRecord = { formatVersion, identity, ...(resumedFrom === undefined ? {} : { resumedFrom }) };
+  await writeFile(join(folder, recordName), `${JSON.stringify(record, null, 2)}\n`, { flush: true });
+  if (resumedFrom !== undefined) reporter.line(`${stage} resumes from another run's work, as asked (${resumedFrom})`);
+  return { folder, ...(resumedFrom === undefined ? {} : { resumedFrom }) };
+}
+
+/** Puts another run's folder in this run's place, under this run's identity. @returns what differs */
+async function takeUp(place: WorkPlace, from: string, identity: WorkRecord["identity"]): Promise<string> {
+  const found = await readRecord(from);
+  if (!found) {
+    const remedy = "Name a folder that an earlier run moved aside";
+    throw new BertqaError(place.stage, `${from} holds no work in progress of this bertqa`, { remedy });
+  }
+  if (existsSync(place.folder)) await moveAside(place.folder, await readRecord(place.folder));
+  await rename(from, place.folder);
+  const resumedFrom = describeDifference(found.identity, identity);
+  const record: WorkRecord = { formatVersion, identity, resumedFrom };
+  await writeFile(join(place.folder, recordName), `${JSON.stringify(record, null, 2)}\n`, { flush: true });
+  return resumedFrom;
+}
+
+async function readRecord(folder: string): Promise<WorkRecord | undefined> {
+  try {
+    return recordSchema.parse(JSON.parse(await readFile(join(folder, recordName), "utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+function isSame(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  return differencesOf(a, b).length === 0;
+}
+
+async function moveAside(folder: string, found: WorkRecord | undefined): Promise<string> {
+  const name = sha256Of(JSON.stringify(found?.identity ?? "unknown")).slice(0, 8);
+  for (let number = 1; ; number++) {
+    const aside = `${folder}.aside-${name}${number === 1 ? "" : `-${number}`}`;
+    if (existsSync(aside)) continue;
+    await rename(folder, aside);
+    return aside;
+  }
+}
+
+function differencesOf(before: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): string[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort();
+  return keys.filter((key) => before[key] !== now[key]);
+}
+
+/** `options.learningRate 0.0001 → 0.0002, code of model` */
+function describeDifference(before: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): string {
+  const short = (value: string | undefined) =>
+    value === undefined ? "none" : value.length > 20 ? `${value.slice(0, 12)}…` : value;
+  const keys = differencesOf(before, now);
+  const shown = keys
+    .slice(0, 6)
+    .map((key) => (key.startsWith("code of ") ? key : `${key} ${short(before[key])} → ${short(now[key])}`));
+  return [...shown, ...(keys.length > 6 ? [`and ${keys.length - 6} more`] : [])].join(", ");
+}
+
+async function identityOf({ decides, code }: WorkIdentity): Promise<Record<string, string>> {
+  const identity = flatten("", decides);
+  for (const url of code) {
+    const folder = dirname(fileURLToPath(url));
+    identity[`code of ${packageName(folder)}`] = await hashOfFolder(folder);
+  }
+  return identity;
+}
+
+function flatten(prefix: string, value: Readonly<Record<string, unknown>>): Record<string, string> {
+  const entries = Object.entries(value).flatMap(([key, each]) =>
+    typeof each === "object" && each !== null && !Array.isArray(each)
+      ? Object.entries(flatten(`${prefix}${key}.`, each as Record<string, unknown>))
+      : [[prefix + key, JSON.stringify(each) ?? "undefined"] as [string, string]],
+  );
+  return Object.fromEntries(entries);
+}
+
+/** `…/packages/model/src` → `model` */
+function packageName(folder: string): string {
+  return folder.split(/[/\\]/).at(-2) ?? folder;
+}
+
+async function hashOfFolder(folder: string): Promise<string> {
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".ts")).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
+  return sha256Of(JSON.stringify(names.map((name, i) => [name, texts[i]])));
+}
