@@ -1,10 +1,17 @@
 import { createHash } from "node:crypto";
 import { DTYPE_NUMBERS, type DType } from "./dtypes.ts";
-import { encodeMessage, type Field, type FieldValue } from "./protobuf.ts";
+import {
+  encodeFunctionDef,
+  encodeSavedModel,
+  type AttrValue,
+  type FunctionDef,
+  type NodeDef,
+  type TensorShapeProto,
+} from "./messages.ts";
 
 /** A value inside a graph that is being built. It holds no memory: the executor frees values after their last reader. */
 export interface Tensor<T extends DType = DType> {
-  readonly graph: NodeSink;
+  readonly graph: GraphBuilder;
   /** The reference that a consumer writes among its inputs. */
   readonly reference: string;
   readonly dtype: T;
@@ -38,40 +45,29 @@ export interface NodeSpec<T extends DType> {
   readonly output: readonly [argument: string, dtypes: readonly T[]];
   /** Nodes that must have run before. */
   readonly after?: readonly Tensor[];
-  readonly name?: string;
-}
-
-interface Node {
-  readonly name: string;
-  readonly fields: readonly Field[];
 }
 
 /** Whatever nodes can be added to: the main graph, or the body of a cluster. */
-export abstract class NodeSink {
-  protected readonly nodes: Node[] = [];
+export abstract class GraphBuilder {
+  protected readonly nodes: NodeDef[] = [];
   private readonly constants = new Map<string, Tensor>();
 
   abstract readonly main: Graph;
   protected abstract outputReference(node: string, argument: string, index: number): string;
-  protected abstract controlReference(tensor: Tensor): string;
 
   /** Adds one node. Only the files of `ops/` call this: they are the one place that knows TensorFlow's names. */
   emit<T extends DType>(spec: NodeSpec<T>): Tensor<T>[] {
-    const name = spec.name ?? `n${this.nodes.length}`;
-    const inputs = spec.inputs ?? [];
+    const { op, inputs = [], after = [], attributes = {} } = spec;
+    const name = `n${this.nodes.length}`;
     for (const input of inputs) {
-      if (input.graph !== this) throw new Error(`${spec.op}: input ${input.reference} belongs to another graph`);
+      if (input.graph !== this) throw new Error(`${op}: input ${input.reference} belongs to another graph`);
     }
-    const attributes = Object.entries(spec.attributes ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+    const sorted = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
     this.nodes.push({
       name,
-      fields: [
-        [1, name],
-        [2, spec.op],
-        ...inputs.map((input): Field => [3, input.reference]),
-        ...(spec.after ?? []).map((tensor): Field => [3, this.controlReference(tensor)]),
-        ...attributes.map(([key, value]): Field => [5, [[1, key], [2, encodeAttribute(value)]]]), // prettier-ignore
-      ],
+      op,
+      input: [...inputs.map(({ reference }) => reference), ...after.map(controlReference)],
+      attr: sorted.map(([key, value]) => ({ key, value: attrValueOf(value) })),
     });
     const [argument, dtypes] = spec.output;
     return dtypes.map((dtype, index) => ({
@@ -94,18 +90,23 @@ export abstract class NodeSink {
   }
 }
 
+/** Names a tensor's node among the inputs of another, which then runs after it. */
+function controlReference({ reference }: Tensor): string {
+  return `^${reference.split(":")[0]}`;
+}
+
 export interface GraphOptions {
   /** Compile each cluster with XLA into a few passes over memory, once per shape; otherwise its ops run one by one. */
   readonly compileClusters: boolean;
 }
 
 /** A whole program for TensorFlow's executor, saved as a SavedModel and run by a `Session`. */
-export class Graph extends NodeSink {
+export class Graph extends GraphBuilder {
   readonly options: GraphOptions;
   /** Shape vectors that contain fed lengths, by the name of their placeholder. */
   readonly fedShapes = new Map<string, readonly Dimension[]>();
   private scope = "";
-  private readonly functions = new Map<string, Uint8Array>();
+  private readonly functions = new Map<string, FunctionDef>();
 
   constructor(options: GraphOptions) {
     super();
@@ -118,10 +119,6 @@ export class Graph extends NodeSink {
 
   protected override outputReference(node: string, _argument: string, index: number): string {
     return `${node}:${index}`;
-  }
-
-  protected override controlReference(tensor: Tensor): string {
-    return `^${tensor.reference.split(":")[0]}`;
   }
 
   /**
@@ -144,30 +141,33 @@ export class Graph extends NodeSink {
   }
 
   /** @returns the function's name; equal bodies share one, so that they are compiled once. */
-  addFunction(encodeWithName: (name: string) => Uint8Array): string {
-    const digest = createHash("sha256").update(encodeWithName("")).digest("hex").slice(0, 16);
+  addFunction(functionNamed: (name: string) => FunctionDef): string {
+    const digest = createHash("sha256")
+      .update(encodeFunctionDef(functionNamed("")))
+      .digest("hex")
+      .slice(0, 16);
     const name = `cluster_${digest}`;
-    if (!this.functions.has(name)) this.functions.set(name, encodeWithName(name));
+    if (!this.functions.has(name)) this.functions.set(name, functionNamed(name));
     return name;
   }
 
-  /** The bytes of `saved_model.pb`. */
+  /** The bytes of `saved_model.pb`; equal graphs have equal bytes. */
   toSavedModel(): Uint8Array {
-    const graphDef: Field[] = [
-      ...this.nodes.map((node): Field => [1, node.fields]),
-      [2, [...this.functions.values()].map((bytes): Field => [1, bytes])],
-      [4, [[1, 1500]]], // a producer version that every TensorFlow 2 reads
-    ];
-    return encodeMessage([
-      [1, 1],
-      [2, [[1, [[4, SAVED_MODEL_TAG]]], [2, graphDef]]], // prettier-ignore
-    ]);
+    const graph_def = {
+      node: this.nodes,
+      library: { function: [...this.functions.values()] },
+      versions: { producer: 1500 }, // of 2023: every TensorFlow 2 reads it
+    };
+    return encodeSavedModel({
+      saved_model_schema_version: 1,
+      meta_graphs: [{ meta_info_def: { tags: [SAVED_MODEL_TAG] }, graph_def }],
+    });
   }
 }
 
 export const SAVED_MODEL_TAG = "serve";
 
-class FunctionBody extends NodeSink {
+class FunctionBody extends GraphBuilder {
   override readonly main: Graph;
 
   constructor(main: Graph) {
@@ -179,25 +179,16 @@ class FunctionBody extends NodeSink {
     return `${node}:${argument}:${index}`;
   }
 
-  protected override controlReference(tensor: Tensor): string {
-    return `^${tensor.reference.split(":")[0]}`;
-  }
-
-  encode(name: string, inputs: readonly Tensor[], outputs: readonly Tensor[]): Uint8Array {
-    const argument = (prefix: string) => (tensor: Tensor, index: number) =>
-      [[1, `${prefix}${index}`], [3, DTYPE_NUMBERS[tensor.dtype]]] as const; // prettier-ignore
-    return encodeMessage([
-      [
-        1,
-        [
-          [1, name],
-          ...inputs.map((tensor, index): Field => [2, argument("in")(tensor, index)]),
-          ...outputs.map((tensor, index): Field => [3, argument("out")(tensor, index)]),
-        ],
-      ],
-      ...this.nodes.map((node): Field => [3, node.fields]),
-      ...outputs.map((tensor, index): Field => [4, [[1, `out${index}`], [2, tensor.reference]]]), // prettier-ignore
-    ]);
+  toFunction(name: string, inputs: readonly Tensor[], outputs: readonly Tensor[]): FunctionDef {
+    const argument = (prefix: string) => (tensor: Tensor, index: number) => ({
+      name: `${prefix}${index}`,
+      type: DTYPE_NUMBERS[tensor.dtype],
+    });
+    return {
+      signature: { name, input_arg: inputs.map(argument("in")), output_arg: outputs.map(argument("out")) },
+      node_def: this.nodes,
+      ret: outputs.map(({ reference }, index) => ({ key: `out${index}`, value: reference })),
+    };
   }
 }
 
@@ -218,7 +209,7 @@ export function cluster<I extends TensorRecord, O extends TensorRecord>(inputs: 
   const results = body(Object.fromEntries(inputNames.map((name, index) => [name, inner[index]!])) as unknown as I);
   const resultNames = Object.keys(results);
   const innerResults = resultNames.map((name) => results[name]!);
-  const functionName = main.addFunction((name) => functionBody.encode(name, inner, innerResults));
+  const functionName = main.addFunction((name) => functionBody.toFunction(name, inner, innerResults));
   const outputs = main.emit({
     op: "PartitionedCall",
     inputs: outer,
@@ -236,19 +227,19 @@ export function cluster<I extends TensorRecord, O extends TensorRecord>(inputs: 
   return Object.fromEntries(resultNames.map((name, index) => [name, outputs[index]!])) as unknown as O;
 }
 
-function encodeAttribute(value: AttributeValue): readonly Field[] {
-  if ("type" in value) return [[6, DTYPE_NUMBERS[value.type]]];
-  if ("types" in value) return [[1, value.types.map((dtype): Field => [6, DTYPE_NUMBERS[dtype]])]];
-  if ("int" in value) return [[3, value.int]];
-  if ("float" in value) return [[4, { float32: value.float }]];
-  if ("bool" in value) return [[5, value.bool]];
-  if ("text" in value) return [[2, value.text]];
-  if ("shape" in value) return [[7, value.shape === "unknown" ? [[3, true]] : encodeShape(value.shape)]];
-  if ("function" in value) return [[10, [[1, value.function]]]];
+function attrValueOf(value: AttributeValue): AttrValue {
+  if ("type" in value) return { type: DTYPE_NUMBERS[value.type] };
+  if ("types" in value) return { list: { type: value.types.map((dtype) => DTYPE_NUMBERS[dtype]) } };
+  if ("int" in value) return { i: value.int };
+  if ("float" in value) return { f: value.float };
+  if ("bool" in value) return { b: value.bool };
+  if ("text" in value) return { s: value.text };
+  if ("shape" in value) return { shape: value.shape === "unknown" ? { unknown_rank: true } : shapeProto(value.shape) };
+  if ("function" in value) return { func: { name: value.function } };
   const { dtype, shape, bytes } = value.constant;
-  return [[8, [[1, DTYPE_NUMBERS[dtype]], [2, encodeShape(shape)], [4, bytes]]]]; // prettier-ignore
+  return { tensor: { dtype: DTYPE_NUMBERS[dtype], tensor_shape: shapeProto(shape), tensor_content: bytes } };
 }
 
-function encodeShape(shape: readonly number[]): FieldValue {
-  return shape.map((length): Field => [2, [[1, length]]]);
+function shapeProto(shape: readonly number[]): TensorShapeProto {
+  return { dim: shape.map((size) => ({ size })) };
 }

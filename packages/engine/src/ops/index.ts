@@ -4,7 +4,7 @@ export {
   Graph,
   type Dimension,
   type GraphOptions,
-  type NodeSink,
+  type GraphBuilder,
   type Tensor,
   type TensorRecord,
 } from "./graph.ts";

@@ -88,9 +88,7 @@ export function sumRowsByIndex(x: Tensor<"float32">, indices: Tensor<"int32">, r
 /** @param indices int32 [B] @param depth L, an int32 scalar @returns float32 [B, L] with one 1 a row */
 export function oneHot(indices: Tensor<"int32">, depth: Tensor<"int32">): Tensor<"float32"> {
   const { graph } = indices;
-  const value = (number: number) =>
-    graph.constant({ dtype: "float32", shape: [], bytes: new Uint8Array(Float32Array.of(number).buffer) });
-  const inputs = [indices, depth, value(1), value(0)];
+  const inputs = [indices, depth, scalar(graph, 1), scalar(graph, 0)];
   const attributes = { T: { type: "float32" }, TI: { type: "int32" }, axis: { int: -1 } } as const;
   return graph.emit({ op: "OneHot", inputs, attributes, output: ["output", ["float32"]] })[0]!;
 }

@@ -1,26 +1,26 @@
 import type { DType, FloatType } from "./dtypes.ts";
-import type { NodeSink, Tensor } from "./graph.ts";
+import type { GraphBuilder, Tensor } from "./graph.ts";
 
 /** A constant of one number, broadcast against whatever it meets. */
-export function scalar(graph: NodeSink, value: number): Tensor<"float32"> {
+export function scalar(graph: GraphBuilder, value: number): Tensor<"float32"> {
   return graph.constant({ dtype: "float32", shape: [], bytes: new Uint8Array(Float32Array.of(value).buffer) });
 }
 
-export function integers(graph: NodeSink, values: readonly number[]): Tensor<"int32"> {
+export function integers(graph: GraphBuilder, values: readonly number[]): Tensor<"int32"> {
   const bytes = new Uint8Array(Int32Array.from(values).buffer);
   return graph.constant({ dtype: "int32", shape: [values.length], bytes });
 }
 
-export function vector(graph: NodeSink, values: readonly number[]): Tensor<"float32"> {
+export function vector(graph: GraphBuilder, values: readonly number[]): Tensor<"float32"> {
   const bytes = new Uint8Array(Float32Array.from(values).buffer);
   return graph.constant({ dtype: "float32", shape: [values.length], bytes });
 }
 
-export function integer(graph: NodeSink, value: number): Tensor<"int32"> {
+export function integer(graph: GraphBuilder, value: number): Tensor<"int32"> {
   return graph.constant({ dtype: "int32", shape: [], bytes: new Uint8Array(Int32Array.of(value).buffer) });
 }
 
-export function unsigned(graph: NodeSink, value: number): Tensor<"uint32"> {
+export function unsigned(graph: GraphBuilder, value: number): Tensor<"uint32"> {
   return graph.constant({ dtype: "uint32", shape: [], bytes: new Uint8Array(Uint32Array.of(value).buffer) });
 }
 
@@ -51,9 +51,8 @@ export const negate = unary("Neg");
 
 export const add = binary("AddV2");
 export const subtract = binary("Sub");
+/** Of uint32: modulo 2³². */
 export const multiply = binary("Mul");
-/** Modulo 2³². */
-export const multiplyUnsigned: (x: Tensor<"uint32">, y: Tensor<"uint32">) => Tensor<"uint32"> = binary("Mul");
 export const divide = binary("RealDiv");
 export const minimum = binary("Minimum");
 export const maximum = binary("Maximum");
@@ -118,7 +117,8 @@ export function softmax<T extends FloatType>(x: Tensor<T>): Tensor<T> {
 export function softmaxCrossEntropy(logits: Tensor<"float32">, labels: Tensor<"float32">) {
   const attributes = { T: { type: "float32" as const } };
   const op = "SoftmaxCrossEntropyWithLogits";
-  // Two output arguments, "loss" and "backprop": only the main graph, which counts outputs, may hold this op.
+  // Two output arguments, "loss" and "backprop": only the main graph counts outputs, a cluster names them.
+  if (logits.graph !== logits.graph.main) throw new Error(`${op} cannot be part of a cluster`);
   const output = ["loss", ["float32", "float32"]] as const;
   const [losses, gradient] = logits.graph.emit({ op, inputs: [logits, labels], attributes, output });
   return { losses: losses!, gradient: gradient! };

@@ -1,5 +1,5 @@
 import type { Tensor } from "./graph.ts";
-import { integers, multiplyUnsigned, unsigned } from "./math.ts";
+import { integers, multiply, unsigned } from "./math.ts";
 import { rangeLike, unstack } from "./layout.ts";
 
 /** @param seed int32 [2] @returns uint32 [2]: random numbers, the same for the same seed */
@@ -23,9 +23,9 @@ export function randomBits(x: Tensor, keys: Tensor<"uint32">): Tensor<"uint32"> 
   const { graph } = x;
   const [first, second] = unstack(keys, 2, 0);
   let bits = bitwiseXor(rangeLike(x), first!);
-  bits = multiplyUnsigned(xorShift(bits, 16), unsigned(graph, 0x7feb352d));
+  bits = multiply(xorShift(bits, 16), unsigned(graph, 0x7feb352d));
   bits = bitwiseXor(xorShift(bits, 15), second!);
-  bits = multiplyUnsigned(bits, unsigned(graph, 0x846ca68b));
+  bits = multiply(bits, unsigned(graph, 0x846ca68b));
   return xorShift(bits, 16);
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NativeBinding } from "../binding.ts";
-import { DTYPE_NUMBERS } from "./dtypes.ts";
+import { DTYPE_NUMBERS, type DType } from "./dtypes.ts";
 import { SAVED_MODEL_TAG, type Dimension, type Graph, type Tensor } from "./graph.ts";
 
 /** Numbers handed to a graph for one run. Lengths (`Dimension` names) are given apart, in `RunOptions`. */
@@ -10,9 +10,10 @@ export type FeedValue =
   | { readonly dtype: "float32"; readonly shape: readonly number[]; readonly data: Float32Array }
   | { readonly dtype: "int32"; readonly shape: readonly number[]; readonly data: Int32Array };
 
-export interface Fetched {
+/** What a run fetched; bool, bfloat16 and the like have to be cast inside the graph. */
+export interface Fetched<T extends DType = "float32"> {
   readonly shape: readonly number[];
-  readonly data: Float32Array;
+  readonly data: T extends "int32" ? Int32Array : Float32Array;
 }
 
 export interface RunOptions {
@@ -44,15 +45,26 @@ export class Session {
     }
   }
 
-  /** Runs what `targets` need and waits for it. @returns the value of each float32 target */
-  run(targets: readonly Tensor[], options: RunOptions = {}): Fetched[] {
+  /**
+   * Runs what `targets` need and waits for it.
+   *
+   * @param targets float32 or int32
+   * @returns the value of each target
+   * @throws Error for a target of another type, or with TensorFlow's own message, for example about what was not fed
+   */
+  run<const T extends readonly Tensor[]>(
+    targets: T,
+    options: RunOptions = {},
+  ): { [Index in keyof T]: Fetched<T[Index]["dtype"]> } {
+    for (const { dtype, reference } of targets) {
+      if (dtype === "float32" || dtype === "int32") continue;
+      throw new Error(`cannot fetch ${reference}, which is ${dtype}: cast it to float32 or int32 in the graph`);
+    }
     const handles: number[] = [];
     try {
       const results = this.runRaw(targets, options, handles);
-      return results.map(({ id, shape }, index) => {
-        if (targets[index]!.dtype !== "float32") return { shape, data: new Float32Array() };
-        return { shape, data: this.binding.tensorDataSync(id) as Float32Array };
-      });
+      const fetched = results.map(({ id, shape }) => ({ shape, data: this.binding.tensorDataSync(id) }));
+      return fetched as { [Index in keyof T]: Fetched<T[Index]["dtype"]> };
     } finally {
       for (const id of handles) this.binding.deleteTensor(id);
     }

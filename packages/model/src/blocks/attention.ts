@@ -14,7 +14,7 @@ import {
   unstack,
   vector,
   type FloatType,
-  type NodeSink,
+  type GraphBuilder,
   type Tensor,
 } from "@bertqa/engine";
 import { applyDropout, type DropoutKeys } from "./dropout.ts";
@@ -40,7 +40,7 @@ export function splitHeads<T extends FloatType>(product: Tensor<T>, bias: F32, l
   return { queries: queries!, keys: keys!, values: values! };
 }
 
-function headScale(graph: NodeSink, { headCount, headSize }: HeadLayout): F32 {
+function headScale(graph: GraphBuilder, { headCount, headSize }: HeadLayout): F32 {
   const width = headCount * headSize;
   const factor = headSize ** -0.25;
   return vector(
