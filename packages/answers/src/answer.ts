@@ -1,3 +1,4 @@
+import { reachOf, type Passage } from "./reach.ts";
 import type { NullScore, ScoredSpan } from "./search.ts";
 
 /** A candidate answer, in run_qa's key style; `text` "" is "no answer". */
@@ -39,16 +40,6 @@ export interface AnswerRules {
  */
 export const nullOddsWithoutSpan = 1000;
 
-/** The text that spans are slices of. */
-export interface Passage {
-  readonly text: string;
-  /**
-   * UTF-16 index of each code point of the text and of its end, int32 [code points + 1]; `undefined` where each code point
-   * is one unit. See `utf16OfCodePoint`.
-   */
-  readonly utf16: Int32Array | undefined;
-}
-
 /** What `SpanSearch` found: best spans, best first, and the null score (`undefined` before the first window). */
 export interface FoundSpans {
   readonly spans: readonly ScoredSpan[];
@@ -69,14 +60,23 @@ export interface PassageSpan {
   readonly endLogit: number;
 }
 
-/** The spans found, as slices of the passage, best first. */
-export function spansOf({ spans }: FoundSpans, { text, utf16 }: Passage): PassageSpan[] {
-  const toUtf16 = (codePoint: number) => (utf16 ? (utf16[codePoint] as number) : codePoint);
-  return spans.map(({ startCodePoint, endCodePoint, score, startLogit, endLogit }) => {
-    const range = [toUtf16(startCodePoint), toUtf16(endCodePoint)] as const;
-    const codePoints = [startCodePoint, endCodePoint] as const;
-    return { text: text.slice(...range), codePoints, utf16: range, score, startLogit, endLogit };
-  });
+/**
+ * The spans found, as slices of the passage, best first. Where characters that make no token touch a span, a second one
+ * with the same score takes them in; see {@link reachOf}.
+ */
+export function spansOf({ spans }: FoundSpans, passage: Passage): PassageSpan[] {
+  const toUtf16 = (codePoint: number) => (passage.utf16 ? (passage.utf16[codePoint] as number) : codePoint);
+  const seen = new Set<string>();
+  return spans.flatMap(({ startCodePoint, endCodePoint, score, startLogit, endLogit }) =>
+    reachOf(passage, { start: startCodePoint, end: endCodePoint }).flatMap(({ start, end }) => {
+      const key = `${start}-${end}`;
+      if (seen.has(key)) return [];
+      seen.add(key);
+      const codePoints = [start, end] as const;
+      const utf16 = [toUtf16(start), toUtf16(end)] as const;
+      return [{ text: passage.text.slice(...utf16), codePoints, utf16, score, startLogit, endLogit }];
+    }),
+  );
 }
 
 /** Null score minus the best span's score: the larger, the likelier there is no answer. */
@@ -93,7 +93,8 @@ export function answerFrom(found: FoundSpans, passage: Passage, rules: AnswerRul
   const isNull = !best || (rules.noAnswerAllowed && nullOdds > rules.nullScoreDifferenceThreshold);
   // Without a window there is nothing to compare with: no answer, with logits of 0, as run_qa's "empty".
   const nullCandidate = { text: "", ...(found.nullScore ?? { score: 0, startLogit: 0, endLogit: 0 }) };
-  const ranked = best && !rules.noAnswerAllowed ? spans : withNull(spans, nullCandidate, rules.nBest);
+  const ranked =
+    best && !rules.noAnswerAllowed ? spans.slice(0, rules.nBest) : withNull(spans, nullCandidate, rules.nBest);
   return {
     prediction: isNull ? "" : best.text,
     bestSpan: best?.text ?? "",

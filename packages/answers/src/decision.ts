@@ -1,6 +1,7 @@
 import { BertqaError, noAnswerProbability } from "@bertqa/squad";
 import { z } from "zod";
-import { nullOddsOf, spansOf, type FoundSpans, type Passage, type PassageSpan } from "./answer.ts";
+import { nullOddsOf, spansOf, type FoundSpans, type PassageSpan } from "./answer.ts";
+import type { Passage } from "./reach.ts";
 
 export const decisionFormatVersion = 1;
 

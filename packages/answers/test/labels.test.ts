@@ -1,7 +1,5 @@
 import { expect, test } from "vitest";
-import { labelSpan } from "../src/index.ts";
-import type { TokenizedText } from "../src/index.ts";
-import { sliceWindows } from "../src/index.ts";
+import { answerSpan, labelSpan, sliceWindows, type CharacterSpan, type TokenizedText } from "../src/index.ts";
 
 /** Tokens with the given character spans. */
 function context(...spans: readonly [number, number][]): TokenizedText {
@@ -32,9 +30,15 @@ test("an answer that begins or ends inside a token takes the whole token", () =>
   expect(labelSpan(tokens, { first: 0, end: 2 }, { start: 2, end: 12 })).toEqual({ first: 0, last: 1 });
 });
 
-test("an answer with a space in front takes the token before it too, as in run_qa", () => {
-  // The answer is " e", characters 7 to 9: the last token that starts at or before 7 is token 3, at 6.
-  expect(labelSpan(tenWords, whole, { start: 7, end: 9 })).toEqual({ first: 3, last: 4 });
+test("a space at an answer's edge does not reach the neighbouring word, where run_qa's label does", () => {
+  // " e ", characters 7 to 10: only 8 is in a token, token 4. run_qa takes the last token that starts at or before 7, 3.
+  const span = answerSpan(tenWords, { text: " e ", startCodePoint: 7 });
+  expect(span).toEqual({ start: 8, end: 9 });
+  expect(labelSpan(tenWords, whole, span as CharacterSpan)).toEqual({ first: 4, last: 4 });
+  // An answer inside one token, and one that no token touches.
+  expect(answerSpan(context([0, 9]), { text: "bcd", startCodePoint: 1 })).toEqual({ start: 1, end: 4 });
+  expect(answerSpan(tenWords, { text: " ", startCodePoint: 7 })).toBeUndefined();
+  expect(answerSpan(context(), { text: "a", startCodePoint: 0 })).toBeUndefined();
 });
 
 test("the first and the last token can be the answer; position 0 counts", () => {

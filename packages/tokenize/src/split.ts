@@ -1,11 +1,4 @@
-import {
-  characterSpan,
-  labelSpan,
-  maxContextFlags,
-  sliceWindows,
-  specialTokensPerWindow,
-  type TokenizedText,
-} from "@bertqa/answers";
+import { answerSpan, labelSpan, maxContextFlags, sliceWindows, specialTokensPerWindow } from "@bertqa/answers";
 import { isPlaced, type Question, type WindowColumns } from "@bertqa/core";
 import { unmatchedAnswers, type UnmatchedAnswer } from "./answers.ts";
 import { noCounts, type SplitCounts } from "./counts.ts";
@@ -72,9 +65,12 @@ function* appendQuestion(
     widthTokens: options.maxTokens - ids.length - specialTokensPerWindow,
     overlapTokens: options.windowOverlapTokens,
   });
+  // The first answer that stands in the passage is the one that is learned; in run_qa, the first of all.
+  const learned = question.answers.find(isPlaced);
+  const answer = learned && answerSpan(context, learned);
   let windowsWithAnswer = 0;
   for (const [windowIndex, range] of ranges.entries()) {
-    const label = labelOf(question, context, range);
+    const label = answer && labelSpan(context, range, answer);
     if (label) windowsWithAnswer++;
     const maxContext = maxContextFlags(ranges, windowIndex);
     const parts = { questionId: question.id, windowIndex, questionTokens: ids, context, range, maxContext, label };
@@ -86,12 +82,6 @@ function* appendQuestion(
   if (ranges.length > 1) counts.questionsWithManyWindows++;
   if (question.answers.some(isPlaced) && windowsWithAnswer === 0) counts.answersInNoWindow++;
   if (context.ids.length === 0) counts.emptyContexts++;
-}
-
-/** The first answer that stands in the passage is the one that is learned; in run_qa, the first of all. */
-function labelOf(question: Question, context: TokenizedText, range: { first: number; end: number }) {
-  const answer = question.answers.find(isPlaced);
-  return answer && labelSpan(context, range, characterSpan(answer));
 }
 
 function countWindow(counts: SplitCounts, tokenCount: number): void {

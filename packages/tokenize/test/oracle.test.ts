@@ -45,6 +45,11 @@ describe("run_qa's windows of the hard cases", () => {
   const reference = fixture("run-qa-windows.json") as {
     cases: { maxTokens: number; overlapTokens: number; windows: ReferenceWindow[] }[];
   };
+  /** Tokens of run_qa's label before the answer, and after it. */
+  const onNeighbour = new Map<string, readonly [before: number, after: number]>([
+    ["answer-leading-space", [1, 0]],
+    ["decomposed-accents", [0, 1]],
+  ]);
   const withoutLabels = ({ id, inputIds, starts, ends }: ReferenceWindow) => ({ id, inputIds, starts, ends });
 
   test.each(reference.cases)(
@@ -57,7 +62,10 @@ describe("run_qa's windows of the hard cases", () => {
         // Known difference: where run_qa's span ends before it starts, ours is the span in order, within the context.
         const lastContextToken = theirs.inputIds.length - 2;
         const [start, end] = [Math.min(theirs.startPosition, lastContextToken), theirs.endPosition];
-        const expected = [Math.min(start, end), Math.max(start, end)];
+        const inOrder = [Math.min(start, end), Math.max(start, end)];
+        // Known difference: what makes no token at an answer's edge moves run_qa's label onto the neighbouring word.
+        const [before, after] = onNeighbour.get(theirs.id) ?? [0, 0];
+        const expected = end === 0 ? inOrder : [(inOrder[0] as number) + before, (inOrder[1] as number) - after];
         expect([theirs.id, startPosition, endPosition]).toEqual([theirs.id, ...expected]);
       });
     },
