@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Finding } from "@bertqa/engine";
 import { expect, test } from "vitest";
-import { formatFindings } from "../src/doctor-table.ts";
+import { formatFindings } from "../src/commands/doctor.ts";
 
 const program = fileURLToPath(new URL("../bin/bertqa.mjs", import.meta.url));
 

@@ -18,6 +18,7 @@ export * from "./arrow.ts";
 export * from "./artifact-draft.ts";
 export * from "./artifact.ts";
 export * from "./artifacts/dataset.ts";
+export * from "./artifacts/evaluation.ts";
 export * from "./artifacts/model.ts";
 export * from "./artifacts/predictions.ts";
 export * from "./artifacts/windows.ts";

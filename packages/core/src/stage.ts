@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { ArtifactDraft } from "./artifact-draft.ts";
 import type { Artifact } from "./artifact.ts";
 import { openDataset, type DatasetArtifact } from "./artifacts/dataset.ts";
+import { openEvaluation, type EvaluationArtifact } from "./artifacts/evaluation.ts";
 import { openModel, type ModelArtifact } from "./artifacts/model.ts";
 import { openPredictions, type PredictionsArtifact } from "./artifacts/predictions.ts";
 import { openWindows, type WindowsArtifact } from "./artifacts/windows.ts";
@@ -15,7 +16,7 @@ export interface OpenedKinds {
   windows: WindowsArtifact;
   model: ModelArtifact;
   predictions: PredictionsArtifact;
-  evaluation: { readonly artifact: Artifact };
+  evaluation: EvaluationArtifact;
   export: { readonly artifact: Artifact };
 }
 
@@ -27,7 +28,7 @@ export const openers: {
   windows: openWindows,
   model: openModel,
   predictions: openPredictions,
-  evaluation: async (stage, folder) => ({ artifact: await openArtifact(stage, folder, "evaluation") }),
+  evaluation: openEvaluation,
   export: async (stage, folder) => ({ artifact: await openArtifact(stage, folder, "export") }),
 };
 

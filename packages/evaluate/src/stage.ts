@@ -1,32 +1,39 @@
-import { defineStage, type PredictionSplit, type Question, type StageContext } from "@bertqa/core";
-import { readFile, writeFile } from "node:fs/promises";
+import {
+  BertqaError,
+  defineStage,
+  encoderName,
+  evaluationLayout,
+  openEvaluation,
+  type ArtifactDraft,
+  type PredictionSplit,
+  type Question,
+  type StageContext,
+} from "@bertqa/core";
+import { buildReport } from "@bertqa/report";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { analyse, type AnsweredSplit } from "./analysis/analyse.ts";
-import { encoderName } from "./model-name.ts";
-import { formatPythonJson } from "./official/python-json.ts";
+import { decisionOf } from "./decision.ts";
+import { recordEvaluation } from "./history.ts";
 import { officialScores } from "./official-scores.ts";
 import { evaluateOptionsSchema, type EvaluateOptions } from "./options.ts";
-import { reportFile } from "./read-evaluation.ts";
-import { appendHistory, currentCommit } from "./record.ts";
-import { buildReport } from "./report/build.ts";
-import type { Evaluation } from "./results.ts";
-import { historyScores } from "./summary/history.ts";
-import { summaryMarkdown } from "./summary/markdown.ts";
-import { scoreLines } from "./summary/table.ts";
+import { scoreLines, summaryMarkdown } from "./summary.ts";
 
 const stage = "evaluate";
 
 const reads = {
   dataset: { kind: "dataset", from: "fetch" },
+  windows: { kind: "windows", from: "tokenize" },
   model: { kind: "model", from: "train" },
   predictions: { kind: "predictions", from: "predict" },
 } as const;
 type Inputs = StageContext<EvaluateOptions, typeof reads>["inputs"];
 
 /**
- * Scores dev: officially, at honest thresholds, with intervals and breakdowns; and draws the report.
+ * Scores dev: officially, at honest thresholds, with intervals and breakdowns; says how to answer with the model; draws the
+ * report. The history is kept beside the artifact.
  *
- * Throws a BertqaError if the predictions answer other questions than the dataset's.
+ * Throws a BertqaError if a question has no prediction.
  */
 export const evaluateStage = defineStage({
   name: stage,
@@ -35,48 +42,58 @@ export const evaluateStage = defineStage({
   reads,
   writes: "evaluation",
   run: async ({ options, inputs, draft, reporter, pipeline }) => {
+    const { dataset, windows, model, predictions } = inputs;
     const dev = await readSplit(inputs, "dev");
-    const tune = inputs.predictions.has("tune") ? await readSplit(inputs, "tune") : null;
-    const evaluation = analyse(dev, tune, options);
+    if (dev.questions.length === 0) {
+      const problem = "there is nothing to score: no dev question says whether and where it is answered";
+      throw new BertqaError(stage, problem, { remedy: "Its answers are in the predictions", where: dev.where });
+    }
+    const tune = predictions.has("tune") ? await readSplit(inputs, "tune") : null;
+    const { evaluation, results } = analyse(dev, tune, options);
     for (const line of scoreLines(evaluation)) reporter.line(line);
-    const scores = officialScores(dev, await inputs.predictions.predictions("dev"));
-    const html = buildReport({
+    const page = buildReport({
       pipeline,
-      model: encoderName(inputs.dataset.artifact.manifest.options),
+      model: encoderName(dataset.artifact.manifest),
       evaluation,
-      trainingLog: await inputs.model.trainingLog(),
+      results,
+      trainingLog: await model.trainingLog(),
       questions: dev.questions,
-      bestSpans: dev.bestSpans,
-      nbest: await inputs.predictions.nbest("dev"),
+      nbest: await predictions.nbest("dev"),
     });
-    await writeFile(await draft.path("scores.json"), `${formatPythonJson(scores, {}, true)}\n`);
-    await writeFile(await draft.path(reportFile), `${JSON.stringify(evaluation, null, 1)}\n`);
-    await writeFile(await draft.path("report.html"), html);
-    await writeFile(await draft.path("summary.md"), summaryMarkdown(pipeline, evaluation, null));
+    const decision = decisionOf({
+      evaluation,
+      tuneQuestions: tune?.questions ?? [],
+      windows: windows.artifact.manifest,
+      predictions: predictions.artifact.manifest,
+      where: predictions.artifact.folder,
+    });
+    const write = writerInto(draft);
+    await write("scores", `${JSON.stringify(officialScores(dev, await predictions.predictions("dev")), null, 2)}\n`);
+    await write("report", `${JSON.stringify(evaluation, null, 1)}\n`);
+    await write("questions", results.map((result) => `${JSON.stringify(result)}\n`).join(""));
+    await write("decision", `${JSON.stringify(decision, null, 2)}\n`);
+    await write("page", page);
+    await write("summary", summaryMarkdown(pipeline, evaluation));
     return { counts: evaluation.counts };
   },
-  record: async ({ artifact, inputs, pipelineFolder, artifactsFolder, reporter, elapsedMs }) => {
-    await appendHistory(join(artifactsFolder, "history.jsonl"), {
-      date: new Date().toISOString(),
-      evaluation: artifact.manifest.contentSha256,
-      commit: await currentCommit(pipelineFolder),
-      options: artifact.manifest.options,
-      inputs,
-      scores: historyScores(JSON.parse(await readFile(await artifact.file(reportFile), "utf8")) as Evaluation),
-      elapsedMs: Math.round(elapsedMs),
-    });
-    reporter.line(`report: ${await artifact.file("report.html")}`);
+  record: async (context) => {
+    const { report } = await openEvaluation(stage, context.artifact.folder);
+    await recordEvaluation(context, await report());
+    context.reporter.line(`report: ${join(context.artifact.folder, evaluationLayout.page)}`);
   },
 });
 
-/** A split's questions with their predictions; those of `tune` are questions of the train file. */
-async function readSplit(
-  { dataset, predictions }: Pick<Inputs, "dataset" | "predictions">,
-  split: PredictionSplit,
-): Promise<AnsweredSplit> {
+function writerInto(draft: ArtifactDraft) {
+  return async (file: keyof typeof evaluationLayout, text: string) =>
+    writeFile(await draft.path(evaluationLayout[file]), text);
+}
+
+/** A split's labelled questions with their predictions; those of `tune` are questions of the train file. */
+async function readSplit({ dataset, predictions }: Inputs, split: PredictionSplit): Promise<AnsweredSplit> {
   const bestSpans = await predictions.bestSpans(split);
   const nullOdds = await predictions.nullOdds(split);
   const all = await dataset.questions(split === "tune" ? "train" : "dev");
   const isInSplit = ({ id }: Question) => split === "dev" || Object.hasOwn(bestSpans, id);
-  return { questions: all.filter(isInSplit), bestSpans, nullOdds, where: predictions.artifact.folder };
+  const questions = all.filter((question) => isInSplit(question) && !question.isUnlabelled);
+  return { questions, bestSpans, nullOdds, where: predictions.artifact.folder };
 }

@@ -4,7 +4,8 @@ import { analyse, type AnsweredSplit } from "../src/analysis/analyse.ts";
 import { breakDown } from "../src/analysis/breakdowns.ts";
 import { officialScores } from "../src/official-scores.ts";
 import { evaluateOptionsSchema } from "../src/options.ts";
-import type { Evaluation, ThresholdKind } from "../src/results.ts";
+import type { ThresholdKind } from "@bertqa/core";
+import type { Evaluation } from "@bertqa/report";
 import { madeUpAnswers, sampleFile } from "./support/pipeline.ts";
 
 const options = evaluateOptionsSchema.parse({ bootstrapSamples: 100 });
@@ -12,7 +13,7 @@ const devQuestions = questionsOf(sampleFile("dev"));
 const tuneQuestions = questionsOf(sampleFile("train")).filter(({ articleIndex }) => articleIndex < 5);
 const dev: AnsweredSplit = { questions: devQuestions, ...madeUpAnswers(devQuestions, 1), where: "predict" };
 const tune: AnsweredSplit = { questions: tuneQuestions, ...madeUpAnswers(tuneQuestions, 2), where: "predict" };
-const evaluation = analyse(dev, tune, options);
+const { evaluation, results } = analyse(dev, tune, options);
 
 const rowOf = (found: Evaluation, kind: ThresholdKind) => {
   const row = found.scores.find((score) => score.kind === kind);
@@ -24,17 +25,16 @@ test("threshold and calibration never look at dev: other answers to dev's questi
   // Dev's labels dealt anew: each question gets the gold answers of another.
   const dealt = new SeededRandom(9, "labels").shuffled(devQuestions.map(({ answers }) => answers));
   const questions = devQuestions.map((question, i) => ({ ...question, answers: dealt[i] as Question["answers"] }));
-  const other = analyse({ ...dev, questions }, tune, options);
+  const { evaluation: other, results: otherResults } = analyse({ ...dev, questions }, tune, options);
   expect(other.scores).not.toEqual(evaluation.scores);
   expect(rowOf(other, "tuned").nullOddsThreshold).toBe(rowOf(evaluation, "tuned").nullOddsThreshold);
   expect(other.noAnswer.calibration).toEqual(evaluation.noAnswer.calibration);
-  expect(other.questions.map(({ prediction }) => prediction)).toEqual(
-    evaluation.questions.map(({ prediction }) => prediction),
-  );
+  const predictionsOf = (all: typeof results) => all.map(({ prediction }) => prediction);
+  expect(predictionsOf(otherResults)).toEqual(predictionsOf(results));
 });
 
 test("nor do other predictions on dev move them", () => {
-  const other = analyse({ ...dev, ...madeUpAnswers(devQuestions, 77) }, tune, options);
+  const { evaluation: other } = analyse({ ...dev, ...madeUpAnswers(devQuestions, 77) }, tune, options);
   expect(rowOf(other, "tuned").nullOddsThreshold).toBe(rowOf(evaluation, "tuned").nullOddsThreshold);
 });
 
@@ -51,7 +51,7 @@ test("each row says where its threshold came from; dev's own best are called opt
 });
 
 test("without a tune split the report says so, and 0 is the threshold in use", () => {
-  const alone = analyse(dev, null, options);
+  const { evaluation: alone } = analyse(dev, null, options);
   expect(alone.primary).toBe("zero");
   expect(alone.scores.map(({ kind }) => kind)).toEqual(["zero", "bestExactOnDev", "bestF1OnDev"]);
   expect(alone.noAnswer.calibration).toEqual({ method: "none", slope: 1, intercept: 0, fittedOn: "nothing" });
@@ -60,13 +60,13 @@ test("without a tune split the report says so, and 0 is the threshold in use", (
 });
 
 test("every number follows from the questions' own results", () => {
-  const { questions, scores, neverAnswering, counts } = evaluation;
+  const { scores, neverAnswering, counts } = evaluation;
   const mean = (values: readonly number[]) => (100 * values.reduce((sum, value) => sum + value, 0)) / values.length;
   const primary = scores.find(({ kind }) => kind === evaluation.primary);
-  expect(primary?.all.exact.value).toBeCloseTo(mean(questions.map(({ exact }) => exact)), 9);
-  expect(primary?.hasAns?.f1.value).toBeCloseTo(mean(questions.filter((q) => q.answerable).map(({ f1 }) => f1)), 9);
-  expect(neverAnswering.all.exact).toBeCloseTo(mean(questions.map(({ answerable }) => (answerable ? 0 : 1))), 9);
-  expect(questions.map(({ id }) => id)).toEqual(devQuestions.map(({ id }) => id));
+  expect(primary?.all.exact.value).toBeCloseTo(mean(results.map(({ exact }) => exact)), 9);
+  expect(primary?.hasAns?.f1.value).toBeCloseTo(mean(results.filter((q) => q.answerable).map(({ f1 }) => f1)), 9);
+  expect(neverAnswering.all.exact).toBeCloseTo(mean(results.map(({ answerable }) => (answerable ? 0 : 1))), 9);
+  expect(results.map(({ id }) => id)).toEqual(devQuestions.map(({ id }) => id));
   for (const { by, groups } of evaluation.breakdowns) {
     expect(
       groups.reduce((sum, { total }) => sum + total, 0),
@@ -75,10 +75,23 @@ test("every number follows from the questions' own results", () => {
     const sum = groups.reduce((so, { total, f1 }) => so + total * f1, 0);
     expect(sum / counts.questions, by).toBeCloseTo(primary?.all.f1.value as number, 9);
   }
-  for (const { low, value, high } of scores.map(({ all }) => all.f1)) {
+  for (const { value, interval } of scores.map(({ all }) => all.f1)) {
+    const [low, high] = interval ?? [NaN, NaN];
     expect(low).toBeLessThanOrEqual(value);
     expect(high).toBeGreaterThanOrEqual(value);
   }
+});
+
+test("entries with one title are one article, and from one article there is no interval", () => {
+  // Both entries have the title of the first: 42 questions, 1 article.
+  const [first] = devQuestions;
+  const questions = devQuestions
+    .filter(({ articleIndex }) => articleIndex < 2)
+    .map((question) => ({ ...question, article: (first as Question).article }));
+  const { evaluation: one } = analyse({ ...dev, questions }, tune, options);
+  expect(one.counts).toMatchObject({ questions: 42, articles: 1 });
+  expect(rowOf(one, "zero").all.f1.interval).toBeNull();
+  expect(one.remarks.join(" ")).toMatch(/of 1 article, so there are no intervals/);
 });
 
 test("scores.json agrees with the rows: threshold 0, and the best on dev", () => {

@@ -1,11 +1,16 @@
 import { expect, test } from "vitest";
-import { bootstrapMeans, estimateOf, meanOf, numberClusters, percentile } from "../src/analysis/bootstrap.ts";
-import { pairedDifference } from "../src/analysis/paired.ts";
+import {
+  estimateMeans,
+  numberClusters,
+  pairedDifference,
+  percentile,
+  resampleMeans,
+} from "../src/analysis/bootstrap.ts";
 
 const plan = { samples: 4000, seed: 3 };
 
 test("two articles of one question each: the mean is low, middle or high with chances 1/4, 1/2 and 1/4", () => {
-  const [means] = bootstrapMeans([0, 1], [[0, 100]], plan) as [Float64Array];
+  const [means] = resampleMeans([0, 1], [[0, 100]], plan) as [Float64Array];
   const share = (value: number) => means.filter((mean) => mean === value).length / plan.samples;
   // The standard error of a share of 1/4 over 4,000 draws is 0.007.
   expect(share(0)).toBeCloseTo(1 / 4, 1);
@@ -14,21 +19,38 @@ test("two articles of one question each: the mean is low, middle or high with ch
 });
 
 test("articles are drawn whole: questions of one article rise and fall together", () => {
-  // One article: every draw is that article, so nothing varies.
-  const [alone] = bootstrapMeans([0, 0, 0], [[0, 50, 100]], plan) as [Float64Array];
-  expect(new Set(alone)).toEqual(new Set([50]));
+  // Means of 25 and 75: drawn twice each, or once both, never a single question's 0 or 100.
+  const [means] = resampleMeans([0, 0, 1, 1], [[0, 50, 50, 100]], plan) as [Float64Array];
+  expect(new Set(means)).toEqual(new Set([25, 50, 75]));
+});
+
+test("from one article there is no interval, and no p-value", () => {
+  expect(estimateMeans([0, 0, 0], [[0, 50, 100]], plan)).toEqual([{ value: 50, interval: null }]);
+  // The second column has questions of article 1 alone.
+  expect(
+    estimateMeans(
+      [0, 1],
+      [
+        [1, 1],
+        [NaN, 5],
+      ],
+      plan,
+    )[1],
+  ).toEqual({ value: 5, interval: null });
+  expect(pairedDifference([0, 0], [0, 0], [0, 100], plan)).toEqual({ value: 50, interval: null, pValue: null });
 });
 
 test("an article with more questions weighs more: drawn once each, 3 × 0 and 1 × 100 make 25", () => {
-  const [means] = bootstrapMeans([0, 0, 0, 1], [[0, 0, 0, 100]], plan) as [Float64Array];
+  const [means] = resampleMeans([0, 0, 0, 1], [[0, 0, 0, 100]], plan) as [Float64Array];
   expect(new Set(means)).toEqual(new Set([0, 25, 100]));
 });
 
 test("with one question an article, the interval is that of the mean: ± 1.96 standard errors", () => {
   // 400 questions, half of them right: standard error 100 × √(0.25 / 400) = 2.5, so 45.1 to 54.9.
   const scores = Array.from({ length: 400 }, (_, i) => (i % 2 === 0 ? 100 : 0));
-  const [means] = bootstrapMeans(numberClusters(scores.map((_, i) => i)), [scores], plan) as [Float64Array];
-  const { value, low, high } = estimateOf(meanOf(scores), means);
+  const clusters = numberClusters(scores.map((_, i) => `article ${i}`));
+  const [{ value, interval } = { value: NaN, interval: null }] = estimateMeans(clusters, [scores], plan);
+  const [low, high] = interval ?? [NaN, NaN];
   expect(value).toBe(50);
   expect(Math.abs(low - 45.1)).toBeLessThan(0.5);
   expect(Math.abs(high - 54.9)).toBeLessThan(0.5);
@@ -37,16 +59,17 @@ test("with one question an article, the interval is that of the mean: ± 1.96 st
 test("NaN leaves a question out of its column, and a draw without any of the half out of the interval", () => {
   const columns = [
     [10, NaN, 30],
-    [NaN, 5, NaN],
+    [NaN, 5, 5],
   ];
-  expect(columns.map(meanOf)).toEqual([20, 5]);
-  const [, second] = bootstrapMeans([0, 1, 2], columns, plan) as [Float64Array, Float64Array];
+  const [, second] = resampleMeans([0, 1, 2], columns, plan) as [Float64Array, Float64Array];
   expect(second.some(Number.isNaN)).toBe(true);
-  expect(estimateOf(5, second)).toEqual({ value: 5, low: 5, high: 5 });
+  const estimates = estimateMeans([0, 1, 2], columns, plan);
+  expect(estimates[0]).toMatchObject({ value: 20 });
+  expect(estimates[1]).toEqual({ value: 5, interval: [5, 5] });
 });
 
 test("the same seed draws the same, another seed differs", () => {
-  const draw = (seed: number) => bootstrapMeans([0, 1, 2], [[1, 2, 4]], { samples: 20, seed });
+  const draw = (seed: number) => resampleMeans([0, 1, 2], [[1, 2, 4]], { samples: 20, seed });
   expect(draw(1)).toEqual(draw(1));
   expect(draw(1)).not.toEqual(draw(2));
 });
@@ -60,8 +83,12 @@ test("a paired difference that all questions share is certain; none at all has p
   const clusters = numberClusters(["a", "b", "c", "d", "e", "f", "g", "h"]);
   const a = [0, 0, 0, 0, 50, 50, 50, 50];
   const better = a.map((score) => score + 10);
-  expect(pairedDifference(clusters, a, better, plan)).toMatchObject({ value: 10, low: 10, high: 10, pValue: 1 / 4001 });
-  expect(pairedDifference(clusters, a, a, plan)).toMatchObject({ value: 0, low: 0, high: 0, pValue: 1 });
+  expect(pairedDifference(clusters, a, better, plan)).toMatchObject({
+    value: 10,
+    interval: [10, 10],
+    pValue: 1 / 4001,
+  });
+  expect(pairedDifference(clusters, a, a, plan)).toMatchObject({ value: 0, interval: [0, 0], pValue: 1 });
 });
 
 test("the p-value is close to that of the normal test where questions are independent", () => {
@@ -69,11 +96,11 @@ test("the p-value is close to that of the normal test where questions are indepe
   // z = 2.01 → p = 0.044.
   const b = Array.from({ length: 400 }, (_, i) => (i < 220 ? 100 : -100));
   const { value, pValue } = pairedDifference(
-    numberClusters(b.map((_, i) => i)),
+    numberClusters(b.map((_, i) => `article ${i}`)),
     b.map(() => 0),
     b,
     plan,
   );
   expect(value).toBe(10);
-  expect(Math.abs(pValue - 0.044)).toBeLessThan(0.015);
+  expect(Math.abs((pValue ?? NaN) - 0.044)).toBeLessThan(0.015);
 });

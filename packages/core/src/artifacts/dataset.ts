@@ -1,6 +1,8 @@
 import { questionsOf, squadFileSchema, type Question } from "@bertqa/squad";
 import { readFile } from "node:fs/promises";
+import { z } from "zod";
 import { openArtifact, type Artifact } from "../artifact.ts";
+import type { Manifest } from "../manifest.ts";
 import { parseJson } from "../options.ts";
 
 /** The two files of a dataset. Tokenize may split `tune` off `train`; see `windows.ts`. */
@@ -52,4 +54,17 @@ export async function openDataset(stage: string, folder: string): Promise<Datase
       return questionsOf(parseJson(stage, await readFile(path, "utf8"), path, squadFileSchema));
     },
   };
+}
+
+const encoderSchema = z.object({ encoder: z.object({ sources: z.array(z.string()).min(1) }) });
+
+/**
+ * The encoder's name as people know it, from a dataset's options: `all-MiniLM-L6-v2` of `hub:owner/all-MiniLM-L6-v2@revision`.
+ * Of an address the path alone is used: no user name, password or query, since the name is shown to everybody.
+ */
+export function encoderName({ options }: Pick<Manifest, "options">): string {
+  const source = encoderSchema.safeParse(options).data?.encoder.sources[0] ?? "";
+  const packaged = /^(?:hub|pypi):([^@=]+)/.exec(source)?.[1];
+  const path = packaged ?? (URL.canParse(source) ? new URL(source).pathname : source);
+  return path.split("/").findLast((part) => part !== "") ?? "BERT";
 }

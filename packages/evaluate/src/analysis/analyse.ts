@@ -1,78 +1,129 @@
+import type { QuestionResult } from "@bertqa/core";
+import type { Evaluation, NoAnswerAnalysis, ThresholdScores } from "@bertqa/report";
 import {
   articleKey,
+  BertqaError,
   calibrate,
   expectedCalibrationError,
   noAnswerHistograms,
   noAnswerProbability,
+  outcomeOf,
   precisionRecallCurves,
   rankQuestions,
   reliabilityBins,
+  scoreAt,
+  scoreQuestions,
   sweepThresholds,
+  type Calibration,
   type OddsQuestion,
   type Question,
 } from "@bertqa/squad";
 import type { EvaluateOptions } from "../options.ts";
-import type { Evaluation, NoAnswerAnalysis, ThresholdScores } from "../results.ts";
 import { numberClusters } from "./bootstrap.ts";
 import { breakDown } from "./breakdowns.ts";
-import { judgeSpans, resultAt, type SplitPredictions } from "./judge.ts";
 import { chooseThresholds, neverAnswering, scoreThresholds } from "./scores.ts";
 
 /** Below so many articles, resampling them says little about the next ones. */
 const fewArticles = 20;
 const sweepPoints = 200;
+const shownIds = 5;
 
-/** A split's questions with what predict says of them. */
-export interface AnsweredSplit extends SplitPredictions {
+/** A split's questions with what predict says of them, by question id. */
+export interface AnsweredSplit {
   readonly questions: readonly Question[];
+  /** Text of the best span, whatever the null odds. */
+  readonly bestSpans: Readonly<Record<string, string>>;
+  readonly nullOdds: Readonly<Record<string, number>>;
   /** The predictions' folder, for messages. */
   readonly where: string;
 }
 
+/** All that evaluate finds out: of dev as a whole, and of each of its questions, in their order. */
+export interface Analysis {
+  readonly evaluation: Evaluation;
+  readonly results: readonly QuestionResult[];
+}
+
 /**
- * All that evaluate finds out. Thresholds and calibration come from `tune` alone; of dev's own best thresholds the result
- * says that they are dev's.
+ * Analyses predictions. Thresholds and calibration come from `tune` alone; of dev's own best thresholds the result says
+ * that they are dev's.
  *
  * @param tune questions held out of training; null where there are none
  * @throws BertqaError naming the questions without a prediction
  */
-export function analyse(dev: AnsweredSplit, tune: AnsweredSplit | null, options: EvaluateOptions): Evaluation {
-  const judged = judgeSpans(dev.questions, dev, dev.where);
-  const judgedTune = tune ? judgeSpans(tune.questions, tune, tune.where) : [];
+export function analyse(dev: AnsweredSplit, tune: AnsweredSplit | null, options: EvaluateOptions): Analysis {
+  const scored = scoreSpans(dev);
+  const scoredTune = tune ? scoreSpans(tune) : [];
   const articleOfQuestion = numberClusters(dev.questions.map(articleKey));
   const articles = new Set(articleOfQuestion).size;
   const { bootstrapSamples: samples, seed } = options;
-  const thresholds = chooseThresholds(judged, judgedTune);
-  const scores = scoreThresholds(judged, articleOfQuestion, thresholds, { samples, seed });
-  const primary = judgedTune.length > 0 ? "tuned" : "zero";
+  const thresholds = chooseThresholds(scored, scoredTune);
+  const scores = scoreThresholds(scored, articleOfQuestion, thresholds, { samples, seed });
+  const primary = scoredTune.length > 0 ? "tuned" : "zero";
   const { nullOddsThreshold } = scores.find(({ kind }) => kind === primary) as ThresholdScores;
-  const noAnswer = analyseNoAnswer(judged, judgedTune, options);
-  const questions = dev.questions.map((question, i) => {
-    const probability = noAnswerProbability(noAnswer.calibration, (judged[i] as OddsQuestion).nullOdds);
-    const bestSpan = dev.bestSpans[question.id] as string;
-    return resultAt(question, judged[i] as OddsQuestion, bestSpan, nullOddsThreshold, probability);
-  });
-  const answerable = judged.filter(({ hasAns }) => hasAns).length;
-  const odds = new Map(judged.map(({ id, nullOdds }) => [id, nullOdds]));
-  return {
+  const noAnswer = analyseNoAnswer(scored, scoredTune, options);
+  const results = dev.questions.map((question, i) =>
+    resultAt(nullOddsThreshold, question, scored[i] as OddsQuestion, dev.bestSpans, noAnswer.calibration),
+  );
+  const answerable = scored.filter(({ hasAns }) => hasAns).length;
+  const odds = new Map(scored.map(({ id, nullOdds }) => [id, nullOdds]));
+  const evaluation: Evaluation = {
     formatVersion: 2,
     counts: {
-      questions: judged.length,
+      questions: scored.length,
       answerable,
-      unanswerable: judged.length - answerable,
+      unanswerable: scored.length - answerable,
       articles,
-      tuneQuestions: judgedTune.length,
+      tuneQuestions: scoredTune.length,
     },
     bootstrap: { samples, seed, level: 0.95, articles },
     scores,
     primary,
-    neverAnswering: neverAnswering(judged),
-    curves: precisionRecallCurves(rankQuestions(judged, odds)),
-    thresholdSweep: sweepThresholds(judged, sweepPoints),
+    neverAnswering: neverAnswering(scored),
+    curves: precisionRecallCurves(rankQuestions(scored, odds)),
+    thresholdSweep: sweepThresholds(scored, sweepPoints),
     noAnswer,
-    breakdowns: breakDown(questions.map(({ exact, f1 }, i) => ({ question: dev.questions[i] as Question, exact, f1 }))),
-    questions,
-    remarks: remarksOn(articles, judgedTune.length),
+    breakdowns: breakDown(results.map(({ exact, f1 }, i) => ({ question: dev.questions[i] as Question, exact, f1 }))),
+    remarks: remarksOn(articles, scoredTune.length),
+  };
+  return { evaluation, results };
+}
+
+function scoreSpans({ questions, bestSpans, nullOdds, where }: AnsweredSplit): OddsQuestion[] {
+  const isThere = (id: string) => Object.hasOwn(bestSpans, id) && Object.hasOwn(nullOdds, id);
+  const missing = questions.filter(({ id }) => !isThere(id)).map(({ id }) => JSON.stringify(id));
+  if (missing.length > 0) {
+    const more = missing.length > shownIds ? ` and ${missing.length - shownIds} more` : "";
+    const named = `${missing.slice(0, shownIds).join(", ")}${more}`;
+    const problem = `${missing.length} of ${questions.length} questions have no prediction: ${named}`;
+    throw new BertqaError("evaluate", problem, { remedy: "Run the predict stage again", where });
+  }
+  const scored = scoreQuestions(questions, (id) => bestSpans[id]).questions;
+  return scored.map((question) => ({ ...question, nullOdds: nullOdds[question.id] as number }));
+}
+
+function resultAt(
+  threshold: number,
+  question: Question,
+  scored: OddsQuestion,
+  bestSpans: AnsweredSplit["bestSpans"],
+  calibration: Calibration,
+): QuestionResult {
+  const { isAnswered, exact, f1 } = scoreAt(scored, threshold);
+  const bestSpan = bestSpans[question.id] as string;
+  return {
+    id: question.id,
+    article: articleKey(question),
+    answerable: scored.hasAns,
+    prediction: isAnswered ? bestSpan : "",
+    exact,
+    f1,
+    outcome: outcomeOf(scored.hasAns, { isAnswered, exact, f1 }),
+    nullOdds: scored.nullOdds,
+    noAnswerProbability: noAnswerProbability(calibration, scored.nullOdds),
+    bestSpan,
+    bestSpanExact: scored.exact,
+    bestSpanF1: scored.f1,
   };
 }
 
@@ -82,18 +133,16 @@ function analyseNoAnswer(
   options: EvaluateOptions,
 ): NoAnswerAnalysis {
   const calibration = calibrate(tune, options.calibration);
-  const forecasts = dev.map(({ hasAns, nullOdds }) => ({
-    probability: noAnswerProbability(calibration, nullOdds),
-    isUnanswerable: !hasAns,
-  }));
-  const reliability = reliabilityBins(forecasts, options.reliabilityBins);
+  const forecasts = dev.map(({ hasAns, nullOdds }) => ({ hasAns, naProb: noAnswerProbability(calibration, nullOdds) }));
+  const reliability = reliabilityBins(
+    forecasts.map(({ hasAns, naProb }) => ({ probability: naProb, isUnanswerable: !hasAns })),
+    options.reliabilityBins,
+  );
   return {
     calibration,
     reliability,
     expectedCalibrationError: expectedCalibrationError(reliability),
-    histograms: noAnswerHistograms(
-      forecasts.map(({ probability, isUnanswerable }) => ({ hasAns: !isUnanswerable, naProb: probability })),
-    ),
+    histograms: noAnswerHistograms(forecasts),
   };
 }
 
@@ -104,9 +153,12 @@ function remarksOn(articles: number, tuneQuestions: number): string[] {
       "No questions were held out of training, so there is no tuned threshold and no calibration: set tuneShare in tokenize.json.",
     );
   }
-  if (articles < fewArticles) {
-    const count = articles === 1 ? "1 article" : `${articles} articles`;
-    remarks.push(`The intervals come from ${count} only, which is few: take them as a lower bound of the uncertainty.`);
+  if (articles === 1) {
+    remarks.push("All questions are of 1 article, so there are no intervals: it tells nothing of how articles differ.");
+  } else if (articles < fewArticles) {
+    remarks.push(
+      `The intervals come from ${articles} articles only, which is few: take them as a lower bound of the uncertainty.`,
+    );
   }
   remarks.push(
     "A threshold that is best on dev saw the answers it is scored on: compare it with other such numbers only.",

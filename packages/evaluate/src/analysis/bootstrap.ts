@@ -1,7 +1,7 @@
 import { SeededRandom } from "@bertqa/core";
-import type { Estimate } from "../results.ts";
+import type { Estimate } from "@bertqa/report";
 
-/** A mean over questions: `value[i]` counts for question `i` unless it is NaN, which leaves the question out. */
+/** A score a question: the mean leaves out questions that are NaN. */
 export type QuestionValues = ArrayLike<number>;
 
 export interface BootstrapPlan {
@@ -10,21 +10,60 @@ export interface BootstrapPlan {
 }
 
 /**
- * Draws clusters (articles) with replacement, as many as there are, and takes each column's mean over the questions of the
- * drawn clusters. Questions of one article share a passage and a subject, so they do not count as independent draws.
- * All columns see the same draws: differences between them are paired.
+ * Means of columns over the questions with their 95 % intervals, by the percentile bootstrap over clusters (articles): as many
+ * clusters as there are, drawn with replacement. Questions of one article share a passage and a subject, so they do not count
+ * as independent draws. All columns see the same draws.
  *
- * Dimensions: Q questions, K columns, S samples.
+ * Dimensions: Q questions, K columns.
  *
  * @param clusterOfQuestion cluster number from 0 of each question, [Q]
  * @param columns           [K][Q]
- * @returns means [K][S]; NaN where a draw has no question of the column
+ * @returns [K]; without interval where fewer than two clusters have a question of the column
  */
-export function bootstrapMeans(
+export function estimateMeans(
   clusterOfQuestion: readonly number[],
   columns: readonly QuestionValues[],
   plan: BootstrapPlan,
-): Float64Array[] {
+): Estimate[] {
+  const resamples = resampleMeans(clusterOfQuestion, columns, plan);
+  return columns.map((column, k) => ({ value: meanOf(column), interval: intervalOf(resamples[k] ?? null) }));
+}
+
+/** A difference of two means over the same questions. */
+export interface PairedDifference extends Estimate {
+  /** Chance of a difference at least as far from 0 if there were none, two-sided; null where there is no interval. */
+  readonly pValue: number | null;
+}
+
+/**
+ * Paired bootstrap (Efron & Tibshirani, 1993): resamples clusters of questions and looks at `b − a` in each.
+ *
+ * @param clusterOfQuestion cluster number of each question, [Q]
+ * @param a                 scores of the first run, [Q]
+ * @param b                 scores of the second run, [Q]
+ */
+export function pairedDifference(
+  clusterOfQuestion: readonly number[],
+  a: QuestionValues,
+  b: QuestionValues,
+  plan: BootstrapPlan,
+): PairedDifference {
+  const differences = Float64Array.from(a, (score, i) => (b[i] as number) - score);
+  const value = meanOf(differences);
+  const [resamples = null] = resampleMeans(clusterOfQuestion, [differences], plan);
+  if (!resamples) return { value, interval: null, pValue: null };
+  // Moved to where no difference is, the resamples show how far chance alone reaches. One is added to both counts, since
+  // the data themselves are a draw: no finite number of resamples shows a p-value of 0.
+  const asFar = resamples.filter((mean) => Math.abs(mean - value) >= Math.abs(value)).length;
+  return { value, interval: intervalOf(resamples), pValue: (asFar + 1) / (resamples.length + 1) };
+}
+
+/** Means of each column in each draw, [K][samples], NaN where a draw has no question of it; null for fewer than two clusters. */
+export function resampleMeans(
+  clusterOfQuestion: readonly number[],
+  columns: readonly QuestionValues[],
+  plan: BootstrapPlan,
+): (Float64Array | null)[] {
   const clusters = clusterOfQuestion.reduce((max, cluster) => Math.max(max, cluster + 1), 0);
   const totals = columns.map((column) => totalsByCluster(clusterOfQuestion, column, clusters));
   const means = columns.map(() => new Float64Array(plan.samples));
@@ -44,37 +83,29 @@ export function bootstrapMeans(
       (means[k] as Float64Array)[sample] = sum / count;
     });
   }
-  return means;
+  return means.map((column, k) => ((totals[k]?.counts.filter((count) => count > 0).length ?? 0) < 2 ? null : column));
 }
 
 /** Numbers clusters from 0 in the order in which they come. */
-export function numberClusters(keys: readonly (string | number)[]): number[] {
-  const numbers = new Map<string | number, number>();
+export function numberClusters(keys: readonly string[]): number[] {
+  const numbers = new Map<string, number>();
   return keys.map((key) => {
-    const known = numbers.get(key);
-    if (known !== undefined) return known;
-    numbers.set(key, numbers.size);
-    return numbers.size - 1;
+    const number = numbers.get(key) ?? numbers.size;
+    numbers.set(key, number);
+    return number;
   });
 }
 
-/** The mean of a column, without the questions that are NaN in it. */
-export function meanOf(column: QuestionValues): number {
-  let sum = 0;
-  let count = 0;
-  for (const value of Array.from(column)) {
-    if (Number.isNaN(value)) continue;
-    sum += value;
-    count++;
-  }
-  return sum / count;
+function meanOf(column: QuestionValues): number {
+  const counted = Array.from(column).filter((value) => !Number.isNaN(value));
+  return counted.reduce((sum, value) => sum + value, 0) / counted.length;
 }
 
-/** A mean with the 2.5th and 97.5th percentile of its resamples. */
-export function estimateOf(value: number, resamples: Float64Array): Estimate {
+/** The 2.5th and the 97.5th percentile. */
+function intervalOf(resamples: Float64Array | null): Estimate["interval"] {
+  if (!resamples) return null;
   const sorted = resamples.filter((mean) => !Number.isNaN(mean)).sort();
-  if (sorted.length === 0) return { value, low: value, high: value };
-  return { value, low: percentile(sorted, 0.025), high: percentile(sorted, 0.975) };
+  return [percentile(sorted, 0.025), percentile(sorted, 0.975)];
 }
 
 /** Linear between the two nearest ranks, as numpy's default. @param sorted ascending, not empty */

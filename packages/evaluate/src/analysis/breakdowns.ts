@@ -1,5 +1,5 @@
+import type { Breakdown, PlainScore } from "@bertqa/report";
 import { articleKey, type Question } from "@bertqa/squad";
-import type { Breakdown, PlainScore } from "../results.ts";
 
 /** A question with its score at the threshold in use, exact 0 or 1, F1 0 to 1. */
 export interface JudgedQuestion {
@@ -74,7 +74,7 @@ function group(
 
 /** Mean scores in percent. */
 function meanScore(questions: readonly { readonly exact: number; readonly f1: number }[]): PlainScore {
-  const total = questions.length;
-  const sum = (metric: "exact" | "f1") => questions.reduce((so, question) => so + question[metric], 0);
-  return { exact: (100 * sum("exact")) / total, f1: (100 * sum("f1")) / total, total };
+  const count = questions.length;
+  const sum = (metric: "exact" | "f1") => questions.reduce((total, question) => total + question[metric], 0);
+  return { exact: (100 * sum("exact")) / count, f1: (100 * sum("f1")) / count, total: count };
 }

@@ -1,6 +1,7 @@
+import type { ThresholdKind } from "@bertqa/core";
+import type { Estimate, Halves, IntervalScore, PlainScore, ThresholdScores } from "@bertqa/report";
 import { chooseThreshold, scoreAt, type OddsQuestion } from "@bertqa/squad";
-import type { Halves, IntervalScore, PlainScore, ThresholdKind, ThresholdScores } from "../results.ts";
-import { bootstrapMeans, estimateOf, meanOf, type BootstrapPlan } from "./bootstrap.ts";
+import { estimateMeans, type BootstrapPlan } from "./bootstrap.ts";
 
 /** A threshold and how it came about, before it is scored. */
 export type ChosenThreshold = Pick<ThresholdScores, "kind" | "label" | "nullOddsThreshold" | "chosenOn">;
@@ -41,16 +42,15 @@ export function scoreThresholds(
   const columns = thresholds.flatMap(({ nullOddsThreshold }) =>
     halves.flatMap((half) => metrics.map((metric) => percentColumn(dev, nullOddsThreshold, half, metric))),
   );
-  const resamples = bootstrapMeans(articleOfQuestion, columns, plan);
-  const estimate = (column: number) =>
-    estimateOf(meanOf(columns[column] as Float64Array), resamples[column] as Float64Array);
+  const estimates = estimateMeans(articleOfQuestion, columns, plan);
   const totals = countHalves(dev);
   return thresholds.map((threshold, row) => {
-    const scoreOf = (half: number): IntervalScore => {
-      const first = (row * halves.length + half) * metrics.length;
-      return { exact: estimate(first), f1: estimate(first + 1), total: totals[halves[half] as keyof typeof totals] };
+    const scoreOf = (half: (typeof halves)[number]): IntervalScore => {
+      const first = (row * halves.length + halves.indexOf(half)) * metrics.length;
+      const [exact, f1] = estimates.slice(first) as [Estimate, Estimate];
+      return { exact, f1, total: totals[half] };
     };
-    return { ...threshold, ...ofHalves(totals, (half) => scoreOf(halves.indexOf(half))) };
+    return { ...threshold, ...ofHalves(totals, scoreOf) };
   });
 }
 

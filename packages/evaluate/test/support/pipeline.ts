@@ -1,5 +1,6 @@
 import {
   datasetLayout,
+  modelLayout,
   predictionsLayout,
   questionsOf,
   SeededRandom,
@@ -9,7 +10,7 @@ import {
   type Question,
   type SquadFile,
 } from "@bertqa/core";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,49 +49,75 @@ export function madeUpAnswers(questions: readonly Question[], seed: number, skil
   return { bestSpans, nullOdds };
 }
 
-/** The artifacts that evaluate reads, in a temporary folder that {@link FakePipeline.remove} takes away. */
+type Answers = Readonly<Partial<Record<PredictionSplit, MadeUpAnswers>>>;
+
+/**
+ * A pipeline's folder with `evaluate.json`, and the artifacts that evaluate reads, all in a temporary folder that
+ * {@link FakePipeline.remove} takes away.
+ */
 export interface FakePipeline {
   readonly folders: { readonly pipelineFolder: string; readonly artifactsFolder: string };
+  /** Makes the predictions anew, as another training would. */
+  predict(answers: Answers): Promise<void>;
   remove(): void;
 }
 
 export interface FakePipelineContent {
   readonly train: SquadFile;
   readonly dev: SquadFile;
-  readonly answers: Readonly<Partial<Record<PredictionSplit, MadeUpAnswers>>>;
+  readonly answers: Answers;
 }
 
-/** Writes artifacts of fetch, train and predict with the given content. */
+/** Writes artifacts of fetch, tokenize, train and predict with the given content. */
 export async function makePipeline({ train, dev, answers }: FakePipelineContent): Promise<FakePipeline> {
   const root = mkdtempSync(join(tmpdir(), "bertqa-evaluate-"));
-  const folders = { pipelineFolder: root, artifactsFolder: join(root, "pipeline") };
-  const describe = { options: {}, counts: {}, versions: {}, inputs: {} };
-  const dataset = await writeArtifact("fetch", join(folders.artifactsFolder, "fetch"), async (draft) => {
+  const pipelineFolder = join(root, "pipeline");
+  const artifactsFolder = join(pipelineFolder, "artifacts", "pipeline");
+  mkdirSync(pipelineFolder);
+  writeFileSync(join(pipelineFolder, "evaluate.json"), '{"bootstrapSamples": 50}');
+  const describe = { options: {}, resolved: {}, counts: {}, versions: {}, inputs: {} };
+  const make = (stage: string, fill: Parameters<typeof writeArtifact>[2]) =>
+    writeArtifact(stage, join(artifactsFolder, stage), fill);
+
+  const dataset = await make("fetch", async (draft) => {
     await writeFile(await draft.path(datasetLayout.splitFile("train")), JSON.stringify(train));
     await writeFile(await draft.path(datasetLayout.splitFile("dev")), JSON.stringify(dev));
     const options = { encoder: { sources: ["hub:owner/tiny-bert@0123"] } };
     return { ...describe, kind: "dataset", options };
   });
-  const model = await writeArtifact("train", join(folders.artifactsFolder, "train"), async (draft) => {
+  const windows = await make("tokenize", async (draft) => {
+    await writeFile(await draft.path("tokenizer/vocab.txt"), "[PAD]");
+    const options = { maxTokens: 384, windowOverlapTokens: 128, maxQuestionTokens: 64 };
+    return { ...describe, kind: "windows", options };
+  });
+  const model = await make("train", async (draft) => {
     await writeFile(await draft.path("model/config.json"), "{}");
-    await writeFile(await draft.path("log.jsonl"), "");
+    const rows = [1, 2].map((step) => ({ step, totalSteps: 2, loss: 5 / step, learningRate: 1e-5 }));
+    await writeFile(await draft.path(modelLayout.log), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
     return { ...describe, kind: "model" };
   });
-  await writeArtifact("predict", join(folders.artifactsFolder, "predict"), async (draft) => {
-    for (const [split, made] of Object.entries(answers) as [PredictionSplit, MadeUpAnswers][]) {
-      const write = async (name: string, value: unknown) => writeFile(await draft.path(name), JSON.stringify(value));
-      const ids = Object.keys(made.bestSpans);
-      const zero = ids.map((id) => [id, (made.nullOdds[id] as number) > 0 ? "" : made.bestSpans[id]]);
-      await write(predictionsLayout.predictions(split), Object.fromEntries(zero));
-      await write(predictionsLayout.bestSpans(split), made.bestSpans);
-      await write(predictionsLayout.nullOdds(split), made.nullOdds);
-      const questions = questionsOf(split === "dev" ? dev : train);
-      await write(predictionsLayout.nbest(split), nbestOf(questions, made));
-    }
-    const inputs = { dataset: dataset.manifest.contentSha256, model: model.manifest.contentSha256 };
-    return { ...describe, kind: "predictions", inputs };
-  });
-  return { folders, remove: () => rmSync(root, { recursive: true }) };
+  const hashes = { dataset, windows, model };
+  const inputs = Object.fromEntries(
+    Object.entries(hashes).map(([slot, { manifest }]) => [slot, manifest.contentSha256]),
+  );
+  const predict = async (given: Answers) => {
+    await make("predict", async (draft) => {
+      for (const [split, made] of Object.entries(given) as [PredictionSplit, MadeUpAnswers][]) {
+        const write = async (name: string, value: unknown) => writeFile(await draft.path(name), JSON.stringify(value));
+        const ids = Object.keys(made.bestSpans);
+        const zero = ids.map((id) => [id, (made.nullOdds[id] as number) > 0 ? "" : made.bestSpans[id]]);
+        await write(predictionsLayout.predictions(split), Object.fromEntries(zero));
+        await write(predictionsLayout.bestSpans(split), made.bestSpans);
+        await write(predictionsLayout.nullOdds(split), made.nullOdds);
+        const questions = questionsOf(split === "dev" ? dev : train);
+        await write(predictionsLayout.nbest(split), nbestOf(questions, made));
+      }
+      const options = { maxAnswerTokens: 30, nBest: 20 };
+      return { ...describe, kind: "predictions", inputs, options, resolved: { noAnswerAllowed: true } };
+    });
+  };
+  await predict(answers);
+  return { folders: { pipelineFolder, artifactsFolder }, predict, remove: () => rmSync(root, { recursive: true }) };
 }
 
 function nbestOf(questions: readonly Question[], { bestSpans }: MadeUpAnswers): Record<string, Candidate[]> {

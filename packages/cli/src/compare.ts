@@ -1,0 +1,128 @@
+import { BertqaError } from "@bertqa/core";
+import { numberClusters, pairedDifference, type BootstrapPlan, type PairedDifference } from "@bertqa/evaluate";
+
+/** One question of a run. */
+export interface RunQuestion {
+  readonly id: string;
+  /** The key of its article. */
+  readonly article: string;
+  readonly prediction: string;
+  /** 0 or 1. */
+  readonly exact: number;
+  /** 0 to 1. */
+  readonly f1: number;
+}
+
+/** One evaluated run. */
+export interface Run {
+  readonly name: string;
+  /** The threshold of its scores, for people; "" where its predictions were given as they are. */
+  readonly threshold: string;
+  readonly questions: readonly RunQuestion[];
+}
+
+/** One run, or several that differ in their seed alone. */
+export type Side = readonly Run[];
+
+/** A mean over a side's runs, in percent. */
+export interface SideScore {
+  readonly mean: number;
+  /** Between the runs, with n − 1; null for a single run. */
+  readonly standardDeviation: number | null;
+  readonly runs: readonly number[];
+}
+
+export interface ComparedSide {
+  readonly names: readonly string[];
+  readonly thresholds: readonly string[];
+  readonly exact: SideScore;
+  readonly f1: SideScore;
+}
+
+export interface Flip {
+  readonly id: string;
+  /** Predictions of each side's runs. */
+  readonly a: readonly string[];
+  readonly b: readonly string[];
+}
+
+export interface Comparison {
+  /** Questions that all runs have. */
+  readonly questions: number;
+  /** Questions that some run lacks; they are left out. */
+  readonly leftOut: number;
+  readonly articles: number;
+  /** The baseline, and what is compared with it. */
+  readonly a: ComparedSide;
+  readonly b: ComparedSide;
+  /** b − a in percentage points, on the same questions; of several runs, their mean for each question. */
+  readonly difference: { readonly exact: PairedDifference; readonly f1: PairedDifference };
+  /** Questions that more than half of one side's runs get exactly right and at most half of the other's. */
+  readonly gained: readonly Flip[];
+  readonly lost: readonly Flip[];
+}
+
+/**
+ * Compares two sides on the questions that all their runs have, in the order of the first run.
+ *
+ * @throws BertqaError if they have no question in common
+ */
+export function compareSides(a: Side, b: Side, plan: BootstrapPlan): Comparison {
+  const runs = [...a, ...b];
+  const tables = new Map(runs.map((run) => [run, new Map(run.questions.map((question) => [question.id, question]))]));
+  const everywhere = (id: string) => runs.every((run) => tables.get(run)?.has(id));
+  const common = (runs[0] as Run).questions.filter(({ id }) => everywhere(id));
+  if (common.length === 0) throw new BertqaError("compare", "the runs have no question in common");
+  const all = new Set(runs.flatMap((run) => run.questions.map(({ id }) => id)));
+  const clusters = numberClusters(common.map(({ article }) => article));
+  const answersOf = (side: Side) => common.map(({ id }) => side.map((run) => tables.get(run)?.get(id) as RunQuestion));
+  const [answersA, answersB] = [answersOf(a), answersOf(b)];
+  const difference = (metric: "exact" | "f1") =>
+    pairedDifference(clusters, meanScores(answersA, metric), meanScores(answersB, metric), plan);
+  return {
+    questions: common.length,
+    leftOut: all.size - common.length,
+    articles: new Set(clusters).size,
+    a: { ...labelsOf(a), ...sideScores(answersA, a.length) },
+    b: { ...labelsOf(b), ...sideScores(answersB, b.length) },
+    difference: { exact: difference("exact"), f1: difference("f1") },
+    gained: flips(answersA, answersB, (before, after) => !before && after),
+    lost: flips(answersA, answersB, (before, after) => before && !after),
+  };
+}
+
+function labelsOf(side: Side): Pick<ComparedSide, "names" | "thresholds"> {
+  const thresholds = [...new Set(side.map(({ threshold }) => threshold))].filter((label) => label !== "");
+  return { names: side.map(({ name }) => name), thresholds };
+}
+
+/** Each question's mean over the runs, in percent. */
+function meanScores(answers: readonly (readonly RunQuestion[])[], metric: "exact" | "f1"): number[] {
+  return answers.map((runs) => (100 * runs.reduce((sum, run) => sum + run[metric], 0)) / runs.length);
+}
+
+function sideScores(answers: readonly (readonly RunQuestion[])[], runCount: number) {
+  const score = (metric: "exact" | "f1"): SideScore => {
+    const runs = Array.from({ length: runCount }, (_, run) => {
+      const sum = answers.reduce((total, question) => total + (question[run] as RunQuestion)[metric], 0);
+      return (100 * sum) / answers.length;
+    });
+    const mean = runs.reduce((sum, value) => sum + value, 0) / runCount;
+    const squares = runs.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    return { mean, standardDeviation: runCount > 1 ? Math.sqrt(squares / (runCount - 1)) : null, runs };
+  };
+  return { exact: score("exact"), f1: score("f1") };
+}
+
+function flips(
+  answersA: readonly (readonly RunQuestion[])[],
+  answersB: readonly (readonly RunQuestion[])[],
+  isFlip: (isRightInA: boolean, isRightInB: boolean) => boolean,
+): Flip[] {
+  const isRight = (runs: readonly RunQuestion[]) => 2 * runs.filter(({ exact }) => exact === 1).length > runs.length;
+  const texts = (runs: readonly RunQuestion[]) => runs.map(({ prediction }) => prediction);
+  return answersA.flatMap((a, i) => {
+    const b = answersB[i] as readonly RunQuestion[];
+    return isFlip(isRight(a), isRight(b)) ? [{ id: (a[0] as RunQuestion).id, a: texts(a), b: texts(b) }] : [];
+  });
+}

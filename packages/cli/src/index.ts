@@ -1,0 +1,1 @@
+export { addCommands } from "./program.ts";

@@ -1,0 +1,104 @@
+import { countOf } from "@bertqa/core";
+import { escapeMarkdown, markdownTable, signed, type PairedDifference } from "@bertqa/evaluate";
+import type { ComparedSide, Comparison, Flip, SideScore } from "./compare.ts";
+import type { NamedQuestion } from "./official/input.ts";
+
+const metrics = [
+  ["exact", "exact"],
+  ["f1", "F1"],
+] as const;
+
+const noInterval = "no interval, as all questions are of one article";
+
+/** What is known of the questions beside the runs' answers, by id. */
+export type KnownQuestions = ReadonlyMap<string, NamedQuestion>;
+
+/** A comparison for people. @param known questions by id, as far as there are any */
+export function comparisonLines(comparison: Comparison, known: KnownQuestions, shownFlips: number): string[] {
+  const { a, b, difference } = comparison;
+  const scores = metrics.map(([metric, name]) => {
+    const { value, interval, pValue } = difference[metric];
+    const range = interval ? `95 % ${intervalText(interval)}, p = ${pValue?.toFixed(3)}` : noInterval;
+    return `${name.padEnd(6)} ${sideText(a[metric])} → ${sideText(b[metric])}   ${signed(value)} (${range})`;
+  });
+  const flipLines = flipsOf(comparison).flatMap(({ title, flips }) => [
+    `${title}: ${countOf(flips.length, "question")}`,
+    ...flips.slice(0, shownFlips).flatMap((flip) => {
+      const { head, answers } = flipTexts(flip, known, ["A", "B"]);
+      return [`  ${head}`, `    ${answers}`];
+    }),
+    ...(flips.length > shownFlips ? [`  and ${flips.length - shownFlips} more`] : []),
+  ]);
+  return [`A = ${labelOf(a)}`, `B = ${labelOf(b)}`, questionsText(comparison), "", ...scores, "", ...flipLines];
+}
+
+/** A comparison as Markdown, for a pull request. */
+export function comparisonMarkdown(comparison: Comparison, known: KnownQuestions, shownFlips: number): string {
+  const { a, b, difference } = comparison;
+  const rows = metrics.map(([metric, name]) => {
+    const { value, interval, pValue }: PairedDifference = difference[metric];
+    const change = `${arrow(value)} ${signed(value)}`;
+    const range = interval ? intervalText(interval) : "–";
+    return [name, sideText(a[metric]), sideText(b[metric]), change, range, pValue?.toFixed(3) ?? "–"];
+  });
+  const head = ["", "before", "now", "difference", "95 % interval (paired)", "p"];
+  const flips = flipsOf(comparison).map(({ title, flips: all }) => {
+    const lines = all.slice(0, shownFlips).map((flip) => {
+      const { head: question, answers } = flipTexts(flip, known, ["before", "now"]);
+      return `- ${escapeMarkdown(question)}: ${escapeMarkdown(answers)}`;
+    });
+    const more = all.length > shownFlips ? [`- and ${all.length - shownFlips} more`] : [];
+    return [`**${title}: ${countOf(all.length, "question")}**`, "", ...lines, ...more].join("\n").trimEnd();
+  });
+  const blocks = [
+    "## Question answering: change",
+    `before: ${escapeMarkdown(labelOf(a))}  \nnow: ${escapeMarkdown(labelOf(b))}`,
+    `${questionsText(comparison)}.${difference.exact.interval ? "" : ` There is ${noInterval}.`}`,
+    markdownTable([head, ...rows]),
+    ...flips,
+  ];
+  return `${blocks.join("\n\n")}\n`;
+}
+
+function flipsOf({ gained, lost }: Comparison) {
+  return [
+    { title: "wrong → right", flips: gained },
+    { title: "right → wrong", flips: lost },
+  ];
+}
+
+function labelOf({ names, thresholds }: ComparedSide): string {
+  return names.join(", ") + (thresholds.length > 0 ? ` (threshold ${thresholds.join(", ")})` : "");
+}
+
+function questionsText({ questions, articles, leftOut }: Comparison): string {
+  const left = leftOut > 0 ? `, ${countOf(leftOut, "question")} left out that some run lacks` : "";
+  return `${countOf(questions, "question")} in ${countOf(articles, "article")}${left}`;
+}
+
+/** `76.98`, or `76.98 ± 0.40 (3 runs)`. */
+function sideText({ mean, standardDeviation, runs }: SideScore): string {
+  if (standardDeviation === null) return mean.toFixed(2);
+  return `${mean.toFixed(2)} ± ${standardDeviation.toFixed(2)} (${runs.length} runs)`;
+}
+
+function intervalText([low, high]: readonly [number, number]): string {
+  return `${signed(low)} to ${signed(high)}`;
+}
+
+function arrow(difference: number): string {
+  const shown = Number(difference.toFixed(2));
+  return shown > 0 ? "▲" : shown < 0 ? "▼" : "=";
+}
+
+function flipTexts({ id, a, b }: Flip, known: KnownQuestions, sides: readonly [a: string, b: string]) {
+  const given = `${sides[0]} ${answersText(a)} · ${sides[1]} ${answersText(b)}`;
+  const question = known.get(id);
+  if (!question) return { head: id, answers: given };
+  const gold = question.answers.length > 0 ? question.answers.map(({ text }) => text) : [""];
+  return { head: `${id}: ${question.question.trim()}`, answers: `${given} · gold ${answersText(gold)}` };
+}
+
+function answersText(answers: readonly string[]): string {
+  return [...new Set(answers)].map((text) => (text === "" ? "no answer" : JSON.stringify(text))).join(" / ");
+}

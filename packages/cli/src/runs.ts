@@ -1,0 +1,126 @@
+import {
+  BertqaError,
+  openEvaluation,
+  readQuestionResults,
+  type QuestionResult,
+  type ReportHead,
+  type ThresholdKind,
+} from "@bertqa/core";
+import { keptEvaluations, keptResultsPath, readHistory, type HistoryEntry } from "@bertqa/evaluate";
+import { scoreAt, scoreQuestions } from "@bertqa/squad";
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Run, RunQuestion } from "./compare.ts";
+import { readPredictions, type NamedQuestion } from "./official/input.ts";
+
+const stage = "compare";
+
+/** What a run's scores are taken at: the threshold it calls its primary one, or another of its thresholds. */
+export type ThresholdChoice = "primary" | ThresholdKind;
+
+/**
+ * Reads a run: an evaluation artifact, or predictions (a folder with `predictions.json`, or the file itself) that are scored
+ * here.
+ *
+ * @param gold questions to score predictions against; null where none were given
+ * @throws BertqaError if there is no such run, or predictions lack gold answers or a question
+ */
+export async function readRun(path: string, gold: readonly NamedQuestion[] | null, at: ThresholdChoice): Promise<Run> {
+  if (existsSync(join(path, "report.json"))) {
+    const evaluation = await openEvaluation(stage, path);
+    return runAt(path, await evaluation.report(), await evaluation.questions(), at);
+  }
+  const file = await predictionsFileOf(path);
+  if (!gold) {
+    const remedy = "Give the questions with --data dev.json";
+    throw new BertqaError(stage, `${path} holds predictions, which need gold answers to be scored`, { remedy });
+  }
+  return { name: path, threshold: "", questions: scoreFile(file, gold) };
+}
+
+/**
+ * Reads an earlier evaluation of a pipeline's history.
+ *
+ * @param wanted  "last" for the newest one that differs from `current`, or the beginning of an evaluation's or commit's hash
+ * @param current content hash of the evaluation to compare with; null for predictions that were not evaluated
+ * @throws BertqaError if there is none, or its question results are no longer kept
+ */
+export async function readPastRun(
+  artifactsFolder: string,
+  wanted: string,
+  current: string | null,
+  at: ThresholdChoice,
+): Promise<Run> {
+  const { entries } = await readHistory(artifactsFolder);
+  const isWanted = ({ evaluation, commit }: HistoryEntry) =>
+    wanted === "last" ? evaluation !== current : evaluation.startsWith(wanted) || commit?.startsWith(wanted);
+  const entry = entries.findLast(isWanted);
+  const where = join(artifactsFolder, "history.jsonl");
+  if (!entry) {
+    const problem =
+      wanted === "last"
+        ? "the history has no evaluation but the one that is there, so there is nothing to compare it with"
+        : `"${wanted}" is no file or folder, and no evaluation or commit of the history begins so`;
+    throw new BertqaError(stage, problem, { remedy: "Name another run with --baseline", where });
+  }
+  const path = keptResultsPath(artifactsFolder, entry.evaluation);
+  if (!existsSync(path)) {
+    const problem = `the answers of evaluation ${entry.evaluation.slice(0, 8)} are gone: the last ${keptEvaluations} are kept`;
+    throw new BertqaError(stage, problem, { remedy: "Name another run with --baseline", where: path });
+  }
+  return runAt(nameOf(entry), entry, await readQuestionResults(stage, path), at);
+}
+
+/** `2026-11-25 10:20 UTC, commit abc1234, evaluation 1f2e3d4c`. */
+function nameOf({ date, commit, evaluation }: HistoryEntry): string {
+  const parts = [`${date.slice(0, 16).replace("T", " ")} UTC`, commit && `commit ${commit}`];
+  return [...parts.filter(Boolean), `evaluation ${evaluation.slice(0, 8)}`].join(", ");
+}
+
+type Thresholds = Pick<ReportHead, "primary"> & {
+  readonly scores: readonly Pick<ReportHead["scores"][number], "kind" | "nullOddsThreshold">[];
+};
+
+/** An evaluation's questions scored at one of its thresholds. */
+function runAt(
+  name: string,
+  { primary, scores }: Thresholds,
+  results: readonly QuestionResult[],
+  at: ThresholdChoice,
+): Run {
+  const kind = at === "primary" ? primary : at;
+  const row = scores.find((score) => score.kind === kind);
+  if (!row) {
+    const kinds = scores.map((score) => score.kind).join(", ");
+    throw new BertqaError(stage, `${name} has no threshold "${at}", only ${kinds}`);
+  }
+  const questions = results.map(({ id, article, answerable, bestSpan, bestSpanExact, bestSpanF1, nullOdds }) => {
+    const best = { hasAns: answerable, isAnswered: bestSpan !== "", exact: bestSpanExact, f1: bestSpanF1, nullOdds };
+    const { isAnswered, exact, f1 } = scoreAt(best, row.nullOddsThreshold);
+    return { id, article, prediction: isAnswered ? bestSpan : "", exact, f1 };
+  });
+  return { name, threshold: `${kind} ${row.nullOddsThreshold.toFixed(2)}`, questions };
+}
+
+async function predictionsFileOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  const file = found?.isDirectory() ? join(path, "predictions.json") : path;
+  if (found && existsSync(file)) return file;
+  const problem = found ? `${path} holds neither report.json nor predictions.json` : `${path} does not exist`;
+  throw new BertqaError(stage, problem, { remedy: "Give pipelines, evaluation artifacts or prediction files" });
+}
+
+function scoreFile(file: string, gold: readonly NamedQuestion[]): RunQuestion[] {
+  const predictionOf = readPredictions(file);
+  const { questions, missingIds } = scoreQuestions(gold, predictionOf);
+  if (missingIds.length > 0) {
+    const named = missingIds.slice(0, 5).map((id) => JSON.stringify(id));
+    const problem = `${missingIds.length} of ${gold.length} questions have no prediction: ${named.join(", ")}`;
+    throw new BertqaError(stage, problem, { where: file });
+  }
+  const articles = new Map(gold.map(({ id, article }) => [id, article]));
+  return questions.map(({ id, exact, f1 }) => {
+    return { id, article: articles.get(id) ?? "", prediction: predictionOf(id) ?? "", exact, f1 };
+  });
+}

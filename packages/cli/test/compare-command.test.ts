@@ -1,0 +1,120 @@
+import { questionsOf } from "@bertqa/squad";
+import { spawnSync } from "node:child_process";
+import { appendFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { madeUpAnswers, makePipeline, sampleFile, type FakePipeline } from "../../evaluate/test/support/pipeline.ts";
+
+const bin = fileURLToPath(new URL("../bin/bertqa.mjs", import.meta.url));
+const devFile = fileURLToPath(new URL("../../../pipelines/sample/corpus/dev.json", import.meta.url));
+const dev = sampleFile("dev");
+const answers = (seed: number, skill: number) => ({ dev: madeUpAnswers(questionsOf(dev), seed, skill) });
+let pipeline: FakePipeline;
+let other: FakePipeline;
+
+function bertqa(...args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+const compare = (...args: readonly string[]) => bertqa("compare", ...args, "--samples", "200");
+const evaluationOf = ({ folders }: FakePipeline) => join(folders.artifactsFolder, "evaluate");
+const evaluate = ({ folders }: FakePipeline) =>
+  expect(bertqa("stage", "evaluate", folders.pipelineFolder)).toMatchObject({ status: 0 });
+
+beforeAll(async () => {
+  const train = sampleFile("train");
+  pipeline = await makePipeline({ train, dev, answers: answers(1, 0.5) });
+  evaluate(pipeline);
+  await pipeline.predict(answers(2, 0.85));
+  evaluate(pipeline);
+  other = await makePipeline({ train, dev, answers: answers(3, 0.8) });
+  evaluate(other);
+});
+afterAll(() => [pipeline, other].forEach((made) => made.remove()));
+
+test("after two runs with a change between them, the difference to the run before has an interval", () => {
+  const { status, stdout } = compare(pipeline.folders.pipelineFolder, "--show", "2");
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^A = \d{4}-\d\d-\d\d \d\d:\d\d UTC, evaluation [0-9a-f]{8} \(threshold zero 0\.00\)$/m);
+  expect(stdout).toMatch(/^exact +\d+\.\d\d → \d+\.\d\d +[+−]\d+\.\d\d \(95 % .* to .*, p = \d\.\d{3}\)$/m);
+  expect(stdout).toMatch(/wrong → right: \d+ questions\n {2}\S+: .*\?\n {4}A .* · B .* · gold /);
+  const markdown = compare(pipeline.folders.pipelineFolder, "--markdown").stdout;
+  expect(markdown).toMatch(/^\| F1 \| \d+\.\d\d \| \d+\.\d\d \| ▲ \+\d+\.\d\d \| [+−]\d.* to \+\d.* \| 0\.\d{3} \|$/m);
+});
+
+test("a run of the history is named by its hash too, and one whose answers are gone is refused by name", () => {
+  const { artifactsFolder, pipelineFolder } = pipeline.folders;
+  const [first] = readFileSync(join(artifactsFolder, "history.jsonl"), "utf8").split("\n");
+  const { evaluation } = JSON.parse(first as string) as { evaluation: string };
+  expect(compare(pipelineFolder, "--baseline", evaluation.slice(0, 12)).stdout).toContain(evaluation.slice(0, 8));
+  expect(compare(pipelineFolder, "--baseline", "fffffff").stderr).toMatch(/^compare: "fffffff" is no file or folder/);
+  const entry = JSON.stringify({ ...JSON.parse(first as string), evaluation: "ab".repeat(32) });
+  appendFileSync(join(artifactsFolder, "history.jsonl"), `${entry}\n`);
+  expect(compare(pipelineFolder).stderr).toMatch(/^compare: the answers of evaluation abababab are gone: the last 20/);
+});
+
+test("an evaluation without another one before it has nothing to be compared with", () => {
+  const { status, stderr } = compare(other.folders.pipelineFolder);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^compare: the history has no evaluation but the one that is there/);
+});
+
+test("several seeds have a mean and a deviation, whichever side they are on", () => {
+  const seeds = `${evaluationOf(pipeline)},${evaluationOf(other)}`;
+  expect(compare(seeds, "--baseline", evaluationOf(other)).stdout).toMatch(/^exact .* ± \d+\.\d\d \(2 runs\) {3}/m);
+  expect(compare(evaluationOf(other), "--baseline", seeds).stdout).toMatch(/^exact .* ± \d+\.\d\d \(2 runs\) → /m);
+});
+
+test("predictions are scored against --data, and agree with the evaluation artifact at threshold 0", () => {
+  const predictions = join(other.folders.artifactsFolder, "predict/predictions.json");
+  const args = [evaluationOf(other), "--baseline", predictions, "--at", "zero", "--json", "--data", devFile];
+  const { difference, gained, lost } = JSON.parse(compare(...args).stdout) as Record<string, unknown>;
+  expect(difference).toMatchObject({ f1: { value: 0 } });
+  expect([gained, lost]).toEqual([[], []]);
+});
+
+test("questions and predictions are read as bertqa-evaluate reads them: further keys, questions without positions", () => {
+  const folder = join(other.folders.artifactsFolder, "lenient");
+  cpSync(evaluationOf(other), folder, { recursive: true });
+  const qas = dev.data.flatMap(({ paragraphs }) => paragraphs.flatMap((paragraph) => paragraph.qas));
+  const bare = qas.map(({ id, answers: gold }) => ({ id, answers: (gold ?? []).map(({ text }) => ({ text })) }));
+  const data = join(other.folders.artifactsFolder, "bare.json");
+  writeFileSync(data, JSON.stringify({ data: [{ paragraphs: [{ qas: bare }] }] }));
+  const predictions = join(other.folders.artifactsFolder, "more.json");
+  writeFileSync(predictions, JSON.stringify({ ...answers(3, 0.8).dev.bestSpans, "not a question": "x" }));
+  const { status, stdout } = compare(predictions, "--baseline", predictions, "--data", data);
+  expect(status).toBe(0);
+  expect(stdout).toContain("126 questions in 1 article\n");
+  expect(stdout).toContain("+0.00 (no interval, as all questions are of one article)");
+});
+
+test("what is missing is said in one line", () => {
+  const lone = join(other.folders.artifactsFolder, "lone", "answers");
+  cpSync(join(other.folders.artifactsFolder, "predict"), lone, { recursive: true });
+  expect(compare(lone, "--baseline", lone).stderr).toMatch(
+    /^compare: .* holds predictions, which need gold answers .*--data/,
+  );
+  expect(compare("/nowhere").stderr).toMatch(/^compare: \/nowhere does not exist/);
+  expect(compare(evaluationOf(other), "--at", "tuned").stderr).toMatch(/has no threshold "tuned"/);
+  expect(compare().status).toBe(2);
+});
+
+test("the history keeps the answers of the last 20 evaluations", async () => {
+  const { artifactsFolder } = other.folders;
+  const history = join(artifactsFolder, "history.jsonl");
+  const [line] = readFileSync(history, "utf8").split("\n");
+  // 20 newer ones that were evaluated since: the first one's answers go, theirs stay.
+  for (let i = 0; i < 20; i++) {
+    const evaluation = String(i).padStart(64, "0");
+    appendFileSync(history, `${JSON.stringify({ ...JSON.parse(line as string), evaluation })}\n`);
+    writeFileSync(join(artifactsFolder, "history", `${evaluation}.jsonl`), "");
+  }
+  await other.predict(answers(4, 0.8));
+  rmSync(evaluationOf(other), { recursive: true });
+  evaluate(other);
+  const kept = readdirSync(join(artifactsFolder, "history"));
+  expect(kept).toHaveLength(20);
+  expect(kept).not.toContain(`${(JSON.parse(line as string) as { evaluation: string }).evaluation}.jsonl`);
+  expect(kept).not.toContain(`${"0".repeat(64)}.jsonl`);
+});

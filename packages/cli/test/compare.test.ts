@@ -1,0 +1,88 @@
+import { questionsOf, SeededRandom } from "@bertqa/core";
+import { expect, test } from "vitest";
+import { sampleFile } from "../../evaluate/test/support/pipeline.ts";
+import { compareSides, type Run, type RunQuestion } from "../src/compare.ts";
+import { comparisonLines, comparisonMarkdown } from "../src/print.ts";
+
+const plan = { samples: 500, seed: 1 };
+
+function run(name: string, exacts: readonly number[]): Run {
+  const questions = exacts.map((exact, i): RunQuestion => {
+    return { id: `q${i}`, article: `article ${i}`, prediction: exact ? "right" : `wrong in ${name}`, exact, f1: exact };
+  });
+  return { name, threshold: "", questions };
+}
+
+test("two runs: difference, and the questions that flipped, both ways", () => {
+  const { a, b, difference, gained, lost } = compareSides([run("A", [1, 1, 0, 0])], [run("B", [1, 0, 1, 1])], plan);
+  expect([a.exact.mean, b.exact.mean, difference.exact.value]).toEqual([50, 75, 25]);
+  expect(gained.map(({ id }) => id)).toEqual(["q2", "q3"]);
+  expect(lost).toEqual([{ id: "q1", a: ["right"], b: ["wrong in B"] }]);
+});
+
+test("B against A is A against B with the sign turned", () => {
+  const random = new SeededRandom(8, "runs");
+  const exacts = () => Array.from({ length: 60 }, () => random.integerBelow(2));
+  const [a, b] = [run("A", exacts()), run("B", exacts())];
+  const forth = compareSides([a], [b], plan);
+  const back = compareSides([b], [a], plan);
+  expect(back.difference.f1.value).toBeCloseTo(-forth.difference.f1.value, 12);
+  const [low, high] = forth.difference.f1.interval ?? [NaN, NaN];
+  expect(back.difference.f1.interval?.[0]).toBeCloseTo(-high, 12);
+  expect(back.difference.f1.interval?.[1]).toBeCloseTo(-low, 12);
+  expect(back.difference.f1.pValue).toBe(forth.difference.f1.pValue);
+  expect(back.gained.map(({ id }) => id)).toEqual(forth.lost.map(({ id }) => id));
+});
+
+test("several seeds: mean and standard deviation with n − 1, flips by majority", () => {
+  // 25 %, 50 % and 75 % right: mean 50, deviation √((25² + 0 + 25²) / 2) = 25.
+  const side = [run("s1", [1, 0, 0, 0]), run("s2", [1, 1, 0, 0]), run("s3", [1, 1, 1, 0])];
+  const { b, gained, lost } = compareSides([run("A", [0, 0, 0, 1])], side, plan);
+  expect(b.exact).toEqual({ mean: 50, standardDeviation: 25, runs: [25, 50, 75] });
+  expect(gained.map(({ id }) => id)).toEqual(["q0", "q1"]);
+  expect(lost.map(({ id }) => id)).toEqual(["q3"]);
+});
+
+test("a run against itself differs in nothing", () => {
+  const same = run("A", [1, 0, 1]);
+  const { difference, gained, lost } = compareSides([same], [same], plan);
+  expect(difference.exact).toEqual({ value: 0, interval: [0, 0], pValue: 1 });
+  expect([gained, lost]).toEqual([[], []]);
+});
+
+test("only questions that all runs have are compared, and the others counted; none in common is refused", () => {
+  const shorter = { name: "B", threshold: "", questions: run("B", [1, 1, 1]).questions.slice(1) };
+  expect(compareSides([run("A", [1, 0, 1])], [shorter], plan)).toMatchObject({ questions: 2, leftOut: 1 });
+  expect(() => compareSides([run("A", [1])], [{ name: "B", threshold: "", questions: [] }], plan)).toThrow(
+    /no question in common/,
+  );
+});
+
+test("flipped questions show with their text, gold answers and both predictions", () => {
+  const [question] = questionsOf(sampleFile("dev"));
+  if (!question) throw new Error("no question");
+  const single = (exact: number, prediction: string): Run => {
+    return {
+      name: "run",
+      threshold: "",
+      questions: [{ id: question.id, article: "one", prediction, exact, f1: exact }],
+    };
+  };
+  const comparison = compareSides([single(0, "")], [single(1, "Cremona")], plan);
+  const lines = comparisonLines(comparison, new Map([[question.id, question]]), 5);
+  expect(lines).toContain(`  ${question.id}: ${question.question}`);
+  expect(lines.join("\n")).toContain(`A no answer · B "Cremona" · gold "${question.answers[0]?.text}"`);
+  expect(comparisonLines(comparison, new Map(), 0)).toContain("  and 1 more");
+});
+
+test("Markdown has both sides, the difference, and flipped questions whose text cannot be markup", () => {
+  const questions = run("", [0, 1]).questions.map((question) => ({ ...question, article: "one" }));
+  const before: Run = { name: "[a](x)", threshold: "tuned 0.50", questions };
+  const now: Run = { name: "b", threshold: "zero 0.00", questions: questions.map((q) => ({ ...q, exact: 1, f1: 1 })) };
+  const known = { id: "q0", question: "What is <b>?", article: "one", answers: [{ text: "*x*" }] };
+  const text = comparisonMarkdown(compareSides([before], [now], plan), new Map([["q0", known]]), 5);
+  expect(text).toContain("before: \\[a\\]\\(x\\) \\(threshold tuned 0.50\\)");
+  expect(text).toContain("| exact | 50.00 | 100.00 | ▲ +50.00 | – | – |");
+  expect(text).toContain("There is no interval, as all questions are of one article.");
+  expect(text).toContain('- q0: What is \\<b\\>?: before "wrong in " · now "wrong in " · gold "\\*x\\*"');
+});

@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { openArtifact, type Artifact } from "../artifact.ts";
+import { parseJson, readJsonFile } from "../options.ts";
+
+/** Layout of an evaluation artifact. */
+export const evaluationLayout = {
+  /** The official evaluator's keys. */
+  scores: "scores.json",
+  /** Everything that was found out, but for single questions; {@link reportHeadSchema} is the part that others read. */
+  report: "report.json",
+  /** One {@link QuestionResult} a line, in the order of the dev file. */
+  questions: "questions.jsonl",
+  /** How to answer with this model: limits, threshold, calibration. Its schema is in the package `answers`. */
+  decision: "decision.json",
+  page: "report.html",
+  summary: "summary.md",
+} as const;
+
+/** How a threshold was chosen; both `best…OnDev` are optimistic, since they saw the answers they are scored on. */
+export const thresholdKinds = ["zero", "tuned", "bestExactOnDev", "bestF1OnDev"] as const;
+export type ThresholdKind = (typeof thresholdKinds)[number];
+
+/** The part of `report.json` that comparisons and model cards need. Scores are percentages. */
+export const reportHeadSchema = z.object({
+  formatVersion: z.literal(2),
+  /** The threshold of the results in `questions.jsonl`. */
+  primary: z.enum(["tuned", "zero"]),
+  scores: z.array(
+    z.object({
+      kind: z.enum(thresholdKinds),
+      label: z.string(),
+      /** Questions whose null odds exceed this get no answer. */
+      nullOddsThreshold: z.number(),
+      all: z.object({ exact: z.object({ value: z.number() }), f1: z.object({ value: z.number() }), total: z.int() }),
+    }),
+  ),
+});
+export type ReportHead = z.output<typeof reportHeadSchema>;
+
+/** One question at the primary threshold. Its texts are in the dataset and prediction artifacts, by `id`. */
+export const questionResultSchema = z.object({
+  id: z.string(),
+  /** The key of its article: questions with one key are resampled together. */
+  article: z.string(),
+  answerable: z.boolean(),
+  /** "" for no answer. */
+  prediction: z.string(),
+  /** 0 or 1. */
+  exact: z.number(),
+  /** 0 to 1. */
+  f1: z.number(),
+  outcome: z.enum(["right", "partial", "wrong", "missed answer", "should be no answer"]),
+  nullOdds: z.number(),
+  /** Calibrated, where there were held-out questions to calibrate on. */
+  noAnswerProbability: z.number(),
+  /** The best span's text, whatever the null odds. */
+  bestSpan: z.string(),
+  bestSpanExact: z.number(),
+  bestSpanF1: z.number(),
+});
+export type QuestionResult = z.output<typeof questionResultSchema>;
+
+/** What evaluate found out. */
+export interface EvaluationArtifact {
+  readonly artifact: Artifact;
+  scores(): Promise<Record<string, number>>;
+  report(): Promise<ReportHead>;
+  questions(): Promise<QuestionResult[]>;
+}
+
+/** Opens evaluate's artifact. @throws BertqaError as {@link openArtifact} does, or if a file breaks its schema */
+export async function openEvaluation(stage: string, folder: string): Promise<EvaluationArtifact> {
+  const artifact = await openArtifact(stage, folder, "evaluation");
+  const json = async <T>(name: string, schema: z.ZodType<T>) => readJsonFile(stage, await artifact.file(name), schema);
+  return {
+    artifact,
+    scores: () => json(evaluationLayout.scores, z.record(z.string(), z.number())),
+    report: () => json(evaluationLayout.report, reportHeadSchema),
+    questions: async () => readQuestionResults(stage, await artifact.file(evaluationLayout.questions)),
+  };
+}
+
+/** Reads a file of question results: that of an artifact, or a copy kept with the history. */
+export async function readQuestionResults(stage: string, path: string): Promise<QuestionResult[]> {
+  const lines = (await readFile(path, "utf8")).split("\n").filter((line) => line !== "");
+  return lines.map((line) => parseJson(stage, line, path, questionResultSchema));
+}

@@ -1,0 +1,60 @@
+import type { Manifest } from "@bertqa/core";
+import { decisionFormatVersion, parseDecision, type Decision, type DecisionBasis } from "@bertqa/answers";
+import type { Evaluation, ThresholdScores } from "@bertqa/report";
+import { articleKey, type Question } from "@bertqa/squad";
+
+/** What decides how the model's logits become answers, beside the evaluation. */
+export interface DecisionSources {
+  readonly evaluation: Evaluation;
+  /** Questions held out of training; empty where there are none. */
+  readonly tuneQuestions: readonly Question[];
+  /** Manifests of tokenize's and predict's artifacts. */
+  readonly windows: Manifest;
+  readonly predictions: Manifest;
+  /** The predictions' folder, for messages. */
+  readonly where: string;
+}
+
+/**
+ * The content of `decision.json`: the limits under which the questions were predicted, and the primary threshold and the
+ * calibration with the questions that they were chosen on.
+ *
+ * @throws BertqaError if the artifacts say no limits
+ */
+export function decisionOf({ evaluation, tuneQuestions, windows, predictions, where }: DecisionSources): Decision {
+  const { maxTokens, windowOverlapTokens, maxQuestionTokens } = windows.options;
+  const { maxAnswerTokens, nBest } = predictions.options;
+  const { method, slope, intercept, fittedOn } = evaluation.noAnswer.calibration;
+  const primary = evaluation.scores.find(({ kind }) => kind === evaluation.primary) as ThresholdScores;
+  const thresholdRule =
+    primary.kind === "tuned" ? "highest F1, of equally good ones the nearest to 0" : "0, as nothing was held out";
+  const decision = {
+    formatVersion: decisionFormatVersion,
+    window: { maxTokens, windowOverlapTokens, maxQuestionTokens },
+    maxAnswerTokens,
+    nBest,
+    noAnswerAllowed: predictions.resolved["noAnswerAllowed"],
+    threshold: { nullOdds: primary.nullOddsThreshold, basis: basisOf(tuneQuestions, thresholdRule) },
+    calibration:
+      fittedOn === "nothing"
+        ? null
+        : { method, slope, intercept, basis: basisOf(tuneQuestions, "maximum likelihood, with a weak Gaussian prior") },
+    answerability: null,
+  };
+  return parseDecision("evaluate", decision, where);
+}
+
+function basisOf(questions: readonly Question[], rule: string): DecisionBasis {
+  const answerable = questions.filter(({ answers }) => answers.length > 0).length;
+  const articles = new Set(questions.map(articleKey)).size;
+  const total = questions.length;
+  return {
+    kind: total > 0 ? "tune" : "nothing",
+    questions: total,
+    answerable,
+    unanswerable: total - answerable,
+    articles,
+    text: total > 0 ? `tune: ${total} questions of ${articles} articles` : "nothing",
+    rule,
+  };
+}

@@ -1,0 +1,164 @@
+import { parseDecision } from "@bertqa/answers";
+import { openEvaluation, silentReporter } from "@bertqa/core";
+import { questionsOf, type SquadFile } from "@bertqa/squad";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { currentCommit } from "../src/history.ts";
+import { evaluateOptionsSchema, evaluateStage } from "../src/index.ts";
+import { madeUpAnswers, makePipeline, sampleFile, type FakePipeline } from "./support/pipeline.ts";
+import { runIn } from "../../../test/support/run-stage.ts";
+
+const options = evaluateOptionsSchema.parse({ bootstrapSamples: 50 });
+const train: SquadFile = { data: sampleFile("train").data.slice(0, 5) };
+const dev: SquadFile = { data: sampleFile("dev").data.slice(0, 3) };
+const tuneQuestions = questionsOf(train).filter(({ articleIndex }) => articleIndex < 2);
+
+const pipelines: FakePipeline[] = [];
+afterEach(() => pipelines.splice(0).forEach((pipeline) => pipeline.remove()));
+
+async function pipelineOf(seed = 1, hasTune = true): Promise<FakePipeline> {
+  const tune = hasTune ? { tune: madeUpAnswers(tuneQuestions, seed + 1) } : {};
+  const pipeline = await makePipeline({ train, dev, answers: { dev: madeUpAnswers(questionsOf(dev), seed), ...tune } });
+  pipelines.push(pipeline);
+  return pipeline;
+}
+
+test("leaves scores, report, decision and summary, and one line of history beside the artifact", async () => {
+  const { folders } = await pipelineOf();
+  const artifact = await runIn(evaluateStage, options, folders);
+  const names = artifact.manifest.files.map(({ path }) => path);
+  expect(names).toEqual([
+    ...["decision.json", "questions.jsonl", "report.html", "report.json", "scores.json", "summary.md"],
+  ]);
+  expect(artifact.manifest.counts).toMatchObject({
+    questions: questionsOf(dev).length,
+    tuneQuestions: tuneQuestions.length,
+    articles: 3,
+  });
+  const scores = JSON.parse(readFileSync(join(artifact.folder, "scores.json"), "utf8")) as Record<string, number>;
+  expect(scores).toMatchObject({ total: questionsOf(dev).length });
+  const history = readFileSync(join(folders.artifactsFolder, "history.jsonl"), "utf8");
+  expect(history.trim().split("\n")).toHaveLength(1);
+  const { contentSha256 } = artifact.manifest;
+  expect(JSON.parse(history)).toMatchObject({ formatVersion: 1, evaluation: contentSha256, commit: null });
+  const kept = readFileSync(join(folders.artifactsFolder, "history", `${contentSha256}.jsonl`), "utf8");
+  expect(kept).toBe(readFileSync(join(artifact.folder, "questions.jsonl"), "utf8"));
+});
+
+test("the same inputs twice give the same bytes, report and summary included, whatever the history says", async () => {
+  const { folders } = await pipelineOf();
+  const first = await runIn(evaluateStage, options, folders);
+  const second = await runIn(evaluateStage, options, folders);
+  expect(second.manifest).toEqual(first.manifest);
+});
+
+test("history is only appended to, and a broken line in it stops nothing", async () => {
+  const { folders } = await pipelineOf();
+  const history = join(folders.artifactsFolder, "history.jsonl");
+  await runIn(evaluateStage, options, folders);
+  const before = readFileSync(history, "utf8");
+  appendFileSync(history, '{"date": "2026');
+  await runIn(evaluateStage, options, folders);
+  const after = readFileSync(history, "utf8");
+  expect(after.startsWith(`${before}{"date": "2026\n`)).toBe(true);
+  expect(after.trim().split("\n")).toHaveLength(3);
+});
+
+test("decision.json says how the questions were answered, at which threshold, and on what it was chosen", async () => {
+  const { folders } = await pipelineOf();
+  const artifact = await runIn(evaluateStage, options, folders);
+  const text = readFileSync(join(artifact.folder, "decision.json"), "utf8");
+  const decision = parseDecision("test", JSON.parse(text), "decision.json");
+  const evaluation = await openEvaluation("test", artifact.folder);
+  const { primary, scores } = await evaluation.report();
+  const tuned = scores.find(({ kind }) => kind === primary);
+  const unanswerable = tuneQuestions.filter(({ answers }) => answers.length === 0).length;
+  const basis = {
+    kind: "tune",
+    questions: tuneQuestions.length,
+    answerable: tuneQuestions.length - unanswerable,
+    unanswerable,
+    articles: 2,
+    text: `tune: ${tuneQuestions.length} questions of 2 articles`,
+  };
+  expect(decision).toMatchObject({
+    window: { maxTokens: 384, windowOverlapTokens: 128, maxQuestionTokens: 64 },
+    maxAnswerTokens: 30,
+    nBest: 20,
+    noAnswerAllowed: true,
+    threshold: { nullOdds: tuned?.nullOddsThreshold, basis },
+    calibration: { method: "logistic", basis },
+    answerability: null,
+  });
+  // The calibrated probability of each question is the decision's.
+  const { slope = NaN, intercept = NaN } = decision.calibration ?? {};
+  for (const { nullOdds, noAnswerProbability } of await evaluation.questions()) {
+    expect(noAnswerProbability).toBeCloseTo(1 / (1 + Math.exp(-(slope * nullOdds + intercept))), 12);
+  }
+});
+
+test("questions without labels are not scored, and where no question has any, that is said", async () => {
+  const unlabelled = (kept: number): SquadFile => {
+    const data = structuredClone(dev.data);
+    data
+      .flatMap(({ paragraphs }) => paragraphs.flatMap(({ qas }) => qas))
+      .forEach((qa, i) => {
+        if (i < kept) return;
+        delete qa.answers;
+        delete qa.is_impossible;
+      });
+    return { data };
+  };
+  for (const kept of [4, 0]) {
+    const answers = { dev: madeUpAnswers(questionsOf(dev), 1) };
+    const pipeline = await makePipeline({ train, dev: unlabelled(kept), answers });
+    pipelines.push(pipeline);
+    const run = runIn(evaluateStage, options, pipeline.folders);
+    if (kept > 0) expect((await run).manifest.counts).toMatchObject({ questions: kept });
+    else await expect(run).rejects.toThrow(/^evaluate: there is nothing to score/);
+  }
+});
+
+test("git runs nothing that a pipeline's own folder configures, and no commit is recorded for one outside the workspace", async () => {
+  const { folders } = await pipelineOf();
+  const mark = join(folders.pipelineFolder, "ran");
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: folders.pipelineFolder });
+  git("init", "-q");
+  git("-c", "user.name=x", "-c", "user.email=x@x", "commit", "-q", "--allow-empty", "-m", "x");
+  git("config", "core.fsmonitor", `touch ${mark}; false`);
+  expect(await currentCommit(folders.pipelineFolder)).toBeNull();
+  expect(existsSync(mark)).toBe(false);
+});
+
+test("without a tune split it runs, and says what that means", async () => {
+  const { folders } = await pipelineOf(1, false);
+  const lines: string[] = [];
+  const artifact = await runIn(evaluateStage, options, folders, {
+    ...silentReporter,
+    line: (text) => void lines.push(text),
+  });
+  expect(lines.join("\n")).toContain("No questions were held out of training");
+  expect(readFileSync(join(artifact.folder, "summary.md"), "utf8")).toContain("No questions were held out of training");
+});
+
+test("predictions of another dataset, a damaged file and a missing artifact are refused by name, and leave nothing", async () => {
+  const { folders } = await pipelineOf();
+  const run = () => runIn(evaluateStage, options, folders);
+  const odds = join(folders.artifactsFolder, "predict/null_odds.json");
+  const whole = readFileSync(odds, "utf8");
+  writeFileSync(odds, whole.replace("1", "2"));
+  await expect(run()).rejects.toThrow(/null_odds\.json has sha256 .* Run the predict stage again/);
+  writeFileSync(odds, whole);
+  const manifest = join(folders.artifactsFolder, "predict/manifest.json");
+  writeFileSync(
+    manifest,
+    readFileSync(manifest, "utf8").replace(/"dataset": "[0-9a-f]{64}"/, `"dataset": "${"0".repeat(64)}"`),
+  );
+  await expect(run()).rejects.toThrow(
+    /predictions in .* were made from another dataset than the one in .*\. Run the predict stage again/,
+  );
+  expect(existsSync(join(folders.artifactsFolder, "evaluate"))).toBe(false);
+  expect(existsSync(join(folders.artifactsFolder, "history.jsonl"))).toBe(false);
+});

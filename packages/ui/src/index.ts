@@ -1,0 +1,5 @@
+export * from "./dom.ts";
+export * from "./format.ts";
+export * from "./passage.ts";
+export * from "./segments.ts";
+export * from "./virtual-list.ts";

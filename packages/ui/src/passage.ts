@@ -1,0 +1,19 @@
+import { el } from "./dom.ts";
+import { segmentsOf, type Mark, type MarkKind } from "./segments.ts";
+
+/** The passage with its marks; screen readers hear where each starts and ends. */
+export function passageElement(passage: string, marks: readonly Mark[]): HTMLElement {
+  const unseen = (text: string) => el("span", { class: "unseen" }, text);
+  const parts = segmentsOf(passage, marks).map(({ text, kinds }) =>
+    kinds.length === 0
+      ? document.createTextNode(text)
+      : el("mark", { class: kinds.join(" ") }, unseen(`[${kinds.join(" and ")}: `), text, unseen("]")),
+  );
+  return el("p", { class: "passage", dir: "auto" }, ...parts);
+}
+
+/** Which look means what. */
+export function passageLegend(kinds: readonly MarkKind[]): HTMLElement {
+  const names = kinds.map((kind) => el("mark", { class: kind }, kind));
+  return el("p", { class: "mark-legend", "aria-hidden": "true" }, ...names);
+}
