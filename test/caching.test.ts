@@ -36,6 +36,17 @@ function stagesThatRun(): string[] {
   return stages.filter((stage) => ran.some(([, name, fromCache]) => name === stage && !fromCache));
 }
 
+/** What a command that must fail printed. */
+function captureFailure(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    return stdout + stderr;
+  }
+  throw new Error("the run was to fail, and did not");
+}
+
 function edit(file: string, change: (text: string) => string): void {
   const path = join(workspace, file);
   const before = readFileSync(path, "utf8");
@@ -102,10 +113,8 @@ test("the first run runs every stage", slow, () => {
   expect(stagesThatRun()).toEqual(stages);
 });
 
-test("a second run, with nothing changed, runs nothing, in under 4 seconds", slow, () => {
-  const startedMs = performance.now();
+test("a second run, with nothing changed, runs nothing", slow, () => {
   expect(stagesThatRun()).toEqual([]);
-  expect(performance.now() - startedMs).toBeLessThan(4000);
 });
 
 test("an option of evaluate: evaluate alone", slow, () => {
@@ -114,7 +123,7 @@ test("an option of evaluate: evaluate alone", slow, () => {
 });
 
 test("code of evaluate: evaluate alone", slow, () => {
-  edit("packages/evaluate/src/run.ts", (text) => `${text}\n// a change\n`);
+  edit("packages/evaluate/src/stage.ts", (text) => `${text}\n// a change\n`);
   expect(stagesThatRun()).toEqual(["evaluate"]);
 });
 
@@ -124,7 +133,7 @@ test("the learning rate: train, predict, evaluate", slow, () => {
 });
 
 test("a comment in tokenize, which leaves its bytes the same: tokenize alone", slow, () => {
-  edit("packages/tokenize/src/run.ts", (text) => `${text}\n// a comment\n`);
+  edit("packages/tokenize/src/stage.ts", (text) => `${text}\n// a comment\n`);
   expect(stagesThatRun()).toEqual(["tokenize"]);
 });
 
@@ -133,6 +142,12 @@ test("one question of the training file: every stage", slow, () => {
     text.replace("when did the baker move?", "where did the baker move?"),
   );
   expect(stagesThatRun()).toEqual(stages);
+});
+
+test("code that decides no byte, the runner's and the command line's: nothing", slow, () => {
+  edit("packages/runner/src/run-stage.ts", (text) => `${text}\n// a comment\n`);
+  edit("packages/cli/src/commands/stage.ts", (text) => `${text}\n// a comment\n`);
+  expect(stagesThatRun()).toEqual([]);
 });
 
 test("a dev dependency and the README: nothing", slow, () => {
@@ -148,4 +163,21 @@ test("artifacts deleted: nothing runs, and they are restored", slow, () => {
   for (const stage of stages) {
     expect(existsSync(join(workspace, "artifacts", "tiny", stage, "manifest.json"))).toBe(true);
   }
+});
+
+test("a damaged cache entry heals: the stage that finds it drops it, and the next run makes it again", slow, () => {
+  const dev = join("artifacts", "tiny", "fetch", "dev.json");
+  const whole = readFileSync(join(workspace, dev));
+  const cache = join(workspace, ".nx", "cache");
+  for (const entry of readdirSync(cache)) {
+    const cached = join(cache, entry, dev);
+    if (existsSync(cached)) writeFileSync(cached, readFileSync(cached, "utf8").replace("baker", "maker"));
+  }
+  rmSync(join(workspace, "artifacts"), { recursive: true });
+  edit("pipelines/tiny/tokenize.json", (text) => text.replace('"maxTokens":64', '"maxTokens":63'));
+  const failure = captureFailure(stagesThatRun);
+  expect(failure).toMatch(/fetch\/dev\.json has sha256 .*Run the fetch stage again/);
+  expect(failure).toMatch(/dropped the damaged entry \d+ from Nx's cache/);
+  expect(stagesThatRun()).toContain("fetch");
+  expect(readFileSync(join(workspace, dev))).toEqual(whole);
 });
