@@ -1,0 +1,254 @@
+import { defineStage, openArtifact, type Artifact } from "@bertqa/core";
+import { existsSync } from "node:fs";
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { runIn } from "../../../test/support/run-stage.ts";
+import { runStage, takeLock, type AnyStage } from "../src/index.ts";
+import { ownMark } from "../src/processes.ts";
+import { silentReporter } from "@bertqa/core";
+
+/** Two small stages: `fetch` writes a word, `tokenize` writes it in capitals. */
+const fetchStage = defineStage({
+  name: "fetch",
+  summary: "Writes a word",
+  options: z.strictObject({ word: z.string().default("hello"), threads: z.int().default(1) }),
+  incidentalOptions: ["threads"],
+  reads: {},
+  writes: "dataset",
+  run: async ({ options, draft }) => {
+    if (options.word === "fail") throw new Error("as asked");
+    await writeFile(await draft.path("word.txt"), options.word);
+    return { counts: { letters: options.word.length } };
+  },
+});
+const tokenizeStage = defineStage({
+  name: "tokenize",
+  summary: "Writes the word in capitals",
+  options: z.strictObject({}),
+  reads: { dataset: { kind: "dataset", from: "fetch" } },
+  writes: "windows",
+  run: async ({ inputs, draft }) => {
+    const word = await readFile(await inputs.dataset.artifact.file("word.txt"), "utf8");
+    await writeFile(await draft.path("word.txt"), word.toUpperCase());
+    return { counts: {} };
+  },
+});
+const trainStage = defineStage({
+  name: "train",
+  summary: "Reads both",
+  options: z.strictObject({}),
+  reads: { dataset: { kind: "dataset", from: "fetch" }, windows: { kind: "windows", from: "tokenize" } },
+  writes: "model",
+  run: async ({ draft }) => {
+    await writeFile(await draft.path("weights"), "");
+    return { counts: {} };
+  },
+});
+const stages: Record<string, AnyStage> = { fetch: fetchStage, tokenize: tokenizeStage, train: trainStage };
+
+let folder: string;
+let artifacts: string;
+beforeEach(async () => {
+  const workspace = await temporaryFolder();
+  await writeFile(join(workspace, "nx.json"), "{}");
+  folder = join(workspace, "pipelines", "small");
+  artifacts = join(workspace, "artifacts", "small");
+  await mkdir(folder, { recursive: true });
+  for (const name of Object.keys(stages)) await writeFile(join(folder, `${name}.json`), "{}");
+});
+
+function run(name: string): Promise<Artifact> {
+  return runStage(stages[name] as AnyStage, folder, {
+    reporter: silentReporter,
+    findStage: async (each) => stages[each],
+  });
+}
+
+test("artifacts lie in the workspace, under the name of project.json, wherever the command is run", async () => {
+  expect((await run("fetch")).folder).toBe(join(artifacts, "fetch"));
+  await writeFile(join(folder, "project.json"), '{"name": "other"}');
+  expect((await run("fetch")).folder).toBe(join(artifacts, "..", "other", "fetch"));
+});
+
+test("the manifest holds the options that decide bytes, the inputs' hashes and the counts", async () => {
+  await writeFile(join(folder, "fetch.json"), '{"threads": 3}');
+  const dataset = await run("fetch");
+  expect(dataset.manifest).toMatchObject({ options: { word: "hello" }, counts: { letters: 5 }, inputs: {} });
+  expect(dataset.manifest.options).not.toHaveProperty("threads");
+  expect((await run("tokenize")).manifest.inputs).toEqual({ dataset: dataset.manifest.contentSha256 });
+});
+
+describe("a run that fails changes nothing", () => {
+  test("when the stage throws, an option is bad, or an input is gone", async () => {
+    await run("fetch");
+    await run("tokenize");
+    const before = await readFile(join(artifacts, "tokenize", "manifest.json"), "utf8");
+
+    await writeFile(join(folder, "fetch.json"), '{"word": "fail"}');
+    await expect(run("fetch")).rejects.toThrow("as asked");
+    await writeFile(join(folder, "fetch.json"), '{"wrod": "x"}');
+    await expect(run("fetch")).rejects.toThrow("wrod");
+    expect(await readFile(join(artifacts, "fetch", "word.txt"), "utf8")).toBe("hello");
+
+    await rm(join(artifacts, "fetch"), { recursive: true });
+    await expect(run("tokenize")).rejects.toThrow("tokenize: there is no dataset artifact in");
+    expect(await readFile(join(artifacts, "tokenize", "manifest.json"), "utf8")).toBe(before);
+    expect(await readdir(artifacts)).toEqual(["tokenize"]);
+  });
+
+  test("and the next stage does not take the old artifact for a new one", async () => {
+    await run("fetch");
+    await writeFile(join(folder, "fetch.json"), '{"word": "fail"}');
+    await expect(run("fetch")).rejects.toThrow("as asked");
+    await expect(run("tokenize")).rejects.toThrow(
+      `tokenize: ${join(artifacts, "fetch")} was made with another word than ${join(folder, "fetch.json")} says now. Run the fetch stage first.`,
+    );
+    // The option as it was makes the artifact good again; one that decides nothing never made it bad.
+    await writeFile(join(folder, "fetch.json"), '{"word": "hello", "threads": 5}');
+    await run("tokenize");
+  });
+
+  test("files in the stage's place that are no artifact are nobody's to remove", async () => {
+    await mkdir(join(artifacts, "fetch"), { recursive: true });
+    await writeFile(join(artifacts, "fetch", "photos.txt"), "mine");
+    await expect(run("fetch")).rejects.toThrow(/holds files that are no artifact \(photos\.txt …\)/);
+    expect(await readFile(join(artifacts, "fetch", "photos.txt"), "utf8")).toBe("mine");
+  });
+});
+
+test("inputs that do not belong together are refused, naming the stage to run", async () => {
+  await run("fetch");
+  await run("tokenize");
+  await writeFile(join(folder, "fetch.json"), '{"word": "other"}');
+  await run("fetch");
+  await expect(run("train")).rejects.toThrow(
+    /^train: the windows in .*tokenize were made from another dataset than the one in .*fetch\. Run the tokenize stage again\.$/,
+  );
+});
+
+test("a pipeline may read another one's artifact", async () => {
+  await run("fetch");
+  const cell = join(folder, "..", "cell");
+  await cp(folder, cell, { recursive: true });
+  await writeFile(join(cell, "pipeline.json"), '{"artifacts": {"fetch": "small"}}');
+  const artifact = await runStage(tokenizeStage, cell, { reporter: silentReporter });
+  expect(artifact.folder).toBe(join(artifacts, "..", "cell", "tokenize"));
+  expect(await readFile(await artifact.file("word.txt"), "utf8")).toBe("HELLO");
+});
+
+describe("after a run that was killed in the middle of the swap", () => {
+  /** The states on disk between the steps of a swap, from the old artifact A and the new one B. */
+  const states: Record<
+    string,
+    { readonly place: "A" | "B" | null; readonly new: "B" | null; readonly old: "A" | null; readonly then: "A" | "B" }
+  > = {
+    "before it": { place: "A", new: "B", old: null, then: "A" },
+    "the old one aside, the new one not in": { place: null, new: "B", old: "A", then: "B" },
+    "the new one in, the old one not removed": { place: "B", new: null, old: "A", then: "B" },
+    "the old one aside, and the new one lost": { place: null, new: null, old: "A", then: "A" },
+  };
+
+  test.each(Object.keys(states))("%s: the next stage finds an artifact that is complete", async (name) => {
+    const state = states[name] as (typeof states)[string];
+    const kept = await temporaryFolder();
+    for (const [word, as] of [
+      ["old", "A"],
+      ["new", "B"],
+    ] as const) {
+      // prettier-ignore
+      await runIn(fetchStage, { word }, { pipelineFolder: folder, artifactsFolder: artifacts });
+      await cp(join(artifacts, "fetch"), join(kept, as), { recursive: true });
+    }
+    await rm(join(artifacts, "fetch"), { recursive: true });
+    for (const [where, what] of [
+      ["fetch", state.place],
+      [".fetch.new-x1", state.new],
+      [".fetch.old-x1", state.old],
+    ] as const) {
+      // prettier-ignore
+      if (what) await cp(join(kept, what), join(artifacts, where), { recursive: true });
+    }
+    const artifact = await runIn(tokenizeStage, {}, { pipelineFolder: folder, artifactsFolder: artifacts });
+    const word = await readFile(await artifact.file("word.txt"), "utf8");
+    expect(word).toBe(state.then === "A" ? "OLD" : "NEW");
+
+    // The stage's own next run leaves nothing of the killed one.
+    await runIn(fetchStage, {}, { pipelineFolder: folder, artifactsFolder: artifacts });
+    expect((await readdir(artifacts)).toSorted()).toEqual(["fetch", "tokenize"]);
+  });
+});
+
+describe("two runs on one place", () => {
+  const lockPath = () => join(artifacts, ".fetch.lock");
+
+  test("the second is refused with a clear line, and the first goes on", async () => {
+    const lock = await takeLock("fetch", lockPath());
+    await expect(run("fetch")).rejects.toThrow(
+      `fetch: another run of fetch (process ${process.pid}) is writing here. Wait until it has ended. (${artifacts})`,
+    );
+    lock.release();
+    await run("fetch");
+  });
+
+  test.each([
+    ["empty, from a process killed while it wrote", () => ""],
+    ["of a process that is gone", () => JSON.stringify({ ...ownMark(), pid: 4_000_000 })],
+    ["of an earlier process with our id", () => JSON.stringify({ ...ownMark(), started: "1" })],
+  ])("a lock that is left over blocks nobody: %s", async (_, text) => {
+    await mkdir(artifacts, { recursive: true });
+    await writeFile(lockPath(), text());
+    await run("fetch");
+    expect(existsSync(lockPath())).toBe(false);
+  });
+
+  test("a lock of another host is believed, and the line says what to do", async () => {
+    await mkdir(artifacts, { recursive: true });
+    await writeFile(lockPath(), JSON.stringify({ ...ownMark(), host: "elsewhere", pid: 7 }));
+    await expect(run("fetch")).rejects.toThrow(
+      `(process 7 of elsewhere) is writing here. Wait for it, or delete ${lockPath()} if it is gone.`,
+    );
+  });
+});
+
+describe("an artifact from outside is data, not trusted", () => {
+  const open = () => openArtifact("tokenize", join(artifacts, "fetch"), "dataset");
+
+  test("a link in it is refused, wherever it leads", async () => {
+    await run("fetch");
+    const secret = join(folder, "secret");
+    await writeFile(secret, "hello");
+    await rm(join(artifacts, "fetch", "word.txt"));
+    await symlink(secret, join(artifacts, "fetch", "word.txt"));
+    await expect(open()).rejects.toThrow(/word\.txt is neither a regular file nor a folder/);
+  });
+
+  test("so is a file that its manifest does not list, and a manifest that is a link", async () => {
+    await run("fetch");
+    await writeFile(join(artifacts, "fetch", "more.txt"), "");
+    await expect(open()).rejects.toThrow(/more\.txt is not listed in the artifact's manifest/);
+    await rm(join(artifacts, "fetch", "more.txt"));
+    await rename(join(artifacts, "fetch", "manifest.json"), join(folder, "m"));
+    await symlink(join(folder, "m"), join(artifacts, "fetch", "manifest.json"));
+    await expect(open()).rejects.toThrow("the manifest is not a regular file");
+  });
+
+  test.each(["../word.txt", "/etc/hostname", "a/../../b", "a\0b", "a\\b", "./a", ""])(
+    "the name %j in a manifest is refused",
+    async (path) => {
+      const artifact = await run("fetch");
+      const manifest = { ...artifact.manifest, files: [{ ...artifact.manifest.files[0], path }] };
+      await writeFile(join(artifact.folder, "manifest.json"), JSON.stringify(manifest));
+      await expect(open()).rejects.toThrow(/the manifest breaks its schema: files\.0\.path/);
+    },
+  );
+
+  test("a content hash that is not that of the listed files is refused: it is what joins the stages", async () => {
+    const artifact = await run("fetch");
+    const manifest = { ...artifact.manifest, contentSha256: "0".repeat(64) };
+    await writeFile(join(artifact.folder, "manifest.json"), JSON.stringify(manifest));
+    await expect(open()).rejects.toThrow("contentSha256 is not that of its list of files");
+  });
+});
