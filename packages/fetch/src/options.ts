@@ -43,12 +43,20 @@ const splitSchema = z.strictObject({
   firstQuestions: z.int().positive().optional().describe("Keep only this many questions, from the file's start"),
 });
 
-export const requiredEncoderFiles = ["config.json", "model.safetensors", "tokenizer.json"] as const;
+/** Files that are taken from an encoder's folder. */
+export const encoderSourceFiles = [...encoderFiles, "pytorch_model.bin"] as const;
+
+/** Of each of these, one: the second is made into the first. */
+export const requiredEncoderFiles: readonly (readonly (typeof encoderSourceFiles)[number][])[] = [
+  ["config.json"],
+  ["model.safetensors", "pytorch_model.bin"],
+  ["tokenizer.json", "vocab.txt"],
+];
 
 const encoderSchema = z
   .strictObject({
     files: z
-      .strictObject(fromNames(encoderFiles, pinSchema.optional()))
+      .strictObject(fromNames(encoderSourceFiles, pinSchema.optional()))
       .optional()
       .describe("Pins of the files to take; may be left out where every source is a local folder"),
     sources: z
@@ -59,7 +67,9 @@ const encoderSchema = z
       ),
   })
   .superRefine(({ files, sources }, context) => {
-    const missing = requiredEncoderFiles.filter((name) => !files?.[name]);
+    const missing = requiredEncoderFiles
+      .filter((names) => !names.some((name) => files?.[name]))
+      .map((names) => names.join(" or "));
     const remote = sources.find((text) => parseSource(text).kind !== "local");
     if (missing.length === 0 || (!remote && !files)) return;
     const message = `bytes and sha256 of ${missing.join(", ")} are missing${remote ? `, which ${remote} needs` : ""}`;
@@ -70,11 +80,11 @@ const encoderSchema = z
 export const fetchOptionsSchema = z.strictObject({
   dataset: z
     .strictObject({ train: splitSchema, dev: splitSchema })
-    .describe("Questions in the file format of SQuAD 1.1 or 2.0"),
+    .describe("Questions: SQuAD 1.1 or 2.0, rows as JSON, JSON Lines, CSV, TSV or Parquet, Label Studio; gzip of each"),
   onInvalid: z
     .enum(["fail", "skip"])
     .default("fail")
-    .describe("What one bad row does: fail the stage, or be left out and counted in the manifest"),
+    .describe("What a row that cannot be used does: fail the stage, or be left out and counted in the manifest"),
   encoder: encoderSchema.describe("The pretrained BERT to start from, in Hugging Face's layout"),
 });
 

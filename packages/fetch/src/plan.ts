@@ -1,6 +1,5 @@
-import { encoderFiles } from "@bertqa/core";
 import { isAbsolute, join } from "node:path";
-import { requiredEncoderFiles, type FetchOptions } from "./options.ts";
+import { encoderSourceFiles, requiredEncoderFiles, type FetchOptions } from "./options.ts";
 import { parseSource, type Source } from "./sources.ts";
 
 /** What a remote file must be. */
@@ -32,6 +31,8 @@ export interface PlannedSource {
   /** The address as `fetch.json` gives it. */
   readonly label: string;
   readonly files: readonly PlannedFile[];
+  /** Of each of these lists, one file must be there. */
+  readonly required: readonly (readonly string[])[];
 }
 
 /** Files that belong together, with the sources to try in order. */
@@ -55,11 +56,11 @@ export function planFetch(options: FetchOptions, context: PlanContext): FetchSet
 }
 
 function planSplit(title: "train" | "dev", split: FetchOptions["dataset"]["train"], context: PlanContext): FetchSet {
-  const name = `${title}.json`;
   const sources = split.sources.map((given): PlannedSource => {
     const label = typeof given === "string" ? given : given.url;
     const pin = typeof given === "string" ? undefined : { bytes: given.bytes, sha256: given.sha256 };
-    return { label, files: [planFile(parseSource(label), { name, inside: "", pin, optional: false }, context)] };
+    const file = planFile(parseSource(label), { name: title, inside: "", pin, optional: false }, context);
+    return { label, files: [file], required: [] };
   });
   return { title, sources };
 }
@@ -67,13 +68,11 @@ function planSplit(title: "train" | "dev", split: FetchOptions["dataset"]["train
 function planEncoder(label: string, { files }: FetchOptions["encoder"], context: PlanContext): PlannedSource {
   const source = parseSource(label);
   // An unpinned local folder gives whatever it has of the known names; pins name the files one by one.
-  const names = encoderFiles.filter((name) => !files || files[name]);
+  const names = encoderSourceFiles.filter((name) => !files || files[name]);
   return {
     label,
-    files: names.map((name) => {
-      const optional = !files && !requiredEncoderFiles.some((required) => required === name);
-      return planFile(source, { name, inside: name, pin: files?.[name], optional }, context);
-    }),
+    files: names.map((name) => planFile(source, { name, inside: name, pin: files?.[name], optional: !files }, context)),
+    required: requiredEncoderFiles,
   };
 }
 

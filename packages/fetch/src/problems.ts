@@ -1,55 +1,41 @@
-import { countOf, type DatasetSplit } from "@bertqa/core";
+import type { DatasetSplit } from "@bertqa/core";
+import {
+  describeProblems as describe,
+  effectOf,
+  problemCounts,
+  summarizeProblems as summarize,
+  type Problem,
+} from "@bertqa/squad";
 
-/** What can be wrong with a row of a dataset: the name in the manifest's counts, and the words for people. */
-const problemKinds = {
-  Shape: "row of another shape",
-  EmptyText: "empty text",
-  BadCharacter: "NUL character or lone surrogate",
-  DuplicateId: "duplicate id",
-  IdInBothSplits: "id in both train and dev",
-  AnswerMismatch: "answer that differs from its context",
-  MissingAnswer: "answerable question without answer",
-  UnexpectedAnswer: "unanswerable question with answer",
-} as const;
-export type ProblemKind = keyof typeof problemKinds;
+/** Problems of both splits. */
+export type DatasetProblems = Readonly<Record<DatasetSplit, readonly Problem[]>>;
 
-export interface Problem {
-  readonly split: DatasetSplit;
-  readonly kind: ProblemKind;
-  /** Where in the file, for people: article, paragraph, question id, and the JSON path. */
-  readonly where: string;
-  readonly what: string;
-  /** Rows that this problem takes out; 0 for a further problem of a row that is out already. */
-  readonly rows: number;
+/** One line a problem: train's, then dev's. */
+export function describeProblems(problems: DatasetProblems): string[] {
+  return [...describe("train", problems.train), ...describe("dev", problems.dev)];
 }
 
-/** One line a problem, those of one kind together. */
-export function describeProblems(problems: readonly Problem[]): string[] {
-  return kindsOf(problems).flatMap((kind) =>
-    problems.filter((problem) => problem.kind === kind).map(({ split, where, what }) => `${split}: ${where}: ${what}`),
-  );
+/** Rows that cannot be used. */
+export function badRows(problems: DatasetProblems): Problem[] {
+  return [...problems.train, ...problems.dev].filter((problem) => effectOf(problem) === "row");
 }
 
-/** `3 problems in the dataset: 2 answers that differ …, 1 duplicate id`. */
-export function summarizeProblems(problems: readonly Problem[]): string {
-  const parts = kindsOf(problems).map((kind) => {
-    const count = problems.filter((problem) => problem.kind === kind).length;
-    return `${count.toLocaleString("en-US")} × ${problemKinds[kind]}`;
+/** `3 bad rows in the dataset: 2 × empty text, 1 × …`. */
+export function summarizeBadRows(problems: DatasetProblems): string {
+  const rows = badRows(problems);
+  const parts = summarize(rows, ["row"]).join(", ");
+  return `${rows.length.toLocaleString("en-US")} bad row${rows.length === 1 ? "" : "s"} in the dataset: ${parts}`;
+}
+
+/** What was lost or read otherwise than written, a line a split. */
+export function summarizeReadings(problems: DatasetProblems): string[] {
+  return (["train", "dev"] as const).flatMap((split) => {
+    const parts = summarize(problems[split], ["label", "reading"]);
+    return parts.length > 0 ? [`${split}: ${parts.join(", ")}`] : [];
   });
-  return `${countOf(problems.length, "problem")} in the dataset: ${parts.join(", ")}`;
 }
 
-/** Rows left out, for the manifest: `trainSkipped`, and `trainSkippedAnswerMismatch` … where not 0. */
-export function countSkipped(split: DatasetSplit, problems: readonly Problem[]): Record<string, number> {
-  const own = problems.filter((problem) => problem.split === split);
-  const rowsOf = (some: readonly Problem[]) => some.reduce((sum, problem) => sum + problem.rows, 0);
-  const byKind = kindsOf(own).map(
-    (kind) => [`${split}Skipped${kind}`, rowsOf(own.filter((p) => p.kind === kind))] as const,
-  );
-  return { [`${split}Skipped`]: rowsOf(own), ...Object.fromEntries(byKind.filter(([, rows]) => rows > 0)) };
-}
-
-function kindsOf(problems: readonly Problem[]): ProblemKind[] {
-  const present = new Set(problems.map((problem) => problem.kind));
-  return (Object.keys(problemKinds) as ProblemKind[]).filter((kind) => present.has(kind));
+/** For the manifest: see squad's `problemCounts`. */
+export function countProblems(problems: DatasetProblems): Record<string, number> {
+  return { ...problemCounts("train", problems.train), ...problemCounts("dev", problems.dev) };
 }

@@ -44,8 +44,11 @@ function parsePypi(text: string): Source {
 function parseHttp(text: string): Source {
   if (!URL.canParse(text)) return bad(text, "a whole URL");
   const url = new URL(text);
-  if (url.username || url.password)
-    return bad(`${url.protocol}//…@${url.host}`, "a URL without a user name and password");
+  // Addresses go into messages, manifests and reports; what stands here may be somebody's key.
+  if (url.username || url.password || url.search || url.hash) {
+    const shown = `${url.protocol}//${url.username ? "…@" : ""}${url.host}${url.pathname}${url.search ? "?…" : ""}`;
+    return bad(shown, "a URL without user name, password, query and fragment; download such a file yourself");
+  }
   if (url.protocol === "http:" && !isLoopback(url)) return bad(text, "https (plain http only on this machine)");
   return { kind: "http", url: text };
 }

@@ -69,7 +69,8 @@ test.each([
   ["pypi:my-bert/model", "expected pypi:name==version/path/in/wheel"],
   ["pypi:--index-url==1/x", "expected pypi:name==version/path/in/wheel"],
   ["http://host.example/bert", "expected https"],
-  ["https://me:word@host.example/x", "without a user name and password"],
+  ["https://me:word@host.example/x", "a URL without user name, password, query"],
+  ["https://host.example/x?token=SECRET", 'got "https://host.example/x?…", expected a URL without'],
   ["s3://bucket/bert", "expected https:, hub:, pypi: or a local path"],
 ])("the address %s is refused", (text, expected) => {
   expect(parseSource(text)).toEqual({ kind: "bad", problem: expect.stringContaining(expected) });
@@ -94,7 +95,7 @@ test("a remote encoder needs a pin for each file that a BERT cannot do without; 
   };
   expect(issuesOf({ sources: ["bert"] })).toBe("");
   expect(issuesOf({ sources: ["bert", `hub:me/bert@${commit}`] })).toBe(
-    `encoder.files: bytes and sha256 of config.json, model.safetensors, tokenizer.json are missing, which hub:me/bert@${commit} needs`,
+    `encoder.files: bytes and sha256 of config.json, model.safetensors or pytorch_model.bin, tokenizer.json or vocab.txt are missing, which hub:me/bert@${commit} needs`,
   );
   expect(issuesOf({ sources: [`hub:me/bert@${commit}`], files: pinned })).toBe("");
   expect(issuesOf({ sources: ["bert"], files: { ...pinned, "weights.bin": pin } })).toContain("weights.bin");

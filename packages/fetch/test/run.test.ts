@@ -1,4 +1,5 @@
-import { encoderFiles, openDataset } from "@bertqa/core";
+import { encoderFiles, openDataset, readSafetensors } from "@bertqa/core";
+import { openQuestionFile } from "@bertqa/formats";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chmod, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
@@ -78,25 +79,26 @@ test("equal inputs give equal bytes, and so do equal rows in another layout", as
 test("one bad row fails the stage: each is listed, the error sums them up, no artifact is left", async () => {
   const folder = await temporaryFolder();
   const bad = squad("The Rhine rises in the Alps.", [
-    { id: "a", question: "Where?", answers: [{ text: "the Alps", answer_start: 18 }] },
+    { id: "a", question: "Where?", answers: [{ text: "the Andes", answer_start: 18 }] },
     { id: "b", question: "", answers: [{ text: "the Alps", answer_start: 19 }] },
   ]);
   const { result, lines, artifactsFolder } = await fetchIn(folder, { "train.json": bad });
   await expect(result).rejects.toThrow(
-    "fetch: 2 problems in the dataset: 1 × empty text, 1 × answer that differs from its context. " +
-      `Fix the rows listed above, or set onInvalid to "skip", which leaves them out and counts them. (${folder}/fetch.json)`,
+    "fetch: 2 bad rows in the dataset: 1 × empty text, 1 × training question without an answer that stands in its passage. " +
+      `Fix these rows, all listed in ${artifactsFolder}/fetch.log/problems.txt, or set onInvalid to "skip", which leaves them out and counts them. (${folder}/fetch.json)`,
   );
   expect(lines).toEqual([
-    'train: article "Rivers", paragraph 1, question "b" (data[0].paragraphs[0].qas[1]): the question is empty',
-    expect.stringContaining('question "a" (data[0].paragraphs[0].qas[0]): answer "the Alps" differs'),
+    'train: question "b" of "Rivers" (data[0].paragraphs[0].qas[1]): the question is empty',
+    expect.stringContaining('question "a" of "Rivers" (data[0].paragraphs[0].qas[0]): answer "the Andes" differs'),
   ]);
-  expect(await readdir(artifactsFolder)).toEqual([]);
+  expect(await readdir(artifactsFolder)).toEqual(["fetch.log"]);
+  expect(await readFile(join(artifactsFolder, "fetch.log/problems.txt"), "utf8")).toBe(`${lines.join("\n")}\n`);
 });
 
 test('onInvalid "skip" leaves bad rows out and counts them by reason', async () => {
   const folder = await temporaryFolder();
   const [good] = squad("The Rhine rises in the Alps.", [
-    { id: "a", question: "Where?", answers: [{ text: "the Alps", answer_start: 18 }] },
+    { id: "a", question: "Where?", answers: [{ text: "the Andes", answer_start: 18 }] },
     { id: "b", question: "Where?", answers: [{ text: "the Alps", answer_start: 19 }] },
   ]).data;
   const options = {
@@ -106,7 +108,7 @@ test('onInvalid "skip" leaves bad rows out and counts them by reason', async () 
   };
   const { result, lines } = await fetchIn(folder, { "fetch.json": options, "train.json": { data: [good] } });
   const { manifest, folder: artifactFolder } = await result;
-  expect(manifest.counts).toMatchObject({ trainQuestions: 1, trainSkipped: 1, trainSkippedAnswerMismatch: 1 });
+  expect(manifest.counts).toMatchObject({ trainQuestions: 1, trainSkipped: 1, trainSkippedUnusableAnswer: 1 });
   expect(lines).toContain("train: 1 article, 1 paragraph, 1 question (0 unanswerable) · 1 bad row left out");
   expect((await (await openDataset("test", artifactFolder)).questions("train")).map(({ id }) => id)).toEqual(["b"]);
 });
@@ -124,8 +126,9 @@ test("firstQuestions keeps a part", async () => {
 test.each([
   ["train.json", '{"data": [', /^fetch: .*train.json is not valid JSON: .*\. Fix the file/],
   ["train.json", Buffer.from([0x22, 0xff, 0x22]), /train.json is not UTF-8/],
-  ["train.json", "[]", /train.json is not in SQuAD's format: got an array, expected an object with an array "data"/],
-  ["train.json", '{"rows": []}', /not in SQuAD's format: got keys rows/],
+  ["train.json", "[]", /^fetch: train holds no question/],
+  ["train.json", "{}", /train.json is not in a known layout: got an object, expected an object with a list "data"/],
+  ["train.json", '{"rows": []}', /is not in a known layout: got an object with rows/],
   ["dev.json", '{"data": []}', /^fetch: dev holds no question/],
   ["encoder/config.json", '{"model_type": "roberta", "vocab_size": 3}', /model_type "roberta", expected "bert"/],
   [
@@ -133,12 +136,40 @@ test.each([
     '{"model_type": "bert", "vocab_size": 2}',
     /token ids up to 2, but config.json has vocab_size 2/,
   ],
+  ["encoder/config.json", "[".repeat(20_000), /config.json cannot be read: brackets nest deeper than 100/],
   ["encoder/tokenizer.json", '{"model": {}}', /tokenizer.json breaks its schema: model.vocab/],
 ])("a bad %s (%s) is refused by name, and no artifact is left", async (name, text, message) => {
   const folder = await temporaryFolder();
   const { result, artifactsFolder } = await fetchIn(folder, { [name]: text });
   await expect(result).rejects.toThrow(message);
   expect(await readdir(artifactsFolder)).toEqual([]);
+});
+
+test("an encoder with vocab.txt and pytorch_model.bin alone gets tokenizer.json and model.safetensors", async () => {
+  const folder = await temporaryFolder();
+  const fixture = (name: string) => readFile(join(import.meta.dirname, "fixtures", name));
+  const options = await writeLocalPipeline(folder, {
+    "encoder/config.json": JSON.stringify({ model_type: "bert", vocab_size: 15 }),
+    "encoder/vocab.txt": await fixture("vocab.txt"),
+    "encoder/tokenizer_config.json": JSON.stringify({ do_lower_case: false }),
+    "encoder/pytorch_model.bin": await fixture("zip.bin"),
+  });
+  for (const name of ["tokenizer.json", "model.safetensors"]) await rm(join(folder, "encoder", name));
+  const folders = { pipelineFolder: folder, artifactsFolder: join(folder, "artifacts") };
+  const { folder: artifactFolder } = await runIn(fetchWith(testEnvironment(folder)), options, folders);
+  const tensors = await readSafetensors(join(artifactFolder, "encoder/model.safetensors"), "test");
+  expect(tensors.get("view")?.data).toEqual(Float32Array.of(2, 3, 4));
+  const made = await readFile(join(artifactFolder, "encoder/tokenizer.json"), "utf8");
+  expect(made).toBe((await fixture("tokenizer-cased.json")).toString());
+});
+
+test("a pinned file that is swapped after its check is refused", async () => {
+  const folder = await temporaryFolder();
+  const content = Buffer.from(JSON.stringify(trainFile));
+  await writeFile(join(folder, "file"), content);
+  await expect(openQuestionFile("fetch", join(folder, "file"), { sha256: pinOf("other").sha256 })).rejects.toThrow(
+    "changed since it was checked",
+  );
 });
 
 test("a missing local file says where it was looked for, and what to do", async () => {
@@ -151,9 +182,10 @@ test("a missing local file says where it was looked for, and what to do", async 
       `Put the file there, or change dataset.train.sources. (${folder}/fetch.json)`,
   );
   await rm(join(folder, "encoder/tokenizer.json"));
+  await rm(join(folder, "encoder/vocab.txt"));
   await writeFile(join(folder, "train.json"), JSON.stringify(trainFile));
   await expect(runIn(fetchWith(testEnvironment(folder)), options, folders)).rejects.toThrow(
-    `cannot get the encoder from encoder: ${folder}/encoder/tokenizer.json does not exist`,
+    `cannot get the encoder from encoder: encoder has no tokenizer.json or vocab.txt`,
   );
 });
 
@@ -226,8 +258,11 @@ test("Ctrl-C in the middle of a download leaves no artifact, and the next run co
   await writeLocalPipeline(folder, { "fetch.json": { dataset, encoder: { sources: ["encoder"] } } });
 
   const first = startCommand(folder);
-  const part = join(folder, "cache/downloads", `${pinOf(content).sha256}.part-${first.child.pid}`);
-  await until(async () => existsSync(part) && (await readFile(part)).length === half);
+  const downloads = join(folder, "cache/downloads");
+  await until(async () => {
+    const part = (await readdir(downloads).catch(() => [])).find((name) => name.includes(".part-"));
+    return part !== undefined && (await readFile(join(downloads, part))).length === half;
+  });
   first.child.kill("SIGINT");
   expect(await first.ended).toBe(130);
   expect(existsSync(join(folder, "artifacts", basename(folder), "fetch"))).toBe(false);

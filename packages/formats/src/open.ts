@@ -1,5 +1,6 @@
 import { BertqaError, parseDataJson, type RawRow } from "@bertqa/squad";
 import { constants as bufferLimits } from "node:buffer";
+import { createHash } from "node:crypto";
 import { open, readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import { delimiterOf, rowsOfCsv } from "./csv.ts";
@@ -14,20 +15,33 @@ export interface QuestionFile {
   readonly rows: RawRow[];
 }
 
+/** What is known of a file before it is read. */
+export interface FileFacts {
+  /** For messages; its path otherwise. */
+  readonly name?: string;
+  /** Of the bytes that are read. */
+  readonly sha256?: string | undefined;
+}
+
 /**
  * Reads a file of questions by its content, whatever its name: JSON in SQuAD's and other layouts, JSON Lines, CSV, TSV,
  * Parquet, each also compressed with gzip.
  *
- * @param name the file, for messages
  * @throws BertqaError naming the file and what it looks like, where it is none of these or too large for one text
  */
-export async function openQuestionFile(stage: string, path: string, name: string = path): Promise<QuestionFile> {
+export async function openQuestionFile(stage: string, path: string, file: FileFacts = {}): Promise<QuestionFile> {
+  const { name = path, sha256 } = file;
   try {
-    return await rowsOfBytes(await readWhole(path));
+    const bytes = await readWhole(path);
+    if (sha256 !== undefined && createHash("sha256").update(bytes).digest("hex") !== sha256) {
+      throw new FormatError("it changed since it was checked", "Run again");
+    }
+    return await rowsOfBytes(bytes);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     const details = error.remedy === undefined ? {} : { remedy: error.remedy };
-    throw new BertqaError(stage, `${name}: ${error.message}`, { ...details, cause: error });
+    const problem = error.message.startsWith("it ") ? error.message.slice(2) : `: ${error.message}`;
+    throw new BertqaError(stage, `${name}${problem}`, { ...details, cause: error });
   }
 }
 

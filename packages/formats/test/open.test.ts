@@ -16,7 +16,7 @@ async function openBytes(content: string | Uint8Array) {
   const folder = await mkdtemp(join(tmpdir(), "bertqa-formats-"));
   folders.push(folder);
   await writeFile(join(folder, "file"), content);
-  return openQuestionFile("import", join(folder, "file"), "file");
+  return openQuestionFile("import", join(folder, "file"), { name: "file" });
 }
 
 const context = "The ferry Solveig crosses the fjord twice a day. It was built in Bergen in 1974.";
@@ -48,7 +48,7 @@ test("gzip of any of them is read", async () => {
   expect(await openBytes(gzipSync(json))).toMatchObject({ format: "rows, gzip", rows: [{ id: "t1" }] });
   const parquet = await readFile(join(fixtures, "rows-snappy.parquet"));
   expect((await openBytes(gzipSync(parquet))).format).toBe("Parquet, gzip");
-  await expect(openBytes(gzipSync(json).subarray(0, 60))).rejects.toThrow("file: it is not a whole gzip file");
+  await expect(openBytes(gzipSync(json).subarray(0, 60))).rejects.toThrow("file is not a whole gzip file");
 });
 
 test("a table by any delimiter, with quoted line breaks, named by the line on which a row begins", () => {
@@ -138,20 +138,20 @@ test("what is not read is named, with what to do", async () => {
       "file: this is a zip archive or an Excel workbook, which is not read. Unpack it, or save the sheet as CSV.",
     ],
     [Uint8Array.of(0x80, 4), "a pickle file, which could run code"],
-    [Uint8Array.of(0x41, 0xe4, 0x0a), "it is not UTF-8. Save it as UTF-8"],
-    ["", "file: it is empty"],
+    [Uint8Array.of(0x41, 0xe4, 0x0a), "is not UTF-8. Save it as UTF-8"],
+    ["", "file is empty"],
     ["{}", "got an object, expected an object with a list"],
-    ["null", "it is not in a known layout: got null, expected an object with a list"],
-    ["[]x", "it is not valid JSON"],
+    ["null", "is not in a known layout: got null, expected an object with a list"],
+    ["[]x", "is not valid JSON"],
     ['{"q1": "Bergen"}', "this looks like predictions by question id"],
     ['{"text": "a", "label": [[0, 1, "X"]]}\n{"text": "b", "label": []}', "this looks like a doccano export"],
     ['[{"a": 1}]', "got entries with a ([0])"],
-    ["name,age\nAda,36\n", 'it is neither JSON nor a table of questions: its first line is "name,age"'],
-    ['context,question,answer\n"x,y\n', "it is not valid CSV"],
+    ["name,age\nAda,36\n", 'is neither JSON nor a table of questions: its first line is "name,age"'],
+    ['context,question,answer\n"x,y\n', "is not valid CSV"],
     ['{"context": "x", "question": "y"}\n{"context": }', "line 2 of its JSON Lines is not valid JSON"],
   ];
   for (const [content, message] of cases) await expect(openBytes(content)).rejects.toThrow(message);
-  await expect(openQuestionFile("import", "/nowhere/at/all")).rejects.toThrow("/nowhere/at/all: it does not exist");
+  await expect(openQuestionFile("import", "/nowhere/at/all")).rejects.toThrow("/nowhere/at/all does not exist");
 });
 
 test("a file that Node cannot hold as one text is refused by its size, unread", async () => {
@@ -161,7 +161,7 @@ test("a file that Node cannot hold as one text is refused by its size, unread", 
   // A hole: it takes no room on disk.
   await handle.truncate(600_000_000);
   await handle.close();
-  await expect(openQuestionFile("import", join(folder, "large.json"), "large.json")).rejects.toThrow(
-    /large\.json: it has 600 MB, and Node\.js holds no text of more than 537 MB\. Take a part of it/,
+  await expect(openQuestionFile("import", join(folder, "large.json"), { name: "large.json" })).rejects.toThrow(
+    /large\.json has 600 MB, and Node\.js holds no text of more than 537 MB\. Take a part of it/,
   );
 });

@@ -110,7 +110,7 @@ function foldEach(text: string): FoldedText {
   for (const character of text) {
     const part = character < "\x80" ? character.toLowerCase().replace(/\s/, " ") : fold(character);
     parts.push(part);
-    for (let i = 0; i < part.length; i++) utf16.push(at);
+    utf16.push(...Array<number>(part.length).fill(at));
     at += character.length;
   }
   return { text: parts.join(""), utf16 };

@@ -1,0 +1,65 @@
+/** What decides how BERT's tokenizer treats a text, as `tokenizer_config.json` has it. */
+export interface BertTokenizerConfig {
+  readonly do_lower_case?: boolean | undefined;
+  readonly strip_accents?: boolean | null | undefined;
+  readonly tokenize_chinese_chars?: boolean | undefined;
+}
+
+const specialTokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+
+/**
+ * Makes the `tokenizer.json` that transformers' `BertTokenizerFast(vocab_file=…)` saves, from a `vocab.txt` of a token a
+ * line.
+ *
+ * Where the config does not say whether texts are lower-cased, the vocabulary does: one with capital letters is cased.
+ *
+ * @throws Error naming the special tokens that the vocabulary lacks
+ */
+export function tokenizerFromVocabulary(
+  vocabulary: string,
+  config: BertTokenizerConfig,
+): { json: string; lowercase: boolean } {
+  const tokens = vocabulary.replace(/\r?\n$/, "").split(/\r?\n/);
+  const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
+  const missing = specialTokens.filter((token) => !Object.hasOwn(vocab, token));
+  if (missing.length > 0) throw new Error(`vocab.txt has no ${missing.join(", ")}`);
+  const lowercase = config.do_lower_case ?? !tokens.some((token) => /^(##)?\p{Lu}\p{Ll}*$/u.test(token));
+  const special = (id: string, type_id: number) => ({ SpecialToken: { id, type_id } });
+  const sequence = (id: string, type_id: number) => ({ Sequence: { id, type_id } });
+  const single = [special("[CLS]", 0), sequence("A", 0), special("[SEP]", 0)];
+  const tokenizer = {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: specialTokens
+      .map((content) => ({ id: vocab[content] as number, content, ...addedTokenFlags }))
+      .toSorted((a, b) => a.id - b.id),
+    normalizer: {
+      type: "BertNormalizer",
+      clean_text: true,
+      handle_chinese_chars: config.tokenize_chinese_chars ?? true,
+      strip_accents: config.strip_accents ?? null,
+      lowercase,
+    },
+    pre_tokenizer: { type: "BertPreTokenizer" },
+    post_processor: {
+      type: "TemplateProcessing",
+      single,
+      pair: [...single, sequence("B", 1), special("[SEP]", 1)],
+      special_tokens: Object.fromEntries(
+        ["[CLS]", "[SEP]"].map((id) => [id, { id, ids: [vocab[id] as number], tokens: [id] }]),
+      ),
+    },
+    decoder: { type: "WordPiece", prefix: "##", cleanup: true },
+    model: {
+      type: "WordPiece",
+      unk_token: "[UNK]",
+      continuing_subword_prefix: "##",
+      max_input_chars_per_word: 100,
+      vocab,
+    },
+  };
+  return { json: JSON.stringify(tokenizer), lowercase };
+}
+
+const addedTokenFlags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };

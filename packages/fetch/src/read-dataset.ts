@@ -1,0 +1,69 @@
+import { BertqaError, type Reporter } from "@bertqa/core";
+import { openQuestionFile } from "@bertqa/formats";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { checkDataset, describeCounts, hintsFor, type CheckedDataset, type RawSplit } from "./dataset.ts";
+import type { FetchedFile } from "./download.ts";
+import type { FetchOptions } from "./options.ts";
+import { badRows, describeProblems, summarizeBadRows, summarizeReadings } from "./problems.ts";
+
+/** Problems listed on the terminal; the others are in the file that holds them all. */
+const listedProblems = 20;
+const problemsFile = "problems.txt";
+
+export interface ReadDatasetContext {
+  readonly options: Pick<FetchOptions, "dataset" | "onInvalid">;
+  /** The options file, for messages. */
+  readonly where: string;
+  readonly reporter: Reporter;
+  /** Makes the folder for `problems.txt`. */
+  readonly logFolder: () => Promise<string>;
+}
+
+/**
+ * Reads both files, whatever their format, and says what was found: counts, what was lost or read otherwise, hints.
+ *
+ * @throws BertqaError if a file is in no known format, a split is empty, or (`onInvalid: "fail"`) a row is bad
+ */
+export async function readDataset(
+  files: { readonly train: FetchedFile; readonly dev: FetchedFile },
+  context: ReadDatasetContext,
+): Promise<CheckedDataset> {
+  const { options, where, reporter } = context;
+  const open = async (split: "train" | "dev"): Promise<RawSplit> => {
+    const { format, rows } = await openQuestionFile("fetch", files[split].path, {
+      name: files[split].origin,
+      sha256: files[split].pin?.sha256,
+    });
+    if (format !== "SQuAD") reporter.line(`${split}: read as ${format}`);
+    return { rows, firstQuestions: options.dataset[split].firstQuestions };
+  };
+  const dataset = checkDataset(await open("train"), await open("dev"));
+  const { counts, problems } = dataset;
+  const list = await listProblems(dataset, context);
+  const bad = badRows(problems);
+  if (bad.length > 0 && options.onInvalid === "fail") {
+    const remedy = `Fix these rows${list ? `, all listed in ${list}` : ""}, or set onInvalid to "skip", which leaves them out and counts them`;
+    throw new BertqaError("fetch", summarizeBadRows(problems), { remedy, where });
+  }
+  for (const split of ["train", "dev"] as const) {
+    if (counts[split].questions === 0) throw new BertqaError("fetch", `${split} holds no question`, { where });
+    const skipped = badRows({ train: [], dev: [], [split]: problems[split] }).length;
+    reporter.line(describeCounts(split, counts[split], skipped));
+  }
+  for (const line of summarizeReadings(problems)) reporter.line(`warning: ${line}${list ? ` (${list})` : ""}`);
+  for (const note of [...dataset.notes, ...hintsFor(dataset)]) reporter.line(`note: ${note}`);
+  return dataset;
+}
+
+/** @returns the file that holds them all; undefined where there are none */
+async function listProblems({ problems }: CheckedDataset, context: ReadDatasetContext): Promise<string | undefined> {
+  const lines = describeProblems(problems);
+  if (lines.length === 0) return undefined;
+  const path = join(await context.logFolder(), problemsFile);
+  await writeFile(path, lines.map((line) => `${line}\n`).join(""));
+  for (const line of lines.slice(0, listedProblems)) context.reporter.line(line);
+  const more = lines.length - listedProblems;
+  if (more > 0) context.reporter.line(`… and ${more.toLocaleString("en-US")} more, all in ${path}`);
+  return path;
+}

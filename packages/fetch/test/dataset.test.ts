@@ -1,0 +1,41 @@
+import { rowsOfArticles } from "@bertqa/squad";
+import { expect, test } from "vitest";
+import { checkDataset, countsFor, hintsFor, serializeSplit } from "../src/dataset.ts";
+import { devFile, squad, trainFile } from "./support.ts";
+
+const split = (file: { data: unknown[] }) => ({ rows: rowsOfArticles(file.data, "data") });
+const answered = (id: string) => ({ id, question: "Where?", answers: [{ text: "the Alps", answer_start: 19 }] });
+const context = "The Rhine rises in the Alps.";
+
+test("splits are written in SQuAD 2.0's keys, whatever else their files hold", () => {
+  const file = squad(context, [{ ...answered("a"), note: "x", answers: { text: ["the Alps"], answer_start: [19] } }]);
+  const { data } = checkDataset(split(file), split(devFile));
+  expect(JSON.parse(serializeSplit(data.train))).toEqual({
+    version: "v2.0",
+    data: [{ title: "Rivers", paragraphs: [{ context, qas: [{ ...answered("a"), is_impossible: false }] }] }],
+  });
+});
+
+test("counts name what was lost; an id may stand in both splits", () => {
+  const dev = squad(context, [{ ...answered("t-1"), answers: [{ text: "the Andes", answer_start: 19 }] }]);
+  const dataset = checkDataset(split(trainFile), split(dev));
+  expect(countsFor(dataset)).toEqual({
+    ...{ trainArticles: 1, trainParagraphs: 1, trainQuestions: 2, trainUnanswerable: 1, trainSkipped: 0 },
+    ...{ devArticles: 1, devParagraphs: 1, devQuestions: 1, devUnanswerable: 0, devSkipped: 0 },
+    ...{ devLostLabel: 1, devPassagesInTrain: 1 },
+  });
+});
+
+test("hints name what is likely not meant", () => {
+  const [easy, unlabelled] = [squad(context, [answered("a")]), squad("x", [{ id: "q", question: "Why?" }])];
+  expect(hintsFor(checkDataset(split(easy), split(devFile)))).toEqual([
+    "dev has 1 unanswerable question, train none: the model never learns to say that there is no answer",
+  ]);
+  expect(hintsFor(checkDataset(split(trainFile), split(easy)))).toEqual([
+    "train has 1 unanswerable question, dev none: the scores do not show whether the model tells them apart",
+    "1 passage of dev's 1 also stand in train: the scores will be too high",
+  ]);
+  expect(hintsFor(checkDataset(split(easy), split(unlabelled)))).toEqual([
+    "dev has no answers: its questions are answered, and there is nothing to score",
+  ]);
+});

@@ -1,0 +1,54 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { readPytorchTensors } from "../src/encoder/pytorch.ts";
+import { tokenizerFromVocabulary } from "../src/encoder/wordpiece.ts";
+
+// All made by torch 2.13.0 and transformers 4.57.6.
+const fixtures = join(import.meta.dirname, "fixtures");
+
+describe.each(["zip.bin", "legacy.bin"])("a state dict in the format of %s", (name) => {
+  test("has its tensors, floating-point ones as float32, views by their offset, whole numbers left out", async () => {
+    const tensors = await readPytorchTensors(join(fixtures, name));
+    expect([...tensors].map(([key, { shape, data }]) => [key, shape, [...data]])).toEqual([
+      // arange(12) / 4
+      ["bert.embeddings.word_embeddings.weight", [4, 3], Array.from({ length: 12 }, (_, i) => i / 4)],
+      ["bert.embeddings.LayerNorm.gamma", [3], [1.5, -2, 0.25]],
+      ["half", [1, 2], [1, -0.5]],
+      ["scalar", [], [7]],
+      // arange(6)[2:5]
+      ["view", [3], [2, 3, 4]],
+    ]);
+  });
+});
+
+test("a parameter is its tensor", async () => {
+  expect([...(await readPytorchTensors(join(fixtures, "parameter.bin"))).keys()]).toEqual(["w"]);
+});
+
+test("whatever is no tensor is refused by name, and nothing of it runs", async () => {
+  const reading = (name: string) => readPytorchTensors(join(fixtures, name));
+  // The pickle calls os.system.
+  await expect(reading("evil.bin")).rejects.toThrow("which is not read and not run: the name posix.system");
+  await expect(reading("other-value.bin")).rejects.toThrow("epoch is no tensor");
+  await expect(reading("strided.bin")).rejects.toThrow("a is a view whose numbers lie in another order (strides 1, 3)");
+  await expect(reading("vocab.txt")).rejects.toThrow("it holds something else than tensors");
+});
+
+test("a vocabulary becomes the tokenizer.json that transformers saves for it, cased or not", async () => {
+  const vocabulary = await readFile(join(fixtures, "vocab.txt"), "utf8");
+  for (const [name, do_lower_case] of [
+    ["cased", false],
+    ["uncased", true],
+  ] as const) {
+    const expected = await readFile(join(fixtures, `tokenizer-${name}.json`), "utf8");
+    expect(tokenizerFromVocabulary(vocabulary, { do_lower_case }).json).toBe(expected);
+  }
+});
+
+test("without a config, capital letters in the vocabulary make it cased", () => {
+  const special = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";
+  expect(tokenizerFromVocabulary(`${special}rhine\nThe`, {}).lowercase).toBe(false);
+  expect(tokenizerFromVocabulary(`${special}rhine\nthe\n`, {}).lowercase).toBe(true);
+  expect(() => tokenizerFromVocabulary("rhine\n[UNK]", {})).toThrow("vocab.txt has no [PAD], [CLS], [SEP], [MASK]");
+});
