@@ -20,7 +20,7 @@ test("doctor finds that all is well once the engine is installed", () => {
   const { status, stdout, stderr } = bertqa(["doctor"]);
   expect(stderr).toBe("");
   expect(stdout).toMatch(/^TensorFlow library +ok +2\.21\.0/m);
-  expect(stdout).toMatch(/^A small product +ok +right, on the (CPU|GPU)$/m);
+  expect(stdout).toMatch(/^Self-test +ok +passed on the (CPU|GPU)$/m);
   expect(stdout).toMatch(/All is well\.\n$/);
   expect(status).toBe(0);
 });
@@ -37,7 +37,7 @@ test("doctor works where nothing is installed: it names each thing missing, exit
       "C++ compiler",
       "TensorFlow library",
       "Binding",
-      "A small product",
+      "Self-test",
     ]);
     expect(missing.every((finding) => finding.remedy !== "")).toBe(true);
     expect({ status, isWell, stderr }).toEqual({ status: 1, isWell: false, stderr: "" });

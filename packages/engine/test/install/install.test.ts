@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,6 +34,23 @@ test("an index without the library is said in one line, and leaves nothing", () 
   expect(stderr.trim().split("\n").at(-1)).toMatch(/^engine: pip's package index offers no tensorflow/);
   expect(readdirSync(join(folder, "cache", "engine"))).toEqual([]);
 });
+
+test.runIf(process.platform === "linux" && process.arch === "x64")(
+  "a TensorFlow wheel with another sha256 than the pinned one is refused with both named, and nothing of it stays",
+  () => {
+    writeFileSync(join(folder, "tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl"), "not TensorFlow");
+    const index = { PIP_CONFIG_FILE: "/dev/null", PIP_NO_INDEX: "1", PIP_FIND_LINKS: folder, BERTQA_DEVICE: "cpu" };
+    const { status, stderr } = install({ BERTQA_CACHE: join(folder, "cache"), ...index });
+    expect(status).toBe(1);
+    const got = createHash("sha256").update("not TensorFlow").digest("hex");
+    expect(stderr.trim().split("\n").at(-1)).toMatch(
+      new RegExp(
+        `^engine: pip's package index gave tensorflow-cpu==2.21.0 with sha256 ${got}, expected [0-9a-f]{64}\\.`,
+      ),
+    );
+    expect(readdirSync(join(folder, "cache", "engine"))).toEqual([]);
+  },
+);
 
 test("an empty lock file, as a version before this left it after a power cut, holds nobody up", () => {
   mkdirSync(join(folder, "engine"));
