@@ -1,11 +1,4 @@
-import {
-  BertqaError,
-  openEvaluation,
-  readQuestionResults,
-  type QuestionResult,
-  type ReportHead,
-  type ThresholdKind,
-} from "@bertqa/core";
+import { BertqaError, openEvaluation, readQuestionResults, type QuestionResult, type ReportHead } from "@bertqa/core";
 import { keptEvaluations, keptResultsPath, readHistory, type HistoryEntry } from "@bertqa/evaluate";
 import { scoreAt, scoreQuestions } from "@bertqa/squad";
 import { existsSync } from "node:fs";
@@ -16,17 +9,15 @@ import { readPredictions, type NamedQuestion } from "./official/input.ts";
 
 const stage = "compare";
 
-/** What a run's scores are taken at: the threshold it calls its primary one, or another of its thresholds. */
-export type ThresholdChoice = "primary" | ThresholdKind;
-
 /**
  * Reads a run: an evaluation artifact, or predictions (a folder with `predictions.json`, or the file itself) that are scored
  * here.
  *
  * @param gold questions to score predictions against; null where none were given
+ * @param at   "primary", the threshold that an evaluation calls so, or the kind of another of its thresholds
  * @throws BertqaError if there is no such run, or predictions lack gold answers or a question
  */
-export async function readRun(path: string, gold: readonly NamedQuestion[] | null, at: ThresholdChoice): Promise<Run> {
+export async function readRun(path: string, gold: readonly NamedQuestion[] | null, at: string): Promise<Run> {
   if (existsSync(join(path, "report.json"))) {
     const evaluation = await openEvaluation(stage, path);
     return runAt(path, await evaluation.report(), await evaluation.questions(), at);
@@ -50,7 +41,7 @@ export async function readPastRun(
   artifactsFolder: string,
   wanted: string,
   current: string | null,
-  at: ThresholdChoice,
+  at: string,
 ): Promise<Run> {
   const { entries } = await readHistory(artifactsFolder);
   const isWanted = ({ evaluation, commit }: HistoryEntry) =>
@@ -83,12 +74,7 @@ type Thresholds = Pick<ReportHead, "primary"> & {
 };
 
 /** An evaluation's questions scored at one of its thresholds. */
-function runAt(
-  name: string,
-  { primary, scores }: Thresholds,
-  results: readonly QuestionResult[],
-  at: ThresholdChoice,
-): Run {
+function runAt(name: string, { primary, scores }: Thresholds, results: readonly QuestionResult[], at: string): Run {
   const kind = at === "primary" ? primary : at;
   const row = scores.find((score) => score.kind === kind);
   if (!row) {

@@ -1,4 +1,4 @@
-import { BertqaError } from "@bertqa/core";
+import { BertqaError } from "@bertqa/squad";
 
 /**
  * Runs a command's main function with the exit codes and messages that all commands share: a {@link BertqaError} prints its one

@@ -5,12 +5,12 @@ import { dirname, join, relative } from "node:path";
 import { compareSides, type Side } from "../compare.ts";
 import { readGoldQuestions } from "../official/input.ts";
 import { comparisonLines, comparisonMarkdown } from "../print.ts";
-import { readPastRun, readRun, type ThresholdChoice } from "../runs.ts";
+import { readPastRun, readRun } from "../runs.ts";
 
 export interface CompareOptions {
   readonly baseline?: string;
   readonly data?: string;
-  readonly at: ThresholdChoice;
+  readonly at: string;
   readonly samples: number;
   readonly seed: number;
   readonly show: number;

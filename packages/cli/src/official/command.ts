@@ -1,4 +1,4 @@
-import { runCommand } from "@bertqa/runner";
+import { runCommand } from "@bertqa/runner/command";
 import {
   applyThreshold,
   BertqaError,
