@@ -15,21 +15,39 @@ export interface SplitSurvey {
   readonly longestWindowTokens: number;
   readonly highestTokenId: number;
   readonly questionIds: ReadonlySet<string>;
+  /** Tokens of the labelled answer, by question id; questions without a label are left out. */
+  readonly answerTokens: ReadonlyMap<string, number>;
 }
 
 export async function surveyShards(shards: AsyncIterable<WindowShard>): Promise<SplitSurvey> {
   const questionIds = new Set<string>();
+  const answerTokens = new Map<string, number>();
   let [windowCount, longestWindowTokens, highestTokenId] = [0, 0, -1];
-  for await (const { rowCount, questionId, inputIds } of shards) {
+  for await (const { rowCount, questionId, inputIds, startPosition, endPosition } of shards) {
     windowCount += rowCount;
     for (const id of questionId) questionIds.add(id);
     for (const id of inputIds.values) if (id > highestTokenId) highestTokenId = id;
     for (let row = 0; row < rowCount; row++) {
       const tokenCount = (inputIds.offsets[row + 1] as number) - (inputIds.offsets[row] as number);
       longestWindowTokens = Math.max(longestWindowTokens, tokenCount);
+      const [start, end] = [startPosition[row] as number, endPosition[row] as number];
+      if (start > 0) answerTokens.set(questionId[row] as string, end - start + 1);
     }
   }
-  return { windowCount, longestWindowTokens, highestTokenId, questionIds };
+  return { windowCount, longestWindowTokens, highestTokenId, questionIds, answerTokens };
+}
+
+/** Answers that are longer than any span that is searched, and the longest of all, in tokens. */
+export function longAnswers(
+  { answerTokens }: Pick<SplitSurvey, "answerTokens">,
+  maxAnswerTokens: number,
+): { readonly tooLong: number; readonly longest: number } {
+  let [tooLong, longest] = [0, 0];
+  for (const tokens of answerTokens.values()) {
+    if (tokens > maxAnswerTokens) tooLong++;
+    longest = Math.max(longest, tokens);
+  }
+  return { tooLong, longest };
 }
 
 /**

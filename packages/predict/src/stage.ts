@@ -1,3 +1,4 @@
+import type { AnswerRules } from "@bertqa/answers";
 import {
   BertqaError,
   countOf,
@@ -31,13 +32,11 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { answersOf, countAnswers, type AnsweredQuestion } from "./answers.ts";
+import { answersOf, countAnswers, jsonObjectLines, type AnsweredQuestion } from "./answers.ts";
 import { batchRulesFor, type BatchRules } from "./batches.ts";
-import { jsonObjectLines } from "./json.ts";
 import { predictShards, rowOf, type PredictionRow, type Tally } from "./loop.ts";
 import { predictOptionsSchema, type PredictOptions } from "./options.ts";
-import type { AnswerRules } from "./spans/answer.ts";
-import { planSplit, surveyShards, type SplitPlan } from "./split.ts";
+import { longAnswers, planSplit, surveyShards, type SplitPlan } from "./split.ts";
 
 const stage = "predict";
 /** Windows of a shard of logits: 25 MB where all have 384 tokens. */
@@ -63,7 +62,7 @@ export const predictStage = defineStage({
   writes: "predictions",
   run: async ({ options, inputs, draft, reporter, logFolder }) => {
     const checkpoint = await readModel(inputs.model);
-    const plans = await planSplits(inputs, checkpoint.config, options);
+    const plans = await planSplits(inputs, checkpoint.config, options, reporter);
     const engine = await loadEngine();
     const precision = options.precision === "auto" ? (await describeDevice()).recommendedPrecision : options.precision;
     const rules = { ...options, noAnswerAllowed: await mayHaveNoAnswer(options, inputs.dataset) };
@@ -113,7 +112,7 @@ async function mayHaveNoAnswer(options: PredictOptions, dataset: DatasetArtifact
 }
 
 /** Plans every split before the first is predicted, so that what does not fit together is said at once. */
-async function planSplits(inputs: Inputs, model: BertConfig, options: PredictOptions) {
+async function planSplits(inputs: Inputs, model: BertConfig, options: PredictOptions, reporter: Reporter) {
   const plans = new Map<PredictionSplit, SplitPlan>();
   for (const split of predictionSplits) {
     if (split === "tune" && inputs.windows.shardCount(split) === 0) continue;
@@ -121,6 +120,13 @@ async function planSplits(inputs: Inputs, model: BertConfig, options: PredictOpt
     // tokenize takes `tune` from the dataset's train questions.
     const questions = await inputs.dataset.questions(split === "tune" ? "train" : split);
     plans.set(split, planSplit(stage, split, survey, questions, model, options));
+    const { tooLong, longest } = longAnswers(survey, options.maxAnswerTokens);
+    if (tooLong > 0) {
+      const answers = `${tooLong} of ${countOf(survey.answerTokens.size, "answer")}`;
+      reporter.line(
+        `warning: ${split}: ${answers} longer than maxAnswerTokens ${options.maxAnswerTokens}, which can never be given: set it to ${longest}`,
+      );
+    }
   }
   return plans;
 }

@@ -1,7 +1,7 @@
 import { questionsOf, type BertConfig } from "@bertqa/core";
 import { expect, test } from "vitest";
-import { planSplit, type SplitSurvey } from "../src/split.ts";
-import { squadFile } from "./fixture.ts";
+import { longAnswers, planSplit, surveyShards, type SplitSurvey } from "../src/split.ts";
+import { squadFile, windowsOf } from "./fixture.ts";
 
 const questions = questionsOf(squadFile([["a b", ["7", "?"], ["x", "?"], ["3", "?"]]]));
 const model = { maxPositions: 64, vocabularySize: 37 } as BertConfig;
@@ -12,6 +12,7 @@ const surveyOf = (ids: string[], extra: Partial<SplitSurvey> = {}): SplitSurvey 
   longestWindowTokens: 64,
   highestTokenId: 36,
   questionIds: new Set(ids),
+  answerTokens: new Map(),
   ...extra,
 });
 
@@ -36,4 +37,19 @@ test("windows that the model has no place for are refused with both numbers", ()
     "the longest dev window has 65 tokens, the model 64 positions",
   );
   expect(() => plan({ highestTokenId: 37 })).toThrow("a dev window has token id 37, the model ids below 37");
+});
+
+test("answers that no searched span is as long as are counted, with the longest", async () => {
+  // Four words a window and half of them shared: "7" is labelled in its second window, tokens 4 to 6, of 3 tokens.
+  const shard = windowsOf(questionsOf(squadFile([["a b c d e f", ["7", "?"], ["x", "?"]]])), 4);
+  shard.startPosition[1] = 4;
+  shard.endPosition[1] = 6;
+  const survey = await surveyShards(
+    (async function* () {
+      yield shard;
+    })(),
+  );
+  expect([...survey.answerTokens]).toEqual([["7", 3]]);
+  expect(longAnswers(survey, 2)).toEqual({ tooLong: 1, longest: 3 });
+  expect(longAnswers(survey, 3)).toEqual({ tooLong: 0, longest: 3 });
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { tokenizeOptionsSchema } from "../src/options.ts";
-import { encodeQuestions } from "../src/questions.ts";
+import { encodeQuestions } from "../src/encode.ts";
 import { startTally, windowShards } from "../src/split.ts";
 import { loadTokenizer, tokenizersVersion, type BertTokenizer } from "../src/tokenizer.ts";
 

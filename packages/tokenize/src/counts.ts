@@ -1,3 +1,11 @@
+import { specialTokensPerWindow } from "@bertqa/answers";
+import { countOf, type Question } from "@bertqa/core";
+import type { TokenizeOptions } from "./options.ts";
+import { isNear, type TuneSplit } from "./tune-split.ts";
+
+/** From this share of unknown tokens on, the encoder hardly knows the language. */
+const manyUnknown = 0.05;
+
 /** What tokenizing one split came to. */
 export interface SplitCounts {
   questions: number;
@@ -18,6 +26,8 @@ export interface SplitCounts {
   emptyContexts: number;
   /** Real tokens, special ones included; windows are not padded. */
   tokens: number;
+  /** Those of them that are `[UNK]`. */
+  unknownTokens: number;
   longestWindow: number;
 }
 
@@ -34,6 +44,7 @@ export function noCounts(): SplitCounts {
     answersInNoWindow: 0,
     emptyContexts: 0,
     tokens: 0,
+    unknownTokens: 0,
     longestWindow: 0,
   };
 }
@@ -56,4 +67,70 @@ export function manifestCounts(splits: Readonly<Record<string, SplitCounts>>): R
       Object.entries(counts).map(([name, count]) => [`${split}.${name}`, count as number]),
     ),
   );
+}
+
+/** `40 questions (19 without answer) → windows of 384, overlap 128`, how train was split, and passages in two splits. */
+export function startLines(split: TuneSplit, dev: readonly Question[], options: TokenizeOptions): string[] {
+  const { maxTokens, windowOverlapTokens } = options;
+  const data = withUnanswerable([...split.train, ...split.tune, ...dev]);
+  return [
+    `${data} → windows of ${maxTokens}, overlap ${windowOverlapTokens}`,
+    ...tuneLines(split, options),
+    ...sharedLines("tune", split.tune, split.train),
+    ...sharedLines("dev", dev, [...split.train, ...split.tune]),
+  ];
+}
+
+function tuneLines(split: TuneSplit, { tuneShare, seed }: TokenizeOptions): string[] {
+  const { unit, train, tune, tuneUnits, trainUnits } = split;
+  if (tuneShare === 0) return [];
+  if (tuneUnits === 0)
+    return [`warning: train has ${countOf(trainUnits, unit)}, too few to hold one out: tune stays empty`];
+  const units = `${tuneUnits} of ${countOf(tuneUnits + trainUnits, unit)}`;
+  const line = `tune: ${withUnanswerable(tune)} held out of train, ${units}, seed ${seed}`;
+  const held = tune.length / (train.length + tune.length);
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  return [
+    line,
+    ...(unit === "passage" ? ["warning: too few articles to divide: train and tune share articles, not passages"] : []),
+    ...(isNear(held, tuneShare)
+      ? []
+      : [`warning: tune holds ${percent(held)} of train, asked for ${percent(tuneShare)}`]),
+  ];
+}
+
+function sharedLines(name: string, questions: readonly Question[], train: readonly Question[]): string[] {
+  const seen = new Set(train.map(({ context }) => context));
+  const shared = new Set(questions.map(({ context }) => context).filter((context) => seen.has(context)));
+  return shared.size === 0 ? [] : [`warning: ${countOf(shared.size, "passage")} of ${name} in train too`];
+}
+
+function withUnanswerable(questions: readonly Question[]): string {
+  const unanswerable = questions.filter(({ answers }) => answers.length === 0).length;
+  return `${countOf(questions.length, "question")} (${unanswerable.toLocaleString("en-US")} without answer)`;
+}
+
+/** `46 windows · 3 questions needed 2+ windows · 0 answers unmatched`, then warnings. */
+export function endLines(total: SplitCounts, options: TokenizeOptions): string[] {
+  const parts = [
+    countOf(total.windows, "window"),
+    `${countOf(total.questionsWithManyWindows, "question")} needed 2+ windows`,
+    `${countOf(total.unmatchedAnswers, "answer")} unmatched`,
+  ];
+  return [parts.join(" · "), ...warningLines(total, options.maxQuestionTokens)];
+}
+
+/** What was cut off or could not be used; no line where all went well. */
+function warningLines(total: SplitCounts, maxQuestionTokens: number): string[] {
+  const unmatched = `${countOf(total.unmatchedAnswers, "answer")} of ${total.answers.toLocaleString("en-US")}`;
+  const unknownShare = total.unknownTokens / Math.max(total.tokens - specialTokensPerWindow * total.windows, 1);
+  const unknown = `${(100 * unknownShare).toFixed(0)} % of the tokens are [UNK]: choose an encoder that knows this script`;
+  const warnings: [number, string][] = [
+    [unknownShare >= manyUnknown ? 1 : 0, unknown],
+    [total.cappedQuestions, `${countOf(total.cappedQuestions, "question")} cut to ${maxQuestionTokens} tokens`],
+    [total.unmatchedAnswers, `${unmatched} not on token borders, listed in unmatched-answers.json`],
+    [total.answersInNoWindow, `${countOf(total.answersInNoWindow, "answer")} that no window holds whole`],
+    [total.emptyContexts, `${countOf(total.emptyContexts, "question")} on a passage without tokens`],
+  ];
+  return warnings.filter(([count]) => count > 0).map(([, line]) => `warning: ${line}`);
 }

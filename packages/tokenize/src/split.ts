@@ -1,10 +1,18 @@
-import { answerSpan, labelSpan, maxContextFlags, sliceWindows, specialTokensPerWindow } from "@bertqa/answers";
-import { isPlaced, type Question, type WindowColumns } from "@bertqa/core";
-import { unmatchedAnswers, type UnmatchedAnswer } from "./answers.ts";
+import {
+  answerSpan,
+  labelSpan,
+  maxContextFlags,
+  reachOf,
+  sliceOf,
+  sliceWindows,
+  specialTokensPerWindow,
+  type TokenizedText,
+} from "@bertqa/answers";
+import { isPlaced, utf16OfCodePoint, type PlacedAnswer, type Question, type WindowColumns } from "@bertqa/core";
 import { noCounts, type SplitCounts } from "./counts.ts";
 import type { TokenizeOptions } from "./options.ts";
-import { encodeParagraphs, paragraphsOf, type EncodedParagraph } from "./paragraphs.ts";
-import type { QuestionTokens } from "./questions.ts";
+import { encodeParagraphs, paragraphsOf, type EncodedParagraph } from "./encode.ts";
+import type { QuestionTokens } from "./encode.ts";
 import { ShardBuilder } from "./shard-builder.ts";
 import type { BertTokenizer } from "./tokenizer.ts";
 
@@ -52,7 +60,7 @@ export async function* windowShards(task: SplitTask, tally: SplitTally): AsyncGe
 
 /** Appends a question's windows, and hands over each shard that is full. */
 function* appendQuestion(
-  { options, questionTokens }: SplitTask,
+  { tokenizer, options, questionTokens }: SplitTask,
   counts: SplitCounts,
   builder: ShardBuilder,
   { questions, firstQuestion, tokens: context }: EncodedParagraph,
@@ -76,6 +84,7 @@ function* appendQuestion(
     const parts = { questionId: question.id, windowIndex, questionTokens: ids, context, range, maxContext, label };
     builder.append(parts);
     countWindow(counts, ids.length + specialTokensPerWindow + range.end - range.first);
+    counts.unknownTokens += countId(tokenizer.unknownId, ids) + countId(tokenizer.unknownId, context.ids, range);
     if (builder.rowCount === options.windowsPerShard) yield builder.take();
   }
   counts.windowsWithoutAnswer += ranges.length - windowsWithAnswer;
@@ -88,4 +97,46 @@ function countWindow(counts: SplitCounts, tokenCount: number): void {
   counts.windows++;
   counts.tokens += tokenCount;
   counts.longestWindow = Math.max(counts.longestWindow, tokenCount);
+}
+
+function countId(id: number, ids: Int32Array, { first, end } = { first: 0, end: ids.length }): number {
+  let count = 0;
+  for (let token = first; token < end; token++) if (ids[token] === id) count++;
+  return count;
+}
+
+/** A reference answer that its tokens do not give back. */
+export interface UnmatchedAnswer {
+  readonly questionId: string;
+  readonly answer: string;
+  /** The slice of the context that its tokens cover; null where the context's tokens do not reach it. */
+  readonly tokenText: string | null;
+}
+
+/**
+ * Slices the context by the tokens of each answer and compares: the check on offsets. White space at an answer's edges does
+ * not count. Answers that begin or end inside a word piece are found too; they can be learned only with some letters too
+ * many.
+ */
+function unmatchedAnswers(
+  questions: readonly Question[],
+  contextText: string,
+  context: TokenizedText,
+): UnmatchedAnswer[] {
+  const passage = { text: contextText, utf16: utf16OfCodePoint(contextText) };
+  const textsOf = (answer: PlacedAnswer) => {
+    const span = answerSpan(context, answer);
+    const tokens = span && labelSpan(context, { first: 0, end: context.ids.length }, span);
+    if (!tokens) return [];
+    const start = context.startCodePoints[tokens.first] as number;
+    const end = context.endCodePoints[tokens.last] as number;
+    return reachOf(passage, { start, end }).map((reach) => sliceOf(passage, reach));
+  };
+  return questions.flatMap(({ id, answers }) =>
+    answers.filter(isPlaced).flatMap((answer) => {
+      const texts = textsOf(answer);
+      if (texts.includes(answer.text.trim())) return [];
+      return [{ questionId: id, answer: answer.text, tokenText: texts[0] ?? null }];
+    }),
+  );
 }

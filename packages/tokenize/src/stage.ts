@@ -1,4 +1,5 @@
 import {
+  articleKey,
   BertqaError,
   defineStage,
   readJsonFile,
@@ -13,12 +14,10 @@ import {
 } from "@bertqa/core";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { z } from "zod";
-import type { UnmatchedAnswer } from "./answers.ts";
-import { manifestCounts, totalOf, type SplitCounts } from "./counts.ts";
-import { endLines, startLines } from "./describe.ts";
+import { endLines, manifestCounts, startLines, totalOf, type SplitCounts } from "./counts.ts";
 import { tokenizeOptionsSchema, type TokenizeOptions } from "./options.ts";
-import { encodeQuestions, requireRoom, type QuestionTokens } from "./questions.ts";
-import { startTally, windowShards } from "./split.ts";
+import { encodeQuestions, requireRoom, type QuestionTokens } from "./encode.ts";
+import { startTally, windowShards, type UnmatchedAnswer } from "./split.ts";
 import { loadTokenizer, tokenizersVersion, type BertTokenizer } from "./tokenizer.ts";
 import { splitOffTune } from "./tune-split.ts";
 
@@ -48,20 +47,26 @@ export const tokenizeStage = defineStage({
     const tokenizer = await openTokenizer(dataset, options, where);
     const tune = splitOffTune(await dataset.questions("train"), { share: options.tuneShare, seed: options.seed });
     const questions = { train: tune.train, tune: tune.tune, dev: await dataset.questions("dev") };
-    const all = [...questions.train, ...questions.tune, ...questions.dev];
-    const sizes = { total: all.length, unanswerable: all.filter(({ answers }) => answers.length === 0).length };
-    for (const line of startLines(sizes, tune, options)) reporter.line(line);
+    for (const line of startLines(tune, questions.dev, options)) reporter.line(line);
     const splits = await encodeSplits(questions, tokenizer, options, where);
     await copyTokenizer(dataset, draft);
     const counts = await writeSplits({ draft, splits, tokenizer, options, reporter });
     const total = totalOf(Object.values(counts));
     for (const line of endLines(total, options)) reporter.line(line);
     return {
-      counts: { ...manifestCounts(counts), "train.articles": tune.trainArticles, "tune.articles": tune.tuneArticles },
+      counts: {
+        ...manifestCounts(counts),
+        "train.articles": countArticles(questions.train),
+        "tune.articles": countArticles(questions.tune),
+      },
       versions: { tokenizers: tokenizersVersion() },
     };
   },
 });
+
+function countArticles(questions: readonly Question[]): number {
+  return new Set(questions.map(articleKey)).size;
+}
 
 async function openTokenizer(
   dataset: DatasetArtifact,

@@ -6,6 +6,7 @@ import { z } from "zod";
 
 /** A BERT tokenizer that knows where each token came from. */
 export interface BertTokenizer extends FrameIds {
+  readonly unknownId: number;
   readonly vocabularySize: number;
   /** Token ids alone, int32 [T] a text. */
   encodeIds(texts: readonly string[]): Promise<Int32Array[]>;
@@ -29,7 +30,7 @@ export function tokenizersVersion(): string {
  *   `[CLS] a [SEP] b [SEP]`, or its encodings say nothing of where tokens came from
  */
 export async function loadTokenizer(json: string, where: string, workers?: number): Promise<BertTokenizer> {
-  requireWordPiece(json, where);
+  const unknownToken = readWordPiece(json, where);
   if (workers !== undefined) {
     process.env["RAYON_NUM_THREADS"] = String(workers);
     process.env["TOKENIZERS_PARALLELISM"] = "true";
@@ -51,6 +52,7 @@ export async function loadTokenizer(json: string, where: string, workers?: numbe
   requireOffsets((await encode([probe]))[0] as TokenizedText, probe, where);
   return {
     ...special,
+    unknownId: tokenizer.tokenToId(unknownToken) ?? -1,
     vocabularySize: tokenizer.getVocabSize(true),
     encodeIds: async (texts) => (await encodings(texts)).map((encoding) => Int32Array.from(encoding.getIds())),
     encode,
@@ -71,9 +73,12 @@ function toTokenizedText(encoding: Encoding): TokenizedText {
   return { ids, startCodePoints, endCodePoints };
 }
 
-const modelSchema = z.object({ model: z.object({ type: z.string().optional() }).loose() });
+const modelSchema = z.object({
+  model: z.object({ type: z.string().optional(), unk_token: z.string().default("[UNK]") }).loose(),
+});
 
-function requireWordPiece(json: string, where: string): void {
+/** @returns the name of the unknown token */
+function readWordPiece(json: string, where: string): string {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -85,7 +90,7 @@ function requireWordPiece(json: string, where: string): void {
   const { model } = parsed.data;
   // Early files of Hugging Face name no type; only WordPiece has this key.
   const type = model.type ?? ("max_input_chars_per_word" in model ? "WordPiece" : "of no known type");
-  if (type === "WordPiece") return;
+  if (type === "WordPiece") return model.unk_token;
   const remedy = "Choose a BERT encoder (BERT, MiniLM, ELECTRA, DistilBERT)";
   throw new BertqaError("tokenize", `the tokenizer's model is ${type}, expected WordPiece`, { remedy, where });
 }

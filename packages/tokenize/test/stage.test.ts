@@ -140,6 +140,17 @@ describe("limits", () => {
     expect(reporter.lines).toContain("warning: train has 1 article, too few to hold one out: tune stays empty");
   });
 
+  test("a script that the encoder does not know, and a passage of dev that is in train too, are warned of", async () => {
+    const context = "ⵜⴰⵎⴰⵣⵉⵖⵜ ⵜⵓⵜⵍⴰⵢⵜ";
+    const qas = ["a", "b"].map((id) => ({ id, question: "ⵎⴰⵜⵜⴰ?", answers: [], is_impossible: true }));
+    const file = (id: number) => ({ data: [{ title: "T", paragraphs: [{ context, qas: qas.slice(id, id + 1) }] }] });
+    const reporter = recorder();
+    await runIn(tokenizeStage, optionsOf(), await pipelineWith({ train: file(0), dev: file(1) }), reporter);
+    expect(reporter.lines).toContain("warning: 1 passage of dev in train too");
+    // Three words and a question mark in each of two windows: 6 of 8 tokens.
+    expect(reporter.lines).toContain("warning: 75 % of the tokens are [UNK]: choose an encoder that knows this script");
+  });
+
   test("an unknown or impossible option is refused", () => {
     expect(() => optionsOf({ stride: 128 })).toThrow("Unrecognized key");
     expect(() => optionsOf({ tuneShare: 0.6 })).toThrow();

@@ -20,11 +20,11 @@ function articles(...sizes: readonly { questions: number; unanswerable?: number;
 const twenty = articles(...Array.from({ length: 20 }, (_, i) => ({ questions: 10 + i, unanswerable: i % 2 ? 5 : 0 })));
 
 test("no article is in both parts, each question is in one, and the order stays", () => {
-  const { train, tune, trainArticles, tuneArticles } = splitOffTune(twenty, { share: 0.2, seed: 7 });
+  const { train, tune, trainUnits, tuneUnits } = splitOffTune(twenty, { share: 0.2, seed: 7 });
   const trainTitles = new Set(train.map(({ article }) => article));
   expect(tune.filter(({ article }) => trainTitles.has(article))).toEqual([]);
-  expect(trainTitles.size).toBe(trainArticles);
-  expect(new Set(tune.map(({ article }) => article)).size).toBe(tuneArticles);
+  expect(trainTitles.size).toBe(trainUnits);
+  expect(new Set(tune.map(({ article }) => article)).size).toBe(tuneUnits);
   const place = new Map(twenty.map(({ id }, index) => [id, index]));
   for (const part of [train, tune]) {
     const places = part.map(({ id }) => place.get(id) as number);
@@ -53,9 +53,23 @@ test("articles much larger than the share: the smallest is held out", () => {
   expect([train.length, tune.length]).toEqual([50, 40]);
 });
 
+test("two documents give a tenth by passages, which no part shares, and a title more than once is one document", () => {
+  // Halves of 40 and 60 questions in passages of 5: articles alone could hold out 40 of 100, asked for 10.
+  const questions = articles({ questions: 40, title: "A" }, { questions: 60, title: "B" }).map((question, i) => ({
+    ...question,
+    context: `passage ${Math.floor(i / 5)}`,
+  }));
+  const { unit, tune, train } = splitOffTune(questions, { share: 0.1, seed: 4 });
+  expect([unit, tune.length, train.length]).toEqual(["passage", 10, 90]);
+  const seen = new Set(train.map(({ context }) => context));
+  expect(tune.filter(({ context }) => seen.has(context))).toEqual([]);
+  // One article of one passage cannot be divided.
+  expect(splitOffTune(articles({ questions: 9 }), { share: 0.1, seed: 4 }).tune).toEqual([]);
+});
+
 test("at least one article stays in train", () => {
-  const { trainArticles } = splitOffTune(articles({ questions: 1 }, { questions: 1 }), { share: 0.5, seed: 1 });
-  expect(trainArticles).toBe(1);
+  const { trainUnits } = splitOffTune(articles({ questions: 1 }, { questions: 1 }), { share: 0.5, seed: 1 });
+  expect(trainUnits).toBe(1);
 });
 
 test("one article cannot be split, nor is anything held out for a share of 0", () => {
@@ -67,5 +81,5 @@ test("entries of one title are one article; entries without a title are articles
   const oneTitle = articles({ questions: 3, title: "Rome" }, { questions: 3, title: "Rome" });
   expect(splitOffTune(oneTitle, { share: 0.5, seed: 1 }).tune).toEqual([]);
   const untitled = articles({ questions: 3, title: "" }, { questions: 3, title: "" });
-  expect(splitOffTune(untitled, { share: 0.5, seed: 1 }).tuneArticles).toBe(1);
+  expect(splitOffTune(untitled, { share: 0.5, seed: 1 }).tuneUnits).toBe(1);
 });

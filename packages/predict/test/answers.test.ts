@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { jsonObjectLines } from "../src/json.ts";
+import { jsonObjectLines } from "../src/answers.ts";
 
 const textOf = (entries: [string, unknown][]) => [...jsonObjectLines(entries, (entry) => entry)].join("");
 

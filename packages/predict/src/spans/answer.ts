@@ -1,1 +1,0 @@
-export type { AnswerRules } from "@bertqa/answers";
