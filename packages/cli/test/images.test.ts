@@ -17,7 +17,7 @@ test("the images have the official script's names, and are PNG files of the same
   ]);
   for (const png of images.values()) {
     expect([...png.subarray(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);
-    expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1280, 960]); // IHDR: width, height
+    expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1140, 855]); // IHDR: width, height
   }
 });
 

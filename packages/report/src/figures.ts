@@ -4,7 +4,7 @@ import { decimal, whole } from "@bertqa/ui/format";
 import type { TrainingPoint } from "./build.ts";
 import { html, type SafeHtml } from "./html.ts";
 import * as plots from "./plots.ts";
-import { pageTheme, type PlotText } from "./svg.ts";
+import { seriesColours, seriesDashes, type PlotText } from "./svg.ts";
 
 /** A drawing, what it says in a sentence, and its numbers as a table for those who cannot see it. */
 interface Figure extends PlotText {
@@ -70,8 +70,8 @@ function legendHtml(names: readonly string[]): SafeHtml {
     ${names.map(
       (name, index) =>
         html`<li>
-          <svg width="26" height="8" stroke="${pageTheme.series[index] ?? ""}">
-            <path d="M0 4H26" stroke-dasharray="${plots.seriesDashes[index] ?? ""}" />
+          <svg width="26" height="8" stroke="${seriesColours[index] ?? ""}">
+            <path d="M0 4H26" stroke-dasharray="${seriesDashes[index] ?? ""}" />
           </svg>
           ${name}
         </li>`,
@@ -93,7 +93,6 @@ function precisionRecallFigure(curves: Curves): Figure {
     svg: plots.precisionRecallPlot(
       text,
       named.map(([, curve]) => curve),
-      pageTheme,
     ),
     legend: named.map(([name]) => name),
     table: {
@@ -120,7 +119,7 @@ function sweepFigure(evaluation: Evaluation): Figure {
   const every = Math.max(1, Math.floor(sweep.length / 12));
   return {
     ...text,
-    svg: plots.sweepPlot(text, sweep, scores, pageTheme),
+    svg: plots.sweepPlot(text, sweep, scores),
     legend: ["Exact", "F1"],
     table: {
       head: ["Threshold", "Exact", "F1"],
@@ -143,7 +142,7 @@ function reliabilityFigure(noAnswer: NoAnswerAnalysis): Figure {
   };
   return {
     ...text,
-    svg: plots.reliabilityPlot(text, reliability, pageTheme),
+    svg: plots.reliabilityPlot(text, reliability),
     table: {
       head: ["Bin", "Questions", "Mean probability", "Share without an answer"],
       rows: reliability.map((bin) => [
@@ -170,7 +169,7 @@ function histogramFigure(histograms: NoAnswerHistograms, half: "hasAns" | "noAns
     `${decimal(index / shares.length, 2)} – ${decimal((index + 1) / shares.length, 2)}`,
     `${decimal(share * 100, 1)} %`,
   ]);
-  const svg = plots.histogramPlot(text, shares, plots.highestShare(histograms), pageTheme);
+  const svg = plots.histogramPlot(text, shares, plots.highestShare(histograms));
   return [{ ...text, svg, table: { head: ["Probability of no answer", "Share"], rows } }];
 }
 
@@ -189,7 +188,7 @@ function trainingFigure(log: readonly TrainingPoint[], field: "loss" | "learning
   const every = Math.max(1, Math.floor(log.length / 12));
   return {
     ...text,
-    svg: plots.trainingPlot(text, log, field, pageTheme),
+    svg: plots.trainingPlot(text, log, field),
     table: {
       head: ["Step", text.title],
       rows: log.filter((_, index) => index % every === 0).map((row) => [whole(row.step), show(row[field])]),

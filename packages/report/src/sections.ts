@@ -48,13 +48,13 @@ export function scoresSection(evaluation: Evaluation): SafeHtml {
 
 function headline(row: ThresholdScores): SafeHtml {
   const figure = (name: string, estimate: Estimate) =>
-    html`<div class="figure">
+    html`<div>
       <dt>${name}</dt>
       <dd><strong>${decimal(estimate.value, 1)}</strong><span>${intervalText(estimate)}</span></dd>
     </div>`;
   return html`<dl class="headline">
     ${figure("Exact", row.all.exact)} ${figure("F1", row.all.f1)}
-    <div class="figure wide">
+    <div>
       <dt>Threshold</dt>
       <dd><strong>${decimal(row.nullOddsThreshold, 2)}</strong><span>${row.label}</span></dd>
     </div>

@@ -1,4 +1,4 @@
-import { highestShare, histogramPlot, imageTheme, precisionRecallPlot } from "@bertqa/report";
+import { highestShare, histogramPlot, plotHeight, plotWidth, precisionRecallPlot } from "@bertqa/report";
 import type { Curves, NoAnswerHistograms } from "@bertqa/squad";
 import { Resvg } from "@resvg/resvg-js";
 import { createRequire } from "node:module";
@@ -10,7 +10,8 @@ const fontFiles = [
   require.resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf"),
   require.resolve("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf"),
 ];
-const pixelsPerUnit = 2;
+const pixelsPerUnit = 3;
+const titleHeight = 35;
 
 const curveTitles = {
   exact: "Precision-Recall curve for Exact Match score",
@@ -30,23 +31,24 @@ export function officialImages(curves: Curves, histograms: NoAnswerHistograms): 
     const curve = curves[key];
     const description = `Average precision ${curve.averagePrecision.toFixed(2)} %.`;
     const text = { name: `pr-${key}`, title: curveTitles[key], description };
-    images.set(`pr_${key}.png`, pngOf(precisionRecallPlot(text, [curve], imageTheme).markup));
+    images.set(`pr_${key}.png`, pngOf(text.title, precisionRecallPlot(text, [curve]).markup));
   }
   for (const name of ["hasAns", "noAns"] as const) {
     const shares = histograms[name];
     if (!shares) continue;
     const title = `Histogram of no-answer probability: ${name}`;
     const text = { name, title, description: "20 equal bins from 0 to 1." };
-    images.set(
-      `na_prob_hist_${name}.png`,
-      pngOf(histogramPlot(text, shares, highestShare(histograms), imageTheme).markup),
-    );
+    images.set(`na_prob_hist_${name}.png`, pngOf(title, histogramPlot(text, shares, highestShare(histograms)).markup));
   }
   return images;
 }
 
-/** Renders a drawing on white. */
-function pngOf(svg: string): Buffer {
+/** Renders a drawing on white, under its title. */
+function pngOf(title: string, drawing: string): Buffer {
+  const heading = `<text x="50%" y="22" text-anchor="middle" font-size="11" font-weight="bold">${title}</text>`;
+  const plot = drawing.replaceAll("var(--series-1)", "#2456c4").replace("<svg ", `<svg y="${titleHeight}" `);
+  const size = `width="${plotWidth}" height="${plotHeight + titleHeight}"`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" ${size} color="#1d1f23">${heading}${plot}</svg>`;
   const font = { loadSystemFonts: false, fontFiles, defaultFontFamily: fontFamily, sansSerifFamily: fontFamily };
   const renderer = new Resvg(svg, { font, background: "white", fitTo: { mode: "zoom", value: pixelsPerUnit } });
   return renderer.render().asPng();

@@ -1,4 +1,5 @@
 import { decimal, el, passageElement, passageLegend, type Mark, type MarkKind } from "@bertqa/ui";
+import type { Outcome } from "@bertqa/squad";
 import type { SpanOrText } from "../page-data.ts";
 import type { Candidate, Questions } from "./questions.ts";
 
@@ -13,7 +14,7 @@ export function detailOf(questions: Questions, index: number, threshold: number)
   const header = el(
     "header",
     {},
-    el("span", { class: "badge", "data-outcome": outcome }, outcome),
+    outcomeElement(outcome, "badge"),
     el("span", { class: "article-name muted" }, questions.article(index).replaceAll("_", " ")),
     el("a", { class: "question-id", href: `#id=${encodeURIComponent(id)}`, title: "Link to this question" }, id),
   );
@@ -45,6 +46,19 @@ function answersOf(questions: Questions, index: number, threshold: number): HTML
     el("div", {}, el("h3", {}, "Gold"), gold.length > 0 ? el("ul", {}, ...gold) : noAnswer()),
     el("div", {}, el("h3", {}, "Predicted"), ...predicted),
   );
+}
+
+const outcomeSigns: Readonly<Record<Outcome, string>> = {
+  right: "✓",
+  partial: "◐",
+  wrong: "✗",
+  "missed answer": "∅",
+  "should be no answer": "!",
+};
+
+/** An outcome with a sign before it: colour is not the only difference. */
+export function outcomeElement(outcome: Outcome, className: string): HTMLElement {
+  return el("span", { class: className, "data-outcome": outcome, "data-sign": outcomeSigns[outcome] }, outcome);
 }
 
 function noAnswer(): HTMLElement {

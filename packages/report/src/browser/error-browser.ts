@@ -1,5 +1,5 @@
 import { byId, decimal, el, VirtualList, whole } from "@bertqa/ui";
-import { detailOf } from "./detail.ts";
+import { detailOf, outcomeElement } from "./detail.ts";
 import { filters, orders, select, type Questions, type Selection } from "./questions.ts";
 
 /** The height of `.row` in the style sheet. */
@@ -133,12 +133,7 @@ export class ErrorBrowser {
     const outcome = this.#questions.outcome(index, this.#threshold);
     row.append(
       el("span", { dir: "auto" }, this.#questions.data.questions.question[index] ?? ""),
-      el(
-        "span",
-        {},
-        el("span", { "data-outcome": outcome }, outcome),
-        ` · ${this.#questions.article(index).replaceAll("_", " ")}`,
-      ),
+      el("span", {}, outcomeElement(outcome, ""), ` · ${this.#questions.article(index).replaceAll("_", " ")}`),
     );
   }
 
