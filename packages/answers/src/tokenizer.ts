@@ -127,7 +127,8 @@ export class WordPieceTokenizer implements FrameIds {
   }
 
   #piecesOf(word: Int32Array, unknown: Pieces): Pieces {
-    const text = String.fromCodePoint(...word);
+    // Not by spreading, which takes an iterator through every word.
+    const text = String.fromCodePoint.apply(null, word as unknown as number[]);
     const known = this.#cache.get(text);
     if (known) return known;
     if (this.#cache.size >= cachedWords) this.#cache.clear();

@@ -122,10 +122,9 @@ async function planSplits(inputs: Inputs, model: BertConfig, options: PredictOpt
     plans.set(split, planSplit(stage, split, survey, questions, model, options));
     const { tooLong, longest } = longAnswers(survey, options.maxAnswerTokens);
     if (tooLong > 0) {
-      const answers = `${tooLong} of ${countOf(survey.answerTokens.size, "answer")}`;
-      reporter.line(
-        `warning: ${split}: ${answers} longer than maxAnswerTokens ${options.maxAnswerTokens}, which can never be given: set it to ${longest}`,
-      );
+      const answers = `${tooLong} of ${countOf(survey.answerTokens.size, `${split} answer`)}`;
+      const problem = `${answers} longer than maxAnswerTokens ${options.maxAnswerTokens}, never to be given`;
+      reporter.line(`warning: ${problem}: set it to ${longest} in predict.json`);
     }
   }
   return plans;
