@@ -1,6 +1,6 @@
 import { BertqaError, type BertConfig, type HostTensor } from "@bertqa/core";
 import { FLOAT, OnnxGraph, type Value } from "./graph.ts";
-import { quantizeColumns, quantizeRows } from "./quantize.ts";
+import { quantizeRows } from "./quantize.ts";
 
 export type OnnxPrecision = "float32" | "int8";
 
@@ -161,8 +161,12 @@ function quantized({ graph, precision }: Build, input: Value): LinearInput {
 function linear(build: Build, name: string, input: LinearInput, inWidth: number, outWidth: number): Value {
   if (input.kind === "float32") return floatLinear(build, name, input.value, inWidth, outWidth);
   const { graph } = build;
-  const { data, scales } = quantizeColumns(kernelOf(build, name, inWidth, outWidth), outWidth);
-  const kernel = graph.int8(`${name}.kernel`, [inWidth, outWidth], data);
+  const { data, scales } = quantizeRows(build.weight(`${name}.weight`, [outWidth, inWidth]), inWidth);
+  const kernel = graph.int8(
+    `${name}.kernel`,
+    [inWidth, outWidth],
+    transposed(data, new Int8Array(data.length), inWidth),
+  );
   const products = graph.node("MatMulInteger", [input.value, kernel, input.zeroPoint]);
   const scale = graph.node("Mul", [input.scale, graph.float32(`${name}.scales`, [outWidth], scales)]);
   const scaled = graph.node("Mul", [graph.node("Cast", [products], { to: FLOAT }), scale]);
@@ -170,9 +174,11 @@ function linear(build: Build, name: string, input: LinearInput, inWidth: number,
 }
 
 function floatLinear(build: Build, name: string, input: Value, inWidth: number, outWidth: number): Value {
-  const kernel = kernelOf(build, name, inWidth, outWidth);
-  const stored = build.graph.float32(`${name}.kernel`, [inWidth, outWidth], kernel);
-  return build.graph.node("Add", [build.graph.node("MatMul", [input, stored]), biasOf(build, name, outWidth)]);
+  const { graph } = build;
+  const weight = build.weight(`${name}.weight`, [outWidth, inWidth]);
+  const kernel = transposed(weight, new Float32Array(weight.length), inWidth);
+  const stored = graph.float32(`${name}.kernel`, [inWidth, outWidth], kernel);
+  return graph.node("Add", [graph.node("MatMul", [input, stored]), biasOf(build, name, outWidth)]);
 }
 
 function biasOf({ graph, weight }: Build, name: string, outWidth: number): Value {
@@ -180,11 +186,10 @@ function biasOf({ graph, weight }: Build, name: string, outWidth: number): Value
 }
 
 /** Hugging Face's [out, in] as MatMul takes it: [in, out]. */
-function kernelOf({ weight }: Build, name: string, inWidth: number, outWidth: number): Float32Array {
-  const source = weight(`${name}.weight`, [outWidth, inWidth]);
-  const kernel = new Float32Array(source.length);
-  for (let out = 0; out < outWidth; out += 1) {
-    for (let i = 0; i < inWidth; i += 1) kernel[i * outWidth + out] = source[out * inWidth + i]!;
+function transposed<T extends Float32Array | Int8Array>(source: T, target: T, inWidth: number): T {
+  const outWidth = source.length / inWidth;
+  for (let i = 0; i < inWidth; i += 1) {
+    for (let out = 0; out < outWidth; out += 1) target[i * outWidth + out] = source[out * inWidth + i]!;
   }
-  return kernel;
+  return target;
 }

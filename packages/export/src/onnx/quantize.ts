@@ -5,40 +5,29 @@
 export const MAX_WEIGHT = 63;
 
 export interface QuantizedMatrix {
-  /** In the order of the weights, within ±MAX_WEIGHT. */
+  /** int8 [rows, width], within ±MAX_WEIGHT */
   readonly data: Int8Array;
-  /** float32, one a group: weight ≈ data × scale of its group */
+  /** float32 [rows]: weight ≈ data × scale of its row */
   readonly scales: Float32Array;
 }
 
 /**
- * Symmetric int8 with a scale for each column.
- *
- * @param weights float32 [in, out] row-major
- */
-export function quantizeColumns(weights: Float32Array, outWidth: number): QuantizedMatrix {
-  return quantize(weights, outWidth, (index) => index % outWidth);
-}
-
-/**
- * Symmetric int8 with a scale for each row.
+ * Symmetric int8 with a scale for each row: a Linear's output, or a word.
  *
  * @param weights float32 [rows, width] row-major
  */
 export function quantizeRows(weights: Float32Array, width: number): QuantizedMatrix {
-  return quantize(weights, weights.length / width, (index) => Math.floor(index / width));
-}
-
-function quantize(weights: Float32Array, groupCount: number, groupOf: (index: number) => number): QuantizedMatrix {
-  const scales = new Float32Array(groupCount);
-  weights.forEach((weight, i) => {
-    scales[groupOf(i)] = Math.max(scales[groupOf(i)]!, Math.abs(weight));
-  });
-  for (const [group, largest] of scales.entries()) scales[group] = (largest || 1) / MAX_WEIGHT;
-  const data = Int8Array.from(weights, (weight, i) => clampedRound(weight / scales[groupOf(i)]!));
+  const data = new Int8Array(weights.length);
+  const scales = new Float32Array(weights.length / width);
+  for (let row = 0; row < scales.length; row += 1) {
+    const start = row * width;
+    let largest = 0;
+    for (let i = start; i < start + width; i += 1) largest = Math.max(largest, Math.abs(weights[i]!));
+    const scale = Math.fround((largest || 1) / MAX_WEIGHT);
+    scales[row] = scale;
+    for (let i = start; i < start + width; i += 1) {
+      data[i] = Math.max(-MAX_WEIGHT, Math.min(MAX_WEIGHT, Math.round(weights[i]! / scale)));
+    }
+  }
   return { data, scales };
-}
-
-function clampedRound(value: number): number {
-  return Math.max(-MAX_WEIGHT, Math.min(MAX_WEIGHT, Math.round(value)));
 }
