@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readOptions } from "@bertqa/core";
 import { evaluateOptionsSchema } from "@bertqa/evaluate";
+import { exportOptionsSchema } from "@bertqa/export";
 import { fetchOptionsSchema } from "@bertqa/fetch";
 import { predictOptionsSchema } from "@bertqa/predict";
 import { tokenizeOptionsSchema } from "@bertqa/tokenize";
@@ -17,6 +18,7 @@ const schemas = {
   train: trainOptionsSchema,
   predict: predictOptionsSchema,
   evaluate: evaluateOptionsSchema,
+  export: exportOptionsSchema,
 };
 
 describe.each(pipelines)("pipelines/%s", (name) => {

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Stages with an options file, in the pipeline's order. */
-export const stages = ["fetch", "tokenize", "train", "predict", "evaluate"] as const;
+export const stages = ["fetch", "tokenize", "train", "predict", "evaluate", "export"] as const;
 
 /** The JSON schema of a stage's options, as the stage itself prints it. */
 export function schemaOf(stage: (typeof stages)[number]): string {

@@ -7,6 +7,7 @@ const loaders: Readonly<Record<string, () => Promise<AnyStage>>> = {
   train: async () => (await import("@bertqa/train")).trainStage,
   predict: async () => (await import("@bertqa/predict")).predictStage,
   evaluate: async () => (await import("@bertqa/evaluate")).evaluateStage,
+  export: async () => (await import("@bertqa/export")).exportStage,
 };
 
 export const stageNames: readonly string[] = Object.keys(loaders);

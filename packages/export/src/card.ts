@@ -1,0 +1,157 @@
+import type { Decision } from "@bertqa/answers";
+import { encoderName, formatBytes, type Manifest } from "@bertqa/core";
+import { z } from "zod";
+import type { OnnxPrecision } from "./onnx/bert.ts";
+import type { ExportOptions } from "./options.ts";
+import type { Estimate, Report } from "./report.ts";
+
+/** What a model card is written from. */
+export interface CardSources {
+  readonly pipeline: string;
+  readonly options: ExportOptions;
+  readonly decision: Decision;
+  readonly report: Report;
+  /** Manifests of fetch's and train's artifacts. */
+  readonly dataset: Manifest;
+  readonly model: Manifest;
+  /** Sizes of the ONNX files. */
+  readonly bytes: Readonly<Record<OnnxPrecision, number>>;
+}
+
+/** Groups shown of those that the model is worst at, and the least questions that make a group tell something. */
+const weakestShown = 6;
+const leastQuestions = 10;
+
+/** The model card: Markdown with Hugging Face's metadata in front. Equal sources give equal text: it holds no date. */
+export function modelCard(sources: CardSources): string {
+  const { pipeline, options, report, decision, dataset, model, bytes } = sources;
+  const title = options.title ?? pipeline;
+  const parts = [
+    metadata(sources),
+    `# ${title}`,
+    `${encoderName(dataset)} fine-tuned for extractive question answering: it marks the answer to a question in a passage${decision.noAnswerAllowed ? ", or says that the passage holds none" : ""}. Made by the pipeline \`${pipeline}\` of bertqa.`,
+    "## Use",
+    usage,
+    "## Scores",
+    scoreTable(report),
+    `Chosen on: ${decision.threshold.basis.text} (${decision.threshold.basis.rule}). The int8 file is another model as far as scores go: score it with \`npx bertqa score --model DIR --data FILE --precision int8\`. Its weights have 7 bits, so that it gives the same on processors with and without VNNI.`,
+    ...(report.remarks.length > 0 ? [report.remarks.map((remark) => `- ${remark}`).join("\n")] : []),
+    "## What it is bad at",
+    weakest(report),
+    "## Data and training",
+    `Data: ${dataSources(dataset)}, licence: ${options.dataLicense}. Encoder: ${encoderSource(dataset)}, licence: ${options.encoderLicense}.`,
+    optionTable(model),
+    "## Files",
+    [
+      `- \`config.json\`, \`model.safetensors\`, tokenizer files: for Python's transformers`,
+      `- \`onnx/model.onnx\`: float32, ${formatBytes(bytes.float32)}; \`onnx/model_quantized.onnx\`: int8, ${formatBytes(bytes.int8)}; inputs int64 \`input_ids\`, \`attention_mask\`, \`token_type_ids\` [batch, tokens], outputs \`start_logits\`, \`end_logits\``,
+      `- \`decision.json\`: windows, longest answer, threshold and calibration, which turn logits into answers`,
+    ].join("\n"),
+  ];
+  return `${parts.join("\n\n")}\n`;
+}
+
+const npmName = "bertqa";
+
+const usage = `\`\`\`ts
+import { loadQuestionAnswering } from ${JSON.stringify(npmName)};
+const qa = await loadQuestionAnswering("DIR");
+const { answer, score, span } = await qa.answer({ question: "Who wrote it?", context: "Ada wrote it in 1843." });
+console.log(answer, score, span);
+await qa.dispose();
+\`\`\`
+
+\`\`\`python
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+tokenizer, model = AutoTokenizer.from_pretrained("DIR"), AutoModelForQuestionAnswering.from_pretrained("DIR")
+inputs = tokenizer("Who wrote it?", "Ada wrote it in 1843.", return_tensors="pt")
+logits = model(**inputs)
+print(tokenizer.decode(inputs.input_ids[0, logits.start_logits.argmax() : logits.end_logits.argmax() + 1]))
+\`\`\`
+
+The Python lines are the bare model: windows, "no answer" and the threshold of \`decision.json\` are left to you there.`;
+
+/** https://huggingface.co/docs/hub/model-cards#model-card-metadata */
+function metadata({ options, dataset }: CardSources): string {
+  const base = /^hub:([^@]+)@?/.exec(sourcesOf(dataset).encoder[0] ?? "")?.[1];
+  const fields = [
+    `license: ${yamlText(options.encoderLicense)}`,
+    `language: ${yamlText(options.language)}`,
+    "pipeline_tag: question-answering",
+    "library_name: transformers",
+    ...(base === undefined ? [] : [`base_model: ${yamlText(base)}`]),
+    "tags: [bertqa, onnx, transformers.js]",
+  ];
+  return ["---", ...fields, "---"].join("\n");
+}
+
+/** A JSON string is a YAML string. */
+function yamlText(text: string): string {
+  return JSON.stringify(text);
+}
+
+function scoreTable({ scores, primary, counts }: Report): string {
+  const head = `On ${counts.questions} questions of ${counts.articles} articles (${counts.answerable} with an answer, ${counts.unanswerable} without), percent, with 95 % intervals by article:`;
+  const rows = scores.map(({ kind, label, nullOddsThreshold, all, hasAns, noAns }) => {
+    const name = kind === primary ? `**${label}**` : label;
+    const threshold = nullOddsThreshold.toFixed(2);
+    const halves = [hasAns, noAns].map((half) => (half ? half.f1.value.toFixed(1) : "–"));
+    return `| ${[name, threshold, shown(all.exact), shown(all.f1), ...halves].join(" | ")} |`;
+  });
+  const columns = "| threshold | null odds | exact match | F1 | F1 with an answer | F1 without |";
+  return [head, "", columns, "| --- | --- | --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+function shown({ value, interval }: Estimate): string {
+  const range = interval ? ` (${interval.map((bound) => bound.toFixed(1)).join("–")})` : "";
+  return `${value.toFixed(1)}${range}`;
+}
+
+function weakest({ breakdowns }: Report): string {
+  const groups = breakdowns
+    .filter(({ by }) => by !== "article")
+    .flatMap(({ by, groups }) => groups.map((group) => ({ by, ...group })))
+    .filter(({ total }) => total >= leastQuestions)
+    .sort((a, b) => a.f1 - b.f1)
+    .slice(0, weakestShown);
+  if (groups.length === 0) return `No group of questions is large enough (${leastQuestions}) to tell.`;
+  const rows = groups.map(
+    ({ by, label, total, exact, f1 }) => `| ${by}: ${label} | ${total} | ${exact.toFixed(1)} | ${f1.toFixed(1)} |`,
+  );
+  return ["| group | questions | exact match | F1 |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+const setSchema = z.object({ sources: z.array(z.string()) }).catch({ sources: [] });
+const datasetOptionsSchema = z.object({
+  dataset: z.object({ train: setSchema, dev: setSchema }).catch({ train: { sources: [] }, dev: { sources: [] } }),
+  encoder: setSchema,
+});
+
+function sourcesOf({ options }: Manifest): { train: string[]; dev: string[]; encoder: string[] } {
+  const { dataset, encoder } = datasetOptionsSchema.parse(options);
+  return { train: dataset.train.sources, dev: dataset.dev.sources, encoder: encoder.sources };
+}
+
+function dataSources(manifest: Manifest): string {
+  const { train, dev } = sourcesOf(manifest);
+  const name = (sources: readonly string[]) => (sources[0] === undefined ? "unknown" : `\`${publicName(sources[0])}\``);
+  return `train ${name(train)}, dev ${name(dev)}`;
+}
+
+function encoderSource(manifest: Manifest): string {
+  return `\`${publicName(sourcesOf(manifest).encoder[0] ?? "unknown")}\``;
+}
+
+/** A source as everybody may see it: an address without user name, password and query. */
+function publicName(source: string): string {
+  if (!/^https?:/.test(source) || !URL.canParse(source)) return source;
+  const { origin, pathname } = new URL(source);
+  return origin + pathname;
+}
+
+function optionTable({ options, resolved, counts }: Manifest): string {
+  const rows = Object.entries({ ...options, ...resolved, ...counts }).map(
+    ([name, value]) => `| ${name} | ${String(value)} |`,
+  );
+  return ["| option | value |", "| --- | --- |", ...rows].join("\n");
+}
