@@ -22,11 +22,11 @@ import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
  */
 const repository = join(import.meta.dirname, "..");
 const workspace = mkdtempSync(join(tmpdir(), "bertqa-caching-"));
-const stages = ["fetch", "tokenize", "train", "predict", "evaluate"];
+const stages = ["fetch", "tokenize", "train", "predict", "evaluate", "export"];
 
 /** Runs the pipeline; the stages that Nx executed, as opposed to taking them from its cache. */
 function stagesThatRun(): string[] {
-  const output = execFileSync("npx", ["nx", "run", "tiny:evaluate", "--outputStyle=static"], {
+  const output = execFileSync("npx", ["nx", "run", "tiny:export", "--outputStyle=static"], {
     cwd: workspace,
     encoding: "utf8",
     env: { ...process.env, NX_DAEMON: "false", NX_TUI: "false", FORCE_COLOR: "0" },
@@ -117,9 +117,9 @@ test("a second run, with nothing changed, runs nothing", slow, () => {
   expect(stagesThatRun()).toEqual([]);
 });
 
-test("an option of evaluate: evaluate alone", slow, () => {
+test("an option of evaluate: evaluate, and export with its scores", slow, () => {
   edit("pipelines/tiny/evaluate.json", (text) => text.replace('"bootstrapSamples":50', '"bootstrapSamples":51'));
-  expect(stagesThatRun()).toEqual(["evaluate"]);
+  expect(stagesThatRun()).toEqual(["evaluate", "export"]);
 });
 
 test("code of evaluate: evaluate alone", slow, () => {
@@ -127,9 +127,9 @@ test("code of evaluate: evaluate alone", slow, () => {
   expect(stagesThatRun()).toEqual(["evaluate"]);
 });
 
-test("the learning rate: train, predict, evaluate", slow, () => {
+test("the learning rate: train and all after it", slow, () => {
   edit("pipelines/tiny/train.json", (text) => text.replace('"learningRate":0.001', '"learningRate":0.002'));
-  expect(stagesThatRun()).toEqual(["train", "predict", "evaluate"]);
+  expect(stagesThatRun()).toEqual(["train", "predict", "evaluate", "export"]);
 });
 
 test("a comment in tokenize, which leaves its bytes the same: tokenize alone", slow, () => {

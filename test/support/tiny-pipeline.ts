@@ -157,6 +157,7 @@ export const tinyOptions = {
   train: { epochs: 2, batchWindows: 4, learningRate: 1e-3, logEverySteps: 2, checkpointEverySteps: 3 },
   predict: {},
   evaluate: { bootstrapSamples: 50 },
+  export: {},
 } as const;
 
 /** Writes a folder with data, encoder and one options file a stage. */
