@@ -132,7 +132,8 @@ function textData(texts: readonly string[]): Data {
 function fromData(type: ColumnType, data: Data, rowCount: number): Column {
   // Buffers are padded to 8 bytes: cut every view to what its rows use.
   if (type === "utf8") {
-    const bytes = Buffer.from(data.values.buffer, data.values.byteOffset, data.values.byteLength);
+    const values = data.values as Uint8Array;
+    const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
     const offsets = data.valueOffsets as Int32Array;
     return Array.from({ length: rowCount }, (_, i) => bytes.toString("utf8", offsets[i], offsets[i + 1]));
   }

@@ -66,9 +66,9 @@ export interface StageContext<Options, Reads extends StageReads> {
   /** The options file, for messages. */
   readonly where: string;
   /** Folder for records of this run that are no part of the artifact (times, rates, lists for people): `<stage>.log` beside it, made empty. */
-  logFolder(): Promise<string>;
+  readonly logFolder: () => Promise<string>;
   /** The folder of work in progress; another run's work in it is named and moved aside. */
-  work(identity: WorkIdentity): Promise<WorkFolder>;
+  readonly work: (identity: WorkIdentity) => Promise<WorkFolder>;
 }
 
 /** What a stage's `run` returns for the manifest. */

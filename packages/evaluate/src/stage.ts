@@ -77,8 +77,8 @@ export const evaluateStage = defineStage({
     return { counts: evaluation.counts };
   },
   record: async (context) => {
-    const { report } = await openEvaluation(stage, context.artifact.folder);
-    await recordEvaluation(context, await report());
+    const evaluation = await openEvaluation(stage, context.artifact.folder);
+    await recordEvaluation(context, await evaluation.report());
     context.reporter.line(`report: ${join(context.artifact.folder, evaluationLayout.page)}`);
   },
 });

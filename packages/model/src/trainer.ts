@@ -101,7 +101,7 @@ class GraphTrainer implements Trainer {
   takeMeanLoss(): number {
     const [total] = this.session.run([this.program.lossSum]);
     this.session.run([this.program.clearLoss]);
-    const mean = total!.data[0]! / this.stepsSinceLoss;
+    const mean = total.data[0]! / this.stepsSinceLoss;
     this.stepsSinceLoss = 0;
     return mean;
   }

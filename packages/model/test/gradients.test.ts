@@ -120,12 +120,12 @@ describe.each(Object.entries(blocks))("%s", (name, { shapes, outputShape, build 
     };
     const objective = (moved: string, distance: number) => {
       const [result] = session.run([output], { feeds: feedsFor(moved, distance), lengths });
-      return result!.data.reduce((sum, x, i) => sum + x * weights.data[i]!, 0);
+      return result.data.reduce((sum, x, i) => sum + x * weights.data[i]!, 0);
     };
     for (const [key, value] of values) {
       const [analytic] = session.run([gradients[key]!], { feeds: feedsFor(), lengths });
       const direction = numbers(value.shape, 9).data;
-      let expected = analytic!.data.reduce((sum, g, i) => sum + g * direction[i]!, 0);
+      let expected = analytic.data.reduce((sum, g, i) => sum + g * direction[i]!, 0);
       if (name.startsWith("attention") && key !== "values") expected /= layout.headSize ** -0.25;
       const slope = (objective(key, 1e-2) - objective(key, -1e-2)) / 2e-2;
       expect(Math.abs(slope - expected), `${key}: slope ${slope}, gradient ${expected}`).toBeLessThan(

@@ -154,7 +154,7 @@ function runOnce(engine: Engine, checkpoint: BertCheckpoint, oracle: Oracle, mod
     session,
     hiddens: joined,
     L: paddedTokenCount(tokenCount),
-    norm: norm!.data[0]!,
+    norm: norm.data[0]!,
     gradients: program.gradients.fetch(session),
   };
 }

@@ -67,7 +67,8 @@ export async function writeArtifact(
     await mkdir(parent, { recursive: true });
     await refuseForeignFolder(stage, place);
     const draftFolder = await mkdtemp(join(parent, `.${basename(place)}.new-`));
-    await chmod(draftFolder, 0o777 & ~process.umask());
+    // As folders usually are: `mkdtemp` makes it for its owner alone.
+    await chmod(draftFolder, 0o755);
     const stopWatching = removeOnSignal(draftFolder);
     try {
       const draft = startDraft(draftFolder);

@@ -149,7 +149,8 @@ async function refuseOtherOptions(
   const path = join(owner.pipelineFolder, `${from}.json`);
   const maker = await run.findStage?.(from);
   if (!maker || !existsSync(path)) return;
-  const options = decisive(maker, await readOptions(stage.name, path, maker.options));
+  const schema = maker.options as z.ZodObject;
+  const options = decisive(maker, await readOptions(stage.name, path, schema));
   const now = JSON.parse(JSON.stringify(options)) as Record<string, unknown>;
   const made = artifact.manifest.options;
   const changed = [...new Set([...Object.keys(now), ...Object.keys(made)])].filter(

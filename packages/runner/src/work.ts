@@ -118,7 +118,7 @@ function flatten(prefix: string, value: Readonly<Record<string, unknown>>): Reco
   const entries = Object.entries(value).flatMap(([key, each]) =>
     typeof each === "object" && each !== null && !Array.isArray(each)
       ? Object.entries(flatten(`${prefix}${key}.`, each as Record<string, unknown>))
-      : [[prefix + key, JSON.stringify(each) ?? "undefined"] as [string, string]],
+      : [[prefix + key, each === undefined ? "undefined" : JSON.stringify(each)] as [string, string]],
   );
   return Object.fromEntries(entries);
 }

@@ -203,7 +203,7 @@ class PassageCache {
 
   of(context: string): Passage {
     if (this.#last?.text !== context) this.#last = new Passage(context);
-    return this.#last as Passage;
+    return this.#last;
   }
 }
 

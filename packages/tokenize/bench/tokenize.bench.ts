@@ -61,7 +61,7 @@ async function timeOurs(tokenizer: BertTokenizer): Promise<Timing> {
     const questionTokens = await encodeQuestions(tokenizer, questions, options.maxQuestionTokens);
     const tally = startTally({ questions, questionTokens });
     const task = { tokenizer, questions, questionTokens, options, onProgress: () => undefined };
-    for await (const shard of windowShards(task, tally)) void shard;
+    for await (const _ of windowShards(task, tally)) continue;
     seconds.push((performance.now() - startedMs) / 1000);
     windows = tally.counts.windows;
   }

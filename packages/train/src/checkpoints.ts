@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 /** What training needs to continue: the trainer's state after the last step, and the loss of every step. */
-export interface TrainingCheckpoint {
+interface TrainingCheckpoint {
   readonly losses: number[];
   readonly state: ReadonlyMap<string, HostTensor>;
 }

@@ -122,7 +122,7 @@ async function trainToEnd(run: Run, logFolder: string): Promise<number[]> {
       lengths: windows.lengths,
       collate: windows.collate,
       progress,
-      writeRow: log.write,
+      writeRow: (row) => log.write(row),
       losses,
       saveCheckpoint: save,
       isStopping: stop.isAsked,

@@ -26,7 +26,7 @@ export function segmentsOf(passage: string, marks: readonly Mark[]): Segment[] {
       marks.some((mark) => mark.kind === kind && mark.start <= start && mark.end >= end),
     );
     const last = segments.at(-1);
-    if (last && last.kinds.join() === kinds.join()) last.text += passage.slice(start, end);
+    if (last?.kinds.join() === kinds.join()) last.text += passage.slice(start, end);
     else segments.push({ text: passage.slice(start, end), kinds });
   });
   return segments;

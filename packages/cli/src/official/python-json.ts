@@ -14,7 +14,7 @@ export function parsePythonJson(text: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     const withNumbers = text.replace(stringOrConstant, (match) =>
-      match.startsWith('"') ? match : `${match[0] === "-" ? "-" : ""}1e999`,
+      match.startsWith('"') ? match : `${match.startsWith("-") ? "-" : ""}1e999`,
     );
     if (withNumbers === text) throw error;
     return JSON.parse(withNumbers);

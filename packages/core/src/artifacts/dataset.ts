@@ -21,7 +21,12 @@ export const encoderFiles = [
 export type EncoderFile = (typeof encoderFiles)[number];
 
 /** Those of {@link encoderFiles} that make a tokenizer. */
-export const tokenizerFiles = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"] as const;
+export const tokenizerFiles = [
+  "tokenizer.json",
+  "vocab.txt",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+] as const;
 
 /** Layout of a dataset artifact: the checked SQuAD files and the pretrained encoder. */
 export const datasetLayout = {

@@ -86,8 +86,7 @@ export async function openPredictions(stage: string, folder: string): Promise<Pr
   const artifact = await openArtifact(stage, folder, "predictions");
   const names = artifact.manifest.files.map((file) => file.path);
   const remedy = `Run the ${stageOfKind.predictions} stage again`;
-  const json = async <T>(name: string, schema: z.ZodType<T>) =>
-    readJsonFile(stage, await artifact.file(name), schema);
+  const json = async <T>(name: string, schema: z.ZodType<T>) => readJsonFile(stage, await artifact.file(name), schema);
   return {
     artifact,
     has: (split) => artifact.has(predictionsLayout.predictions(split)),

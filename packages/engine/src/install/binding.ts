@@ -137,7 +137,7 @@ async function runCompiler(compiler: Compiler, compilerArguments: readonly strin
 export function explainCompilerFailure(compiler: Compiler, output: string): BertqaError {
   const firstError = output.split("\n").find((line) => /\berror\b/i.test(line)) ?? output.trim().split("\n")[0];
   return new BertqaError("engine", `${compiler.version} did not compile tfjs-node's binding: ${firstError}`, {
-    remedy: /No space left on device/.test(output)
+    remedy: output.includes("No space left on device")
       ? "Free some space, or set BERTQA_CACHE to a folder on another disk"
       : "Use a C++17 compiler (g++ 9 or clang++ 10, or later); CXX names it",
     cause: new Error(output),

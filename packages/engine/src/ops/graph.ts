@@ -113,7 +113,7 @@ export class Graph extends GraphBuilder {
     this.options = options;
   }
 
-  override get main(): Graph {
+  override get main(): this {
     return this;
   }
 

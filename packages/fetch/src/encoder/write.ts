@@ -52,7 +52,7 @@ async function copyChecked({ path, origin, pin }: FetchedFile, copy: string): Pr
   // A clone where the file system can (btrfs, xfs): no second copy on disk.
   await copyFile(path, copy, constants.COPYFILE_FICLONE);
   // A copy keeps the mode, and a read-only artifact cannot be flushed to disk, nor replaced by Nx.
-  await chmod(copy, 0o666 & ~process.umask());
+  await chmod(copy, 0o644);
   if (pin && (await sha256OfFile(copy)) !== pin.sha256) {
     throw new BertqaError("fetch", `${origin} changed while it was copied`, { remedy: "Run again" });
   }
