@@ -3,7 +3,7 @@ import { decide, type DecidedAnswer, type Decision, type WindowLimits } from "./
 import type { Passage } from "./reach.ts";
 import { SpanSearch, type ScoredWindow } from "./search.ts";
 import type { FrameIds, TokenizedText } from "./tokens.ts";
-import { maxContextFlags, sliceWindows, specialTokensPerWindow } from "./windows.ts";
+import { maxContextFlags, sliceWindows, specialTokensPerWindow, type TokenRange } from "./windows.ts";
 
 /** A tokenizer as {@link readPassage} and {@link windowsFor} need it. */
 export interface Tokenizer extends FrameIds {
@@ -15,10 +15,16 @@ export interface ReadPassage extends Passage {
   readonly tokens: TokenizedText;
 }
 
-/** One input of the model: `[CLS] question [SEP] context part [SEP]`, L tokens, without padding. */
-export interface QuestionWindow extends Omit<ScoredWindow, "startLogits" | "endLogits"> {
+/** `[CLS] question [SEP] context part [SEP]`, L tokens, without padding. */
+export interface FramedWindow extends Omit<ScoredWindow, "startLogits" | "endLogits"> {
   /** int32 [L] */
   readonly inputIds: Int32Array;
+  /** The context part, in tokens of the whole context. */
+  readonly range: TokenRange;
+}
+
+/** One input of the model. */
+export interface QuestionWindow extends FramedWindow {
   /** int32 [L]; 0 up to the first [SEP], 1 after it. All L tokens are attended to. */
   readonly typeIds: Int32Array;
 }
@@ -55,30 +61,51 @@ export function windowsFor(
   const encoded = tokenizer.encode(question.trimStart()).ids;
   const questionIds = encoded.subarray(0, limits.maxQuestionTokens);
   const widthTokens = limits.maxTokens - questionIds.length - specialTokensPerWindow;
-  const overlapTokens = limits.windowOverlapTokens;
-  if (widthTokens <= overlapTokens) {
-    const problem = `the question's ${questionIds.length} tokens leave ${widthTokens} of a window for the passage, and windows overlap by ${overlapTokens}`;
+  if (widthTokens <= limits.windowOverlapTokens) {
+    const problem = `the question's ${questionIds.length} tokens leave ${widthTokens} of a window for the passage, and windows overlap by ${limits.windowOverlapTokens}`;
     throw new BertqaError("answers", problem, { remedy: "Ask in fewer words" });
   }
-  const ranges = sliceWindows({ tokenCount: tokens.ids.length, widthTokens, overlapTokens });
+  const windows = frameWindows(questionIds, tokens, limits, tokenizer).map((window) => ({
+    ...window,
+    typeIds: new Int32Array(window.inputIds.length).fill(1, window.contextFirstToken),
+  }));
+  return { windows, isQuestionCut: encoded.length > questionIds.length };
+}
+
+/**
+ * Puts a question's windows together from its tokens and those of its context.
+ *
+ * @param questionIds int32 [question tokens], without special tokens, already cut
+ * @throws RangeError if the question leaves no more room than the overlap
+ */
+export function frameWindows(
+  questionIds: Int32Array,
+  context: TokenizedText,
+  limits: Pick<WindowLimits, "maxTokens" | "windowOverlapTokens">,
+  { clsId, sepId }: FrameIds,
+): FramedWindow[] {
+  const ranges = sliceWindows({
+    tokenCount: context.ids.length,
+    widthTokens: limits.maxTokens - questionIds.length - specialTokensPerWindow,
+    overlapTokens: limits.windowOverlapTokens,
+  });
   const contextFirstToken = questionIds.length + 2;
-  const windows = ranges.map(({ first, end }, index) => {
-    const contextTokenCount = end - first;
-    const inputIds = new Int32Array(contextFirstToken + contextTokenCount + 1).fill(tokenizer.sepId);
-    inputIds[0] = tokenizer.clsId;
+  return ranges.map((range, index) => {
+    const { first, end } = range;
+    const inputIds = new Int32Array(contextFirstToken + end - first + 1).fill(sepId);
+    inputIds[0] = clsId;
     inputIds.set(questionIds, 1);
-    inputIds.set(tokens.ids.subarray(first, end), contextFirstToken);
+    inputIds.set(context.ids.subarray(first, end), contextFirstToken);
     return {
       inputIds,
-      typeIds: new Int32Array(inputIds.length).fill(1, contextFirstToken),
+      range,
       contextFirstToken,
-      contextTokenCount,
-      contextStartCodePoints: tokens.startCodePoints.subarray(first, end),
-      contextEndCodePoints: tokens.endCodePoints.subarray(first, end),
+      contextTokenCount: end - first,
+      contextStartCodePoints: context.startCodePoints.subarray(first, end),
+      contextEndCodePoints: context.endCodePoints.subarray(first, end),
       maxContext: maxContextFlags(ranges, index),
     };
   });
-  return { windows, isQuestionCut: encoded.length > questionIds.length };
 }
 
 /**

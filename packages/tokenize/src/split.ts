@@ -1,19 +1,9 @@
-import {
-  answerSpan,
-  labelSpan,
-  maxContextFlags,
-  reachOf,
-  sliceOf,
-  sliceWindows,
-  specialTokensPerWindow,
-  type TokenizedText,
-} from "@bertqa/answers";
+import { answerSpan, frameWindows, labelSpan, reachOf, sliceOf, type TokenizedText } from "@bertqa/answers";
 import { isPlaced, utf16OfCodePoint, type PlacedAnswer, type Question, type WindowColumns } from "@bertqa/core";
 import { noCounts, type SplitCounts } from "./counts.ts";
 import type { TokenizeOptions } from "./options.ts";
-import { encodeParagraphs, paragraphsOf, type EncodedParagraph } from "./encode.ts";
-import type { QuestionTokens } from "./encode.ts";
-import { ShardBuilder } from "./shard-builder.ts";
+import { encodeParagraphs, paragraphsOf, type QuestionTokens } from "./encode.ts";
+import { shardOf, type LabelledWindow } from "./shard.ts";
 import type { BertTokenizer } from "./tokenizer.ts";
 
 /** What a split is made of, and where its counts gather. */
@@ -46,63 +36,60 @@ export function startTally(task: Pick<SplitTask, "questions" | "questionTokens">
 
 /** Windows of a split, shard by shard, in the order of the questions: one shard is in memory at a time. */
 export async function* windowShards(task: SplitTask, tally: SplitTally): AsyncGenerator<WindowColumns> {
-  const builder = new ShardBuilder(task.tokenizer);
+  let rows: LabelledWindow[] = [];
   for await (const paragraph of encodeParagraphs(task.tokenizer, paragraphsOf(task.questions))) {
     tally.unmatched.push(...unmatchedAnswers(paragraph.questions, paragraph.context, paragraph.tokens));
-    for (let i = 0; i < paragraph.questions.length; i++) {
-      for (const columns of appendQuestion(task, tally.counts, builder, paragraph, i)) yield columns;
+    for (const [i, question] of paragraph.questions.entries()) {
+      const questionIds = task.questionTokens.tokens[paragraph.firstQuestion + i] as Int32Array;
+      const windows = labelledWindows(question, questionIds, paragraph.tokens, task);
+      countWindows(tally.counts, question, windows, task.tokenizer.unknownId);
+      for (const window of windows) {
+        rows.push(window);
+        if (rows.length < task.options.windowsPerShard) continue;
+        yield shardOf(rows);
+        rows = [];
+      }
     }
     task.onProgress(paragraph.firstQuestion + paragraph.questions.length);
   }
   tally.counts.unmatchedAnswers = tally.unmatched.length;
-  if (builder.rowCount > 0) yield builder.take();
+  if (rows.length > 0) yield shardOf(rows);
 }
 
-/** Appends a question's windows, and hands over each shard that is full. */
-function* appendQuestion(
-  { tokenizer, options, questionTokens }: SplitTask,
-  counts: SplitCounts,
-  builder: ShardBuilder,
-  { questions, firstQuestion, tokens: context }: EncodedParagraph,
-  index: number,
-): Generator<WindowColumns> {
-  const question = questions[index] as Question;
-  const ids = questionTokens.tokens[firstQuestion + index] as Int32Array;
-  const ranges = sliceWindows({
-    tokenCount: context.ids.length,
-    widthTokens: options.maxTokens - ids.length - specialTokensPerWindow,
-    overlapTokens: options.windowOverlapTokens,
-  });
-  // The first answer that stands in the passage is the one that is learned; in run_qa, the first of all.
+/** The first answer that stands in the passage is the one that is learned; in run_qa, the first of all. */
+function labelledWindows(
+  question: Question,
+  questionIds: Int32Array,
+  context: TokenizedText,
+  { options, tokenizer }: SplitTask,
+): LabelledWindow[] {
   const learned = question.answers.find(isPlaced);
   const answer = learned && answerSpan(context, learned);
-  let windowsWithAnswer = 0;
-  for (const [windowIndex, range] of ranges.entries()) {
-    const label = answer && labelSpan(context, range, answer);
-    if (label) windowsWithAnswer++;
-    const maxContext = maxContextFlags(ranges, windowIndex);
-    const parts = { questionId: question.id, windowIndex, questionTokens: ids, context, range, maxContext, label };
-    builder.append(parts);
-    countWindow(counts, ids.length + specialTokensPerWindow + range.end - range.first);
-    counts.unknownTokens += countId(tokenizer.unknownId, ids) + countId(tokenizer.unknownId, context.ids, range);
-    if (builder.rowCount === options.windowsPerShard) yield builder.take();
+  return frameWindows(questionIds, context, options, tokenizer).map((window, windowIndex) => ({
+    ...window,
+    questionId: question.id,
+    windowIndex,
+    label: answer && labelSpan(context, window.range, answer),
+  }));
+}
+
+function countWindows(
+  counts: SplitCounts,
+  question: Question,
+  windows: readonly LabelledWindow[],
+  unknownId: number,
+): void {
+  const withAnswer = windows.filter(({ label }) => label).length;
+  counts.windows += windows.length;
+  counts.windowsWithoutAnswer += windows.length - withAnswer;
+  if (windows.length > 1) counts.questionsWithManyWindows++;
+  if (question.answers.some(isPlaced) && withAnswer === 0) counts.answersInNoWindow++;
+  if (windows[0]?.contextTokenCount === 0) counts.emptyContexts++;
+  for (const { inputIds } of windows) {
+    counts.tokens += inputIds.length;
+    counts.longestWindow = Math.max(counts.longestWindow, inputIds.length);
+    for (const id of inputIds) if (id === unknownId) counts.unknownTokens++;
   }
-  counts.windowsWithoutAnswer += ranges.length - windowsWithAnswer;
-  if (ranges.length > 1) counts.questionsWithManyWindows++;
-  if (question.answers.some(isPlaced) && windowsWithAnswer === 0) counts.answersInNoWindow++;
-  if (context.ids.length === 0) counts.emptyContexts++;
-}
-
-function countWindow(counts: SplitCounts, tokenCount: number): void {
-  counts.windows++;
-  counts.tokens += tokenCount;
-  counts.longestWindow = Math.max(counts.longestWindow, tokenCount);
-}
-
-function countId(id: number, ids: Int32Array, { first, end } = { first: 0, end: ids.length }): number {
-  let count = 0;
-  for (let token = first; token < end; token++) if (ids[token] === id) count++;
-  return count;
 }
 
 /** A reference answer that its tokens do not give back. */
