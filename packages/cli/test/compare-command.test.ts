@@ -89,6 +89,16 @@ test("questions and predictions are read as bertqa-evaluate reads them: further 
   expect(stdout).toContain("+0.00 (no interval, as all questions are of one article)");
 });
 
+test.each(["flag-null", "minus-one", "title-null"])("what bertqa-evaluate scores, compare compares: %s", (name) => {
+  const folder = fileURLToPath(
+    new URL("../../formats/test/fixtures/files/24-compare-stricter-than-evaluate", import.meta.url),
+  );
+  const file = (of: string) => join(folder, `${of}.json`);
+  const { status, stdout } = compare(file("b"), "--baseline", file("a"), "--data", file(name), "--json");
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ questions: 3, leftOut: 0, lost: [] });
+});
+
 test("what is missing is said in one line", () => {
   const lone = join(other.folders.artifactsFolder, "lone", "answers");
   cpSync(join(other.folders.artifactsFolder, "predict"), lone, { recursive: true });

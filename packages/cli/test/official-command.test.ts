@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { runOfficial, withFolder } from "./support/official-command.ts";
 
@@ -114,4 +115,10 @@ test("a string that is never closed is refused in time linear in its length", ()
     const open = write("open.json", `{"x": "${'\\"'.repeat(400_000)}`);
     expect(runOfficial(open, open).stderr).toMatch(/open\.json is not valid JSON/);
   });
+});
+
+test("questions numbered in the file are scored, their predictions by text", () => {
+  const file = (name: string) =>
+    fileURLToPath(new URL(`../../formats/test/fixtures/files/01-numeric-ids/${name}`, import.meta.url));
+  expect(JSON.parse(runOfficial(file("dev.json"), file("pred.json")).stdout)).toMatchObject({ exact: 100, f1: 100 });
 });

@@ -22,12 +22,3 @@ test.skipIf(!existsSync(golden))("BERT-large's published predictions score as in
     expect(scores(...naProbs, "-p", folder)).toEqual(Object.entries(expected["withCurves"] as object));
   });
 });
-
-test.skipIf(!existsSync(join(shared, "files")))(
-  "questions numbered in the file are scored, their predictions by text",
-  () => {
-    const folder = join(shared, "files/01-numeric-ids");
-    const { stdout } = runOfficial(join(folder, "dev.json"), join(folder, "pred.json"));
-    expect(JSON.parse(stdout)).toMatchObject({ exact: 100, f1: 100 });
-  },
-);

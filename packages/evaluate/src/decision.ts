@@ -6,7 +6,7 @@ import { articleKey, type Question } from "@bertqa/squad";
 /** What decides how the model's logits become answers, beside the evaluation. */
 export interface DecisionSources {
   readonly evaluation: Evaluation;
-  /** Questions held out of training; empty where there are none. */
+  /** The held-out questions that threshold and calibration were chosen on; empty where there are none or too few. */
   readonly tuneQuestions: readonly Question[];
   /** Manifests of tokenize's and predict's artifacts. */
   readonly windows: Manifest;
@@ -27,7 +27,9 @@ export function decisionOf({ evaluation, tuneQuestions, windows, predictions, wh
   const { method, slope, intercept, fittedOn } = evaluation.noAnswer.calibration;
   const primary = evaluation.scores.find(({ kind }) => kind === evaluation.primary) as ThresholdScores;
   const thresholdRule =
-    primary.kind === "tuned" ? "highest F1, of equally good ones the nearest to 0" : "0, as nothing was held out";
+    primary.kind === "tuned"
+      ? "highest F1, of equally good ones the nearest to 0"
+      : "0, as too few questions were held out";
   const decision = {
     formatVersion: decisionFormatVersion,
     window: { maxTokens, windowOverlapTokens, maxQuestionTokens },

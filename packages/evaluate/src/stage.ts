@@ -49,7 +49,8 @@ export const evaluateStage = defineStage({
       throw new BertqaError(stage, problem, { remedy: "Its answers are in the predictions", where: dev.where });
     }
     const tune = predictions.has("tune") ? await readSplit(inputs, "tune") : null;
-    const { evaluation, results } = analyse(dev, tune, options);
+    const noAnswerAllowed = predictions.artifact.manifest.resolved["noAnswerAllowed"] !== false;
+    const { evaluation, results } = analyse(dev, tune, options, noAnswerAllowed);
     for (const line of scoreLines(evaluation)) reporter.line(line);
     const page = buildReport({
       pipeline,
@@ -62,7 +63,7 @@ export const evaluateStage = defineStage({
     });
     const decision = decisionOf({
       evaluation,
-      tuneQuestions: tune?.questions ?? [],
+      tuneQuestions: evaluation.primary === "tuned" ? (tune?.questions ?? []) : [],
       windows: windows.artifact.manifest,
       predictions: predictions.artifact.manifest,
       where: predictions.artifact.folder,

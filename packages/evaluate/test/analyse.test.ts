@@ -59,6 +59,28 @@ test("without a tune split the report says so, and 0 is the threshold in use", (
   expect(evaluation.remarks.join(" ")).toMatch(/6 articles only, which is few/);
 });
 
+test("too few held-out questions, or all of one kind, choose nothing, and that is said", () => {
+  const part = (questions: readonly Question[]) => analyse(dev, { ...tune, questions }, options).evaluation;
+  const answerable = tuneQuestions.filter(({ answers }) => answers.length > 0);
+  for (const [questions, said] of [
+    [
+      tuneQuestions.slice(0, 29),
+      /The 29 questions held out of training \(\d+ with an answer, \d+ without\) are too few/,
+    ],
+    [
+      answerable,
+      new RegExp(`The ${answerable.length} questions .* \\(${answerable.length} with an answer, 0 without\\)`),
+    ],
+  ] as const) {
+    expect(part(questions).primary).toBe("zero");
+    expect(part(questions).noAnswer.calibration.fittedOn).toBe("nothing");
+    expect(part(questions).remarks.join(" ")).toMatch(said);
+  }
+  // Where no answer is never given, there is nothing to tell apart: the threshold answers everything.
+  const always = analyse(dev, { ...tune, questions: answerable }, options, false);
+  expect(always.evaluation.primary).toBe("tuned");
+});
+
 test("every number follows from the questions' own results", () => {
   const { scores, neverAnswering, counts } = evaluation;
   const mean = (values: readonly number[]) => (100 * values.reduce((sum, value) => sum + value, 0)) / values.length;

@@ -25,6 +25,8 @@ import { chooseThresholds, neverAnswering, scoreThresholds } from "./scores.ts";
 
 /** Below so many articles, resampling them says little about the next ones. */
 const fewArticles = 20;
+/** Fewer held-out questions, or all of one kind, choose a threshold by accident. */
+const fewestTuneQuestions = 30;
 const sweepPoints = 200;
 const shownIds = 5;
 
@@ -48,12 +50,21 @@ export interface Analysis {
  * Analyses predictions. Thresholds and calibration come from `tune` alone; of dev's own best thresholds the result says
  * that they are dev's.
  *
- * @param tune questions held out of training; null where there are none
+ * @param tune            questions held out of training; null where there are none
+ * @param noAnswerAllowed whether the predictions may say that there is no answer
  * @throws BertqaError naming the questions without a prediction
  */
-export function analyse(dev: AnsweredSplit, tune: AnsweredSplit | null, options: EvaluateOptions): Analysis {
+export function analyse(
+  dev: AnsweredSplit,
+  tune: AnsweredSplit | null,
+  options: EvaluateOptions,
+  noAnswerAllowed = true,
+): Analysis {
   const scored = scoreSpans(dev);
-  const scoredTune = tune ? scoreSpans(tune) : [];
+  const heldOut = tune ? scoreSpans(tune) : [];
+  const kinds = new Set(heldOut.map(({ hasAns }) => hasAns)).size;
+  const canTune = heldOut.length >= fewestTuneQuestions && (kinds === 2 || !noAnswerAllowed);
+  const scoredTune = canTune ? heldOut : [];
   const articleOfQuestion = numberClusters(dev.questions.map(articleKey));
   const articles = new Set(articleOfQuestion).size;
   const { bootstrapSamples: samples, seed } = options;
@@ -84,7 +95,7 @@ export function analyse(dev: AnsweredSplit, tune: AnsweredSplit | null, options:
     thresholdSweep: sweepThresholds(scored, sweepPoints),
     noAnswer,
     breakdowns: breakDown(results.map(({ exact, f1 }, i) => ({ question: dev.questions[i] as Question, exact, f1 }))),
-    remarks: remarksOn(articles, scoredTune.length),
+    remarks: remarksOn(articles, heldOut, canTune),
   };
   return { evaluation, results };
 }
@@ -146,12 +157,13 @@ function analyseNoAnswer(
   };
 }
 
-function remarksOn(articles: number, tuneQuestions: number): string[] {
+function remarksOn(articles: number, heldOut: readonly OddsQuestion[], canTune: boolean): string[] {
   const remarks: string[] = [];
-  if (tuneQuestions === 0) {
-    remarks.push(
-      "No questions were held out of training, so there is no tuned threshold and no calibration: set tuneShare in tokenize.json.",
-    );
+  if (!canTune) {
+    const answerable = heldOut.filter(({ hasAns }) => hasAns).length;
+    const few = `The ${heldOut.length} questions held out of training (${answerable} with an answer, ${heldOut.length - answerable} without) are too few or of one kind`;
+    const found = heldOut.length > 0 ? few : "No questions were held out of training (tuneShare in tokenize.json)";
+    remarks.push(`${found}, so there is no tuned threshold and no calibration: the threshold is 0.`);
   }
   if (articles === 1) {
     remarks.push("All questions are of 1 article, so there are no intervals: it tells nothing of how articles differ.");
