@@ -19,6 +19,8 @@ export interface Engine {
   readonly device: Device;
   /** Threads that one op may use on the CPU. */
   readonly threads: number;
+  /** The kernels of `ops/fused.ts` are there. */
+  readonly fusedKernels: boolean;
 }
 
 let loaded: Promise<Engine> | undefined;
@@ -45,6 +47,7 @@ async function loadInstalledEngine(): Promise<Engine> {
   return await openEngine({
     threads: threadsFrom(process.env),
     stderrTap: isVerbose ? undefined : join(installed.folder, stderrTapFile),
+    kernels: installed.kernels,
   });
 }
 
@@ -102,9 +105,14 @@ export function polyfillUtil(target: object = util): void {
  *
  * @param options.stderrTap path of the addon that keeps TensorFlow's start-up chatter off the terminal; without it the
  *   chatter goes to stderr
+ * @param options.kernels path of the addon with the kernels of `ops/fused.ts`, if any
  */
-export async function openEngine(options: { threads: number; stderrTap: string | undefined }): Promise<Engine> {
-  const { threads, stderrTap } = options;
+export async function openEngine(options: {
+  threads: number;
+  stderrTap: string | undefined;
+  kernels?: string | undefined;
+}): Promise<Engine> {
+  const { threads, stderrTap, kernels } = options;
   Object.assign(process.env, engineEnvironment(threads, process.env));
   polyfillUtil();
   const require = createRequire(import.meta.url);
@@ -124,5 +132,7 @@ export async function openEngine(options: { threads: number; stderrTap: string |
   }
   await tf.ready();
   const { binding } = tf.backend() as unknown as { binding: NativeBinding };
-  return { tf, binding, device: binding.isUsingGpuDevice() ? "gpu" : "cpu", threads };
+  if (kernels) require(kernels); // adds its ops to TensorFlow's registry
+  const device = binding.isUsingGpuDevice() ? "gpu" : "cpu";
+  return { tf, binding, device, threads, fusedKernels: kernels !== undefined };
 }

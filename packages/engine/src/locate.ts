@@ -5,6 +5,7 @@ import { dirname, join, sep } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { cacheFolder, cacheFolderProblem, type Environment } from "@bertqa/runner/cache-folder";
 import { describeHost, type Device, type Host } from "./host.ts";
+import { kernelsFile } from "./kernels.ts";
 
 /** What `engine:install` found and built, kept as `engine.json` beside the binding. */
 export interface EngineRecord {
@@ -42,6 +43,8 @@ export interface InstalledEngine {
   readonly record: EngineRecord;
   /** The folder of the binding and its `engine.json`, inside the cache. */
   readonly folder: string;
+  /** The addon with our own kernels; undefined where there are none for the machine or the device. */
+  readonly kernels: string | undefined;
 }
 
 /** The engine that tfjs-node would load, or why there is none. */
@@ -56,9 +59,9 @@ export function findInstalledEngine(environment: Environment = process.env): Ins
     return { missing: `it is not in the cache folder ${cache}` };
   }
   const record = readEngineRecord(folder);
-  return record
-    ? { record, folder }
-    : { missing: `${join(folder, engineRecordFile)} is missing, damaged or of another version` };
+  if (!record) return { missing: `${join(folder, engineRecordFile)} is missing, damaged or of another version` };
+  const kernels = record.variant === "cpu" ? kernelsFile(dirname(folder)) : undefined;
+  return kernels && !existsSync(kernels) ? { missing: `there is no ${kernels}` } : { record, folder, kernels };
 }
 
 /** Whether an engine is installed, and chosen for this machine as it is now. Starts no program, loads no library. */

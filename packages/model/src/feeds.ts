@@ -1,5 +1,14 @@
 import { ShapeError, type BertConfig } from "@bertqa/core";
-import { placeholder, type Engine, type FeedValue, type Graph, type RunOptions, type Tensor } from "@bertqa/engine";
+import {
+  placeholder,
+  type Engine,
+  type FeedValue,
+  type Graph,
+  type GraphOptions,
+  type Precision,
+  type RunOptions,
+  type Tensor,
+} from "@bertqa/engine";
 import type { NetworkInputs } from "./network.ts";
 import type { LabelledBatch, WindowBatch } from "./types.ts";
 
@@ -26,6 +35,16 @@ export interface BatchPlaceholders {
   /** float32 [1, L] */
   readonly logitBias: Tensor<"float32">;
   readonly shards: readonly ShardPlaceholders[];
+  /** L of the device for a batch of this many tokens. */
+  readonly paddedTokenCount: (tokenCount: number) => number;
+}
+
+/** What a model needs of the engine. */
+export type ModelEngine = Pick<Engine, "binding" | "device" | "fusedKernels">;
+
+/** Float32 on a CPU is computed by our own kernels; everything else in clusters, compiled once per shape. */
+export function graphOptionsFor(engine: ModelEngine, precision: Precision): GraphOptions {
+  return { compileClusters: true, fusedKernels: engine.fusedKernels && precision === "float32" };
 }
 
 /**
@@ -68,6 +87,7 @@ export function batchPlaceholders(graph: Graph, shardCount: number): BatchPlaceh
     tokenCount: placeholder(graph, "int32"),
     logitBias: placeholder(graph, "float32"),
     shards: Array.from({ length: shardCount }, shard),
+    paddedTokenCount: graph.options.fusedKernels ? (tokenCount) => tokenCount : paddedTokenCount,
   };
 }
 
@@ -89,7 +109,7 @@ export function paddedTokenCount(tokenCount: number): number {
  */
 export function feedBatch(placeholders: BatchPlaceholders, batch: WindowBatch, config: BertConfig) {
   checkBatch(batch, config);
-  const L = paddedTokenCount(batch.tokenCount);
+  const L = placeholders.paddedTokenCount(batch.tokenCount);
   const feeds = new Map<Tensor, FeedValue>([
     [placeholders.positions, { dtype: "int32", shape: [L], data: positions(L, config.maxPositions) }],
   ]);
@@ -116,7 +136,7 @@ export function feedLabels(
   batch: LabelledBatch,
   config: BertConfig,
 ): void {
-  const L = paddedTokenCount(batch.tokenCount);
+  const L = placeholders.paddedTokenCount(batch.tokenCount);
   checkLabels("startPositions", batch.startPositions, batch);
   checkLabels("endPositions", batch.endPositions, batch);
   for (const [index, { first, end }] of splitBatch(batch.windowCount, placeholders.shards.length).entries()) {
@@ -153,7 +173,8 @@ function positions(L: number, maxPositions: number): Int32Array {
   return Int32Array.from({ length: L }, (_, token) => Math.min(token, maxPositions - 1));
 }
 
-function checkBatch(batch: WindowBatch, { maxPositions, vocabularySize, tokenTypeCount }: BertConfig): void {
+/** @throws ShapeError where an array is not [B, L], or L exceeds the model's positions */
+export function checkBatch(batch: WindowBatch, { maxPositions, vocabularySize, tokenTypeCount }: BertConfig): void {
   const { windowCount, tokenCount } = batch;
   if (tokenCount < 1 || tokenCount > maxPositions) {
     throw new ShapeError("model", `a batch has ${tokenCount} tokens per window, the model takes 1 to ${maxPositions}`, {

@@ -1,10 +1,10 @@
 import type { BertConfig } from "@bertqa/core";
 import { cast, delayed, type FloatType, type Tensor } from "@bertqa/engine";
-import { attention, attentionBackward, splitHeads, splitHeadsBackward } from "./blocks/attention.ts";
+import { projectedAttention, projectedAttentionBackward } from "./blocks/attention.ts";
 import { nextKeys, type DropoutSource } from "./blocks/dropout.ts";
 import type { RowGradient } from "./blocks/embedding.ts";
 import { activate, activateBackward } from "./blocks/feed-forward.ts";
-import { linear, linearBackward } from "./blocks/linear.ts";
+import { linear, linearBackward, linearInputGradient, linearParameterGradients } from "./blocks/linear.ts";
 import { residualNorm, residualNormBackward, type ResidualNormGradient } from "./blocks/residual-norm.ts";
 
 type F32 = Tensor<"float32">;
@@ -35,8 +35,9 @@ export interface Hidden<T extends FloatType> {
   readonly operand: Tensor<T>;
 }
 
-function headLayout({ headCount, hiddenSize }: BertConfig) {
-  return { headCount, headSize: hiddenSize / headCount };
+function attentionSettings<T extends FloatType>({ config, attentionDropout, random }: NetworkSettings<T>) {
+  const { headCount, hiddenSize } = config;
+  return { headCount, headSize: hiddenSize / headCount, dropout: attentionDropout, training: random !== undefined };
 }
 
 /** One layer's weights: matrices for products, vectors in float32. */
@@ -61,12 +62,15 @@ export function layerForward<T extends FloatType>(
   const { config, hiddenDropout: dropout } = settings;
   const { matrix, vector } = layerWeights(settings, weights, layer);
   const norm = (name: string) => ({ gamma: vector(`${name}.gamma`), beta: vector(`${name}.beta`) });
-  const normSettings = { epsilon: config.layerNormEpsilon, dropout };
+  const training = settings.random !== undefined;
+  const normSettings = { epsilon: config.layerNormEpsilon, dropout, training };
 
   const qkv = linear(input.operand, matrix("qkv")); // [N, 3·H]
-  const heads = splitHeads(qkv, vector("qkv.bias"), headLayout(config)); // 3 × [B, A, L, D]
   const dropoutKeys = nextKeys(settings.random, settings.attentionDropout);
-  const attended = attention({ ...heads, maskBias, dropoutKeys }, headLayout(config), settings.attentionDropout);
+  const attended = projectedAttention(
+    { product: qkv, bias: vector("qkv.bias"), maskBias, dropoutKeys },
+    attentionSettings(settings),
+  );
   const attentionOutput = linear(attended.context, matrix("attentionOutput")); // [N, H]
   const middleKeys = nextKeys(settings.random, dropout);
   const middle = residualNorm(
@@ -80,7 +84,7 @@ export function layerForward<T extends FloatType>(
     normSettings,
   );
   const intermediate = linear(middle.operand, matrix("intermediate")); // [N, I]
-  const activated = activate(intermediate, vector("intermediate.bias"), config.activation);
+  const activated = activate(intermediate, vector("intermediate.bias"), { activation: config.activation, training });
   const output = linear(activated, matrix("output")); // [N, H]
   const lastKeys = nextKeys(settings.random, dropout);
   const last = residualNorm(
@@ -89,7 +93,7 @@ export function layerForward<T extends FloatType>(
   );
   const saved = {
     inputOperand: input.operand,
-    attended: { ...heads, ...attended },
+    attended,
     middle: { ...middle, keys: middleKeys, gamma: vector("attentionOutput.norm.gamma") },
     intermediate,
     activated,
@@ -116,11 +120,15 @@ export function layerBackward<T extends FloatType>(
   const last = residualNormBackward(gradient, saved.last, dropout, computeDtype);
   add("output.norm.gamma", last.gamma);
   add("output.norm.beta", last.beta);
-  const output = linearBackward(last.product, saved.activated, matrix("output"));
+  const activation = activateBackward(
+    linearInputGradient(last.product, matrix("output")),
+    { product: saved.intermediate, bias: vector("intermediate.bias"), output: saved.activated },
+    config.activation,
+  );
+  const output = linearParameterGradients(last.product, activation.output);
   add("output.weight", output.weight);
   add("output.bias", output.bias);
-  const activation = activateBackward(output.x, saved.intermediate, vector("intermediate.bias"), config.activation);
-  const intermediate = linearBackward(activation, saved.middle.operand, matrix("intermediate"));
+  const intermediate = linearBackward(activation.product, saved.middle.operand, matrix("intermediate"));
   add("intermediate.weight", intermediate.weight);
   add("intermediate.bias", intermediate.bias);
 
@@ -131,8 +139,7 @@ export function layerBackward<T extends FloatType>(
   const attentionOutput = linearBackward(middle.product, saved.attended.context, matrix("attentionOutput"));
   add("attentionOutput.weight", attentionOutput.weight);
   add("attentionOutput.bias", attentionOutput.bias);
-  const heads = attentionBackward(attentionOutput.x, saved.attended, headLayout(config));
-  const product = splitHeadsBackward([heads.queries, heads.keys, heads.values], headLayout(config));
+  const product = projectedAttentionBackward(attentionOutput.x, saved.attended.saved, attentionSettings(settings));
   const qkv = linearBackward(product, saved.inputOperand, matrix("qkv"));
   add("qkv.weight", qkv.weight);
   add("qkv.bias", qkv.bias);

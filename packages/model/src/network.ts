@@ -51,7 +51,10 @@ function embed<T extends FloatType>(settings: NetworkSettings<T>, weights: Weigh
     beta: weights("embeddings.norm.beta"),
   };
   const keys = nextKeys(settings.random, dropout);
-  const result = embedding(tables, indices, keys, { epsilon: config.layerNormEpsilon, dropout, computeDtype });
+  const result = embedding(tables, indices, keys, {
+    ...{ epsilon: config.layerNormEpsilon, dropout, computeDtype },
+    ...{ hiddenSize: config.hiddenSize, training: settings.random !== undefined },
+  });
   return {
     output: reshape(result.output, ["N", config.hiddenSize]),
     operand: reshape(result.operand, ["N", config.hiddenSize]),

@@ -1,6 +1,14 @@
-import { Graph, Session, type Engine, type Fetched } from "@bertqa/engine";
+import { Graph, Session, type Fetched } from "@bertqa/engine";
 import { answerLogits } from "./blocks/answer-head.ts";
-import { batchPlaceholders, feedBatch, shardCountFor, shardName } from "./feeds.ts";
+import {
+  batchPlaceholders,
+  checkBatch,
+  feedBatch,
+  graphOptionsFor,
+  shardCountFor,
+  shardName,
+  type ModelEngine,
+} from "./feeds.ts";
 import { forward } from "./network.ts";
 import { listParameters } from "./parameters.ts";
 import { StoredTensors } from "./stored-weights.ts";
@@ -11,13 +19,9 @@ import type { BertCheckpoint, Predictor, PredictorOptions, WindowBatch } from ".
  *
  * @throws BertqaError if TensorFlow cannot load the graph
  */
-export function createPredictor(
-  engine: Pick<Engine, "binding" | "device">,
-  checkpoint: BertCheckpoint,
-  options: PredictorOptions,
-): Predictor {
+export function createPredictor(engine: ModelEngine, checkpoint: BertCheckpoint, options: PredictorOptions): Predictor {
   const { config } = checkpoint;
-  const graph = new Graph({ compileClusters: true });
+  const graph = new Graph(graphOptionsFor(engine, options.precision));
   const weights = new StoredTensors(graph, "weight", listParameters(config));
   const inputs = batchPlaceholders(graph, shardCountFor(engine.device));
   const dropout = { hiddenDropout: 0, attentionDropout: 0, random: undefined, recomputeLayers: false };
@@ -31,25 +35,56 @@ export function createPredictor(
   );
   const session = new Session(engine.binding, graph);
   weights.load(session, checkpoint.tensors);
+  const run = (batch: WindowBatch) => {
+    const { shardCount, ...fed } = feedBatch(inputs, batch, config);
+    const used = logits.slice(0, shardCount);
+    const results = session.run([...used.map(({ start }) => start), ...used.map(({ end }) => end)], fed);
+    return { start: results.slice(0, shardCount), end: results.slice(shardCount) };
+  };
   return {
     predict(batch) {
-      const { shardCount, ...fed } = feedBatch(inputs, batch, config);
-      const used = logits.slice(0, shardCount);
-      const results = session.run([...used.map(({ start }) => start), ...used.map(({ end }) => end)], fed);
+      checkBatch(batch, config);
+      const results = slicesOf(batch).map(run);
       return {
-        startLogits: join(results.slice(0, shardCount), batch),
-        endLogits: join(results.slice(shardCount), batch),
+        startLogits: join(
+          results.flatMap(({ start }) => start),
+          batch,
+        ),
+        endLogits: join(
+          results.flatMap(({ end }) => end),
+          batch,
+        ),
       };
     },
     dispose: () => session.dispose(),
   };
 }
 
-/** Shards of [B, L as the device has it] → [B, L as the batch has it]. */
-function join(shards: readonly Fetched[], { windowCount, tokenCount }: WindowBatch): Float32Array {
+/** Tokens, with padding, that go through the network at once: more bring no speed, and cost memory. */
+const sliceTokens = 4096;
+
+/** A batch in slices of an even number of windows, so that both shards of a slice have one shape. */
+function slicesOf(batch: WindowBatch): WindowBatch[] {
+  const { windowCount, tokenCount: L } = batch;
+  const size = Math.max(2, 2 * Math.floor(sliceTokens / L / 2));
+  return Array.from({ length: Math.ceil(windowCount / size) }, (_, slice) => {
+    const [first, end] = [slice * size, Math.min(windowCount, (slice + 1) * size)];
+    const rows = (values: Int32Array) => values.subarray(first * L, end * L);
+    return {
+      windowCount: end - first,
+      tokenCount: L,
+      inputIds: rows(batch.inputIds),
+      tokenTypeIds: rows(batch.tokenTypeIds),
+      attentionMask: rows(batch.attentionMask),
+    };
+  });
+}
+
+/** Rows [B, L as the device has it] → [B, L as the batch has it]. */
+function join(rows: readonly Fetched[], { windowCount, tokenCount }: WindowBatch): Float32Array {
   const joined = new Float32Array(windowCount * tokenCount);
   let row = 0;
-  for (const { shape, data } of shards) {
+  for (const { shape, data } of rows) {
     const [rowCount, width] = shape as [number, number];
     for (let i = 0; i < rowCount; i += 1, row += 1) {
       joined.set(data.subarray(i * width, i * width + tokenCount), row * tokenCount);

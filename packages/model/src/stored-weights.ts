@@ -76,6 +76,7 @@ export class StoredTensors {
 }
 
 function joinParts({ shape, parts }: Parameter, tensors: ReadonlyMap<string, HostTensor>): Float32Array {
+  if (parts.length === 1) return tensors.get(parts[0]!.name)!.data;
   const whole = new Float32Array(elementCount(shape));
   let offset = 0;
   for (const { name } of parts) {

@@ -13,7 +13,7 @@ import {
   Session,
   sumRowsByIndex,
   variable,
-  type Engine,
+  type GraphOptions,
   type Precision,
   type Tensor,
 } from "@bertqa/engine";
@@ -26,9 +26,11 @@ import {
   batchPlaceholders,
   feedBatch,
   feedLabels,
+  graphOptionsFor,
   shardCountFor,
   shardName,
   type BatchPlaceholders,
+  type ModelEngine,
   type ShardPlaceholders,
 } from "./feeds.ts";
 import type { Gradient, NetworkSettings, Weights } from "./layer.ts";
@@ -47,11 +49,7 @@ const SECOND_MOMENT = "optimizer.second_moment.";
  *
  * @throws BertqaError if TensorFlow cannot load the graph
  */
-export function createTrainer(
-  engine: Pick<Engine, "binding" | "device">,
-  checkpoint: BertCheckpoint,
-  options: TrainerOptions,
-): Trainer {
+export function createTrainer(engine: ModelEngine, checkpoint: BertCheckpoint, options: TrainerOptions): Trainer {
   return new GraphTrainer(engine, checkpoint, options);
 }
 
@@ -64,10 +62,13 @@ class GraphTrainer implements Trainer {
   private hasGradients = false;
   private stepsSinceLoss = 0;
 
-  constructor(engine: Pick<Engine, "binding" | "device">, checkpoint: BertCheckpoint, options: TrainerOptions) {
+  constructor(engine: ModelEngine, checkpoint: BertCheckpoint, options: TrainerOptions) {
     this.checkpoint = checkpoint;
     this.options = options;
-    this.program = buildTrainingProgram(checkpoint.config, options, { shardCount: shardCountFor(engine.device) });
+    this.program = buildTrainingProgram(checkpoint.config, options, {
+      ...graphOptionsFor(engine, options.precision),
+      shardCount: shardCountFor(engine.device),
+    });
     this.session = new Session(engine.binding, this.program.graph);
     this.program.weights.load(this.session, checkpoint.tensors);
     const zeros = zeroTensors(checkpoint.config);
@@ -169,9 +170,9 @@ export interface TrainingProgram {
 export function buildTrainingProgram(
   config: BertConfig,
   options: TrainerOptions,
-  { compileClusters = true, shardCount }: { readonly compileClusters?: boolean; readonly shardCount: number },
+  { shardCount, ...graphOptions }: GraphOptions & { readonly shardCount: number },
 ): TrainingProgram {
-  const graph = new Graph({ compileClusters });
+  const graph = new Graph(graphOptions);
   const parameters = listParameters(config);
   const weights = new StoredTensors(graph, "weight", parameters);
   const firstMoments = new StoredTensors(graph, "firstMoment", parameters);

@@ -10,7 +10,7 @@ import {
   type FeedValue,
   type Tensor,
 } from "@bertqa/engine";
-import { attention, attentionBackward } from "../src/blocks/attention.ts";
+import { projectedAttention, projectedAttentionBackward } from "../src/blocks/attention.ts";
 import { nextKeys } from "../src/blocks/dropout.ts";
 import { activate, activateBackward } from "../src/blocks/feed-forward.ts";
 import { residualNorm, residualNormBackward } from "../src/blocks/residual-norm.ts";
@@ -43,23 +43,22 @@ interface Block {
 }
 
 // Sizes that all differ: B 2, L 5, A 3, D 4, N = B·L = 10, H = A·D = 12, I 7.
-const layout = { headCount: 3, headSize: 4 };
+const attentionSettings = { headCount: 3, headSize: 4, dropout: 0.25, training: true };
 const lengths = { B: 2, L: 5, N: 10 };
-const settings = { epsilon: 1e-12, dropout: 0.25 };
+const settings = { epsilon: 1e-12, dropout: 0.25, training: true };
 const random = (seed: Tensor<"int32">) => nextKeys({ seed, nextDropout: 3 }, 0.25);
 
 const blocks: Record<string, Block> = {
   "attention with dropout": {
-    shapes: { queries: [2, 3, 5, 4], keys: [2, 3, 5, 4], values: [2, 3, 5, 4] },
+    shapes: { product: [10, 36], bias: [36] },
     outputShape: [10, 12],
-    build({ queries, keys, values }, gradient, seed) {
+    build({ product, bias }, gradient, seed) {
       const maskBias = placeholder(gradient.graph.main, "float32");
       masks.push(maskBias);
-      const heads = { queries: queries!, keys: keys!, values: values! };
-      const saved = { ...heads, ...attention({ ...heads, maskBias, dropoutKeys: random(seed) }, layout, 0.25) };
-      const back = attentionBackward(gradient, saved, layout);
-      // The blocks' contract: queries and keys both carry D^-¼, and gradients are those before that scaling.
-      return { output: saved.context, gradients: back };
+      const inputs = { product: product!, bias: bias!, maskBias, dropoutKeys: random(seed) };
+      const { context, saved } = projectedAttention(inputs, attentionSettings);
+      const both = projectedAttentionBackward(gradient, saved, attentionSettings);
+      return { output: context, gradients: { product: both, bias: sum(both, { axes: [0] }) } };
     },
   },
   GELU: gelu("gelu"),
@@ -84,16 +83,19 @@ function gelu(kind: "gelu" | "gelu_new"): Block {
     shapes: { product: [10, 7], bias: [7] },
     outputShape: [10, 7],
     build({ product, bias }, gradient) {
-      const output = activate(product!, bias!, kind);
-      const both = activateBackward(gradient, product!, bias!, kind);
-      return { output, gradients: { product: both, bias: sum(both, { axes: [0] }) } };
+      const output = activate(product!, bias!, { activation: kind, training: true });
+      const back = activateBackward(gradient, { product: product!, bias: bias!, output }, kind);
+      return { output, gradients: { product: back.product, bias: sum(back.product, { axes: [0] }) } };
     },
   };
 }
 
-describe.each(Object.entries(blocks))("%s", (name, { shapes, outputShape, build }) => {
-  test("its gradient is the slope of its output along random directions", () => {
-    const graph = new Graph({ compileClusters: true });
+describe.each(Object.entries(blocks))("%s", (_, { shapes, outputShape, build }) => {
+  test.each([
+    ["clusters", false],
+    ["fused kernels", true],
+  ])("in %s its gradient is the slope of its output along random directions", (_, fusedKernels) => {
+    const graph = new Graph({ compileClusters: true, fusedKernels });
     const inputs = Object.fromEntries(Object.keys(shapes).map((key) => [key, placeholder(graph, "float32")]));
     const gradient = placeholder(graph, "float32");
     const seed = placeholder(graph, "int32");
@@ -125,8 +127,7 @@ describe.each(Object.entries(blocks))("%s", (name, { shapes, outputShape, build 
     for (const [key, value] of values) {
       const [analytic] = session.run([gradients[key]!], { feeds: feedsFor(), lengths });
       const direction = numbers(value.shape, 9).data;
-      let expected = analytic.data.reduce((sum, g, i) => sum + g * direction[i]!, 0);
-      if (name.startsWith("attention") && key !== "values") expected /= layout.headSize ** -0.25;
+      const expected = analytic.data.reduce((sum, g, i) => sum + g * direction[i]!, 0);
       const slope = (objective(key, 1e-2) - objective(key, -1e-2)) / 2e-2;
       expect(Math.abs(slope - expected), `${key}: slope ${slope}, gradient ${expected}`).toBeLessThan(
         2e-3 * Math.max(1, Math.abs(slope)),

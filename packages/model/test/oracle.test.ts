@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadEngine, Session, type Engine } from "@bertqa/engine";
 import { readCheckpoint } from "../src/checkpoint.ts";
-import { feedBatch, feedLabels, paddedTokenCount } from "../src/feeds.ts";
+import { feedBatch, feedLabels } from "../src/feeds.ts";
 import { createPredictor } from "../src/predictor.ts";
 import { buildTrainingProgram, createTrainer } from "../src/trainer.ts";
 import type { BertCheckpoint, Precision, TrainerOptions } from "../src/types.ts";
@@ -21,11 +21,12 @@ const folders = [
   { name: "the golden files", folder: goldenFolder, exists: hasGolden },
 ];
 const modes = [
-  { precision: "float32", compileClusters: true, recomputeLayers: false, shardCount: 1 },
-  { precision: "float32", compileClusters: true, recomputeLayers: false, shardCount: 2 },
-  { precision: "float32", compileClusters: false, recomputeLayers: false, shardCount: 2 },
-  { precision: "float32", compileClusters: true, recomputeLayers: true, shardCount: 2 },
-  { precision: "bfloat16", compileClusters: true, recomputeLayers: false, shardCount: 2 },
+  { precision: "float32", blocks: "fused kernels", recomputeLayers: false, shardCount: 2 },
+  { precision: "float32", blocks: "fused kernels", recomputeLayers: true, shardCount: 1 },
+  { precision: "float32", blocks: "clusters", recomputeLayers: false, shardCount: 1 },
+  { precision: "float32", blocks: "clusters", recomputeLayers: true, shardCount: 2 },
+  { precision: "float32", blocks: "single ops", recomputeLayers: false, shardCount: 2 },
+  { precision: "bfloat16", blocks: "clusters", recomputeLayers: false, shardCount: 2 },
 ] as const;
 
 describe.each(folders)("$name by PyTorch", ({ folder, exists }) => {
@@ -39,7 +40,7 @@ describe.each(folders)("$name by PyTorch", ({ folder, exists }) => {
     checkpoint = await readCheckpoint(folder, { seed: 1, stage: "test" });
   });
 
-  const title = "graph: $precision, clusters $compileClusters, recompute $recomputeLayers, shards $shardCount";
+  const title = "graph: $precision, $blocks, recompute $recomputeLayers, shards $shardCount";
   describe.skipIf(!exists).each(modes)(title, (mode) => {
     const tolerance = tolerances[mode.precision];
     let run: ReturnType<typeof runOnce>;
@@ -118,7 +119,7 @@ interface TrainingMode {
 }
 
 interface GraphMode extends TrainingMode {
-  readonly compileClusters: boolean;
+  readonly blocks: "fused kernels" | "clusters" | "single ops";
   readonly shardCount: number;
 }
 
@@ -133,7 +134,11 @@ function optionsFor({ adamw }: Oracle, { precision, recomputeLayers }: TrainingM
 }
 
 function runOnce(engine: Engine, checkpoint: BertCheckpoint, oracle: Oracle, mode: GraphMode) {
-  const program = buildTrainingProgram(checkpoint.config, optionsFor(oracle, mode), mode);
+  const program = buildTrainingProgram(checkpoint.config, optionsFor(oracle, mode), {
+    compileClusters: mode.blocks === "clusters",
+    fusedKernels: mode.blocks === "fused kernels",
+    shardCount: mode.shardCount,
+  });
   const { windowCount, tokenCount } = oracle.batch;
   const session = new Session(engine.binding, program.graph);
   program.weights.load(session, checkpoint.tensors);
@@ -153,7 +158,7 @@ function runOnce(engine: Engine, checkpoint: BertCheckpoint, oracle: Oracle, mod
   return {
     session,
     hiddens: joined,
-    L: paddedTokenCount(tokenCount),
+    L: program.inputs.paddedTokenCount(tokenCount),
     norm: norm.data[0]!,
     gradients: program.gradients.fetch(session),
   };

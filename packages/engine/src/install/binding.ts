@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { BertqaError, formatDuration, type Reporter } from "@bertqa/core";
 import type { Environment } from "@bertqa/runner/cache-folder";
 import { runProgram } from "@bertqa/runner/program";
+import { kernelInstructionSets, kernelsSource } from "../kernels.ts";
 import { bindingFile, stderrTapFile, tfjsFolder } from "../locate.ts";
 import type { LibraryChoice } from "./platform.ts";
 
@@ -124,6 +125,30 @@ export async function buildBinding(
   return compiler;
 }
 
+/**
+ * Compiles our own kernels (`native/kernels.cc`), for `folder/tensorflow`.
+ *
+ * @param output the addon's path, in a folder beside or in which it is to lie: it loads from `folder`
+ * @throws BertqaError where there is no compiler, or it refuses
+ */
+export async function buildKernels(
+  folder: string,
+  choice: LibraryChoice,
+  output: string,
+  report: Reporter,
+): Promise<void> {
+  const compiler = await findCompiler();
+  const startedMs = Date.now();
+  await runCompiler(compiler, [
+    ...["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-w", "-DNAPI_VERSION=8"],
+    ...kernelInstructionSets.map((name) => `-m${name}`),
+    ...["-I", nodeHeadersFolder(), "-I", join(folder, "tensorflow", "include"), "-shared", kernelsSource],
+    ...["-L", join(folder, "tensorflow"), `-l:${choice.frameworkLibrary}`, "-Wl,-rpath,$ORIGIN/tensorflow"],
+    ...["-o", output],
+  ]);
+  report.line(`compiled the kernels · ${formatDuration(Date.now() - startedMs)}`);
+}
+
 function nodeHeadersFolder(): string {
   const require = createRequire(import.meta.url);
   return (require("node-api-headers") as { include_dir: string }).include_dir;
@@ -136,7 +161,7 @@ async function runCompiler(compiler: Compiler, compilerArguments: readonly strin
 
 export function explainCompilerFailure(compiler: Compiler, output: string): BertqaError {
   const firstError = output.split("\n").find((line) => /\berror\b/i.test(line)) ?? output.trim().split("\n")[0];
-  return new BertqaError("engine", `${compiler.version} did not compile tfjs-node's binding: ${firstError}`, {
+  return new BertqaError("engine", `${compiler.version} did not compile the native code: ${firstError}`, {
     remedy: output.includes("No space left on device")
       ? "Free some space, or set BERTQA_CACHE to a folder on another disk"
       : "Use a C++17 compiler (g++ 9 or clang++ 10, or later); CXX names it",

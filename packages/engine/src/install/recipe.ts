@@ -7,6 +7,7 @@ import { BertqaError, formatDuration, type Reporter } from "@bertqa/core";
 import { createReporter, isProcessAlive, runCommand } from "@bertqa/runner";
 import { openCacheFolder } from "@bertqa/runner/cache-folder";
 import { describeHost, type Device } from "../host.ts";
+import { kernelsFile } from "../kernels.ts";
 import {
   bindingFile,
   bindingLinkPath,
@@ -16,7 +17,7 @@ import {
   tfjsFolder,
   type EngineRecord,
 } from "../locate.ts";
-import { buildBinding, findCompiler, isBindingBuilt } from "./binding.ts";
+import { buildBinding, buildKernels, findCompiler, isBindingBuilt } from "./binding.ts";
 import { checkEngine } from "./check.ts";
 import { fetchLibrary, isLibraryComplete } from "./library.ts";
 import { chooseLibrary, type LibraryChoice } from "./platform.ts";
@@ -71,6 +72,12 @@ async function installInto(
   const kept = isBindingBuilt(binding) ? readEngineRecord(binding) : undefined;
   const compiler = kept?.compiler ?? (await replaceBinding(choice, library, binding, partial, report));
   linkBinding(join(binding, bindingFile));
+  const kernels = choice.variant === "cpu" ? kernelsFile(library) : undefined;
+  if (kernels && !existsSync(kernels)) {
+    const built = join(partial, "kernels.node");
+    await buildKernels(library, choice, built, report);
+    renameSync(built, kernels);
+  }
   const isChecked = kept !== undefined && isDeepStrictEqual(kept.host, host);
   const device = isChecked ? kept.device : await checkOrUnlink(choice, report);
   const { version: tensorflow, variant } = choice;

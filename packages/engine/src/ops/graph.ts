@@ -98,6 +98,8 @@ function controlReference({ reference }: Tensor): string {
 export interface GraphOptions {
   /** Compile each cluster with XLA into a few passes over memory, once per shape; otherwise its ops run one by one. */
   readonly compileClusters: boolean;
+  /** Blocks use the kernels of `ops/fused.ts`: the engine has them, and the graph computes in float32. */
+  readonly fusedKernels?: boolean;
 }
 
 /** A whole program for TensorFlow's executor, saved as a SavedModel and run by a `Session`. */

@@ -1,4 +1,5 @@
 export type { DType, FloatType } from "./dtypes.ts";
+export * from "./fused.ts";
 export {
   cluster,
   Graph,

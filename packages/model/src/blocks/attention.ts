@@ -3,6 +3,8 @@ import {
   batchMatMul,
   cast,
   cluster,
+  fusedAttention,
+  fusedAttentionGradient,
   multiply,
   reshape,
   scale,
@@ -12,6 +14,7 @@ import {
   sum,
   transpose,
   unstack,
+  usesFusedKernels,
   vector,
   type FloatType,
   type GraphBuilder,
@@ -56,6 +59,45 @@ export function splitHeadsBackward<T extends FloatType>(
 ): Tensor<T> {
   const together = transpose(stack(gradients, 0), [1, 3, 0, 2, 4]); // [B, L, 3, A, D]
   return reshape(together, ["N", 3 * layout.headCount * layout.headSize]);
+}
+
+export interface ProjectedInputs<T extends FloatType> {
+  /** [N, 3·H]: queries, keys and values of all heads, without their bias */
+  readonly product: Tensor<T>;
+  /** [3·H] */
+  readonly bias: F32;
+  /** float32 [B, 1, 1, L]: 0 for a real token, −1e9 for padding, whose weight becomes exactly 0 */
+  readonly maskBias: F32;
+  readonly dropoutKeys: DropoutKeys;
+}
+
+export interface AttentionSettings extends HeadLayout {
+  readonly dropout: number;
+  readonly training: boolean;
+}
+
+/** Attention from the projection on. @returns context [N, H], with what `projectedAttentionBackward` needs */
+export function projectedAttention<T extends FloatType>(inputs: ProjectedInputs<T>, settings: AttentionSettings) {
+  const { product, bias, maskBias, dropoutKeys } = inputs;
+  if (usesFusedKernels(product)) {
+    const given = { product, bias, maskBias, keys: dropoutKeys };
+    const fused = { ...given, ...fusedAttention(given, settings) };
+    return { context: fused.context as Tensor<T>, saved: { fused } };
+  }
+  const heads = splitHeads(product, bias, settings);
+  const attended = attention({ ...heads, maskBias, dropoutKeys }, settings, settings.dropout);
+  return { context: attended.context, saved: { clusters: { ...heads, ...attended } } };
+}
+
+/** @param gradient of the context, [N, H] @returns that of the product and its bias, [N, 3·H] */
+export function projectedAttentionBackward<T extends FloatType>(
+  gradient: Tensor<T>,
+  saved: ReturnType<typeof projectedAttention<T>>["saved"],
+  settings: AttentionSettings,
+): Tensor<T> {
+  if (saved.fused) return fusedAttentionGradient(gradient as F32, saved.fused, settings) as Tensor<T>;
+  const { queries, keys, values } = attentionBackward(gradient, saved.clusters, settings);
+  return splitHeadsBackward([queries, keys, values], settings);
 }
 
 export interface AttentionInputs<T extends FloatType> {

@@ -5,12 +5,15 @@ import {
   cluster,
   erf,
   exp,
+  fusedGelu,
+  fusedGeluGradient,
   multiply,
   scalar,
   scale,
   square,
   subtract,
   tanh,
+  usesFusedKernels,
   type FloatType,
   type Tensor,
 } from "@bertqa/engine";
@@ -18,27 +21,45 @@ import {
 type F32 = Tensor<"float32">;
 type Activation = BertConfig["activation"];
 
+export interface ActivationSettings {
+  readonly activation: Activation;
+  readonly training: boolean;
+}
+
 /** activation(product + bias), [N, I] */
-export function activate<T extends FloatType>(product: Tensor<T>, bias: F32, activation: Activation): Tensor<T> {
+export function activate<T extends FloatType>(product: Tensor<T>, bias: F32, settings: ActivationSettings): Tensor<T> {
+  const { activation, training } = settings;
+  if (usesFusedKernels(product)) {
+    return fusedGelu(product, bias, { approximate: activation === "gelu_new", training }) as Tensor<T>;
+  }
   return cluster({ product, bias }, (t) => {
     const x = add(cast(t.product, "float32"), t.bias);
     return { output: cast(multiply(x, gate(x, activation).value), product.dtype) };
   }).output;
 }
 
-/** Gradient with respect to `activate`'s product and bias, [N, I]. */
+/**
+ * @param gradient of `activate`'s output, [N, I]
+ * @returns that of its product and bias, and the output, all [N, I]: the fused kernel has it at hand, so that it need not
+ *   be kept
+ */
 export function activateBackward<T extends FloatType>(
   gradient: Tensor<T>,
-  product: Tensor<T>,
-  bias: F32,
+  saved: { readonly product: Tensor<T>; readonly bias: F32; readonly output: Tensor<T> },
   activation: Activation,
-): Tensor<T> {
-  return cluster({ gradient, product, bias }, (t) => {
+): { readonly product: Tensor<T>; readonly output: Tensor<T> } {
+  const { product, bias } = saved;
+  if (usesFusedKernels(product)) {
+    const fused = fusedGeluGradient(gradient as F32, product, bias, activation === "gelu_new");
+    return { product: fused.product as Tensor<T>, output: fused.output as Tensor<T> };
+  }
+  const { total } = cluster({ gradient, product, bias }, (t) => {
     const x = add(cast(t.product, "float32"), t.bias);
     const { value, slope } = gate(x, activation);
     const total = multiply(cast(t.gradient, "float32"), add(value, multiply(x, slope())));
     return { total: cast(total, product.dtype) };
-  }).total;
+  });
+  return { product: total, output: saved.output };
 }
 
 /** Both GELUs are x · gate(x): the normal distribution's Φ(x), or its approximation by tanh (Hendrycks, Gimpel 2016). */

@@ -16,9 +16,18 @@ export function linear<T extends FloatType>(x: Tensor<T>, weight: Tensor<T>): Te
  * @returns the gradients of x [N, in], and in float32 of weight [out, in] and bias [out]
  */
 export function linearBackward<T extends FloatType>(gradient: Tensor<T>, x: Tensor<T>, weight: Tensor<T>) {
+  return { x: linearInputGradient(gradient, weight), ...linearParameterGradients(gradient, x) };
+}
+
+/** @returns the gradient of `linear`'s x, [N, in] */
+export function linearInputGradient<T extends FloatType>(gradient: Tensor<T>, weight: Tensor<T>): Tensor<T> {
+  return matMul(gradient, weight);
+}
+
+/** @returns the gradients of `linear`'s weight [out, in] and bias [out], in float32 */
+export function linearParameterGradients<T extends FloatType>(gradient: Tensor<T>, x: Tensor<T>) {
   return {
-    x: matMul(gradient, weight), // [N, in]
-    weight: cast(matMul(gradient, x, { transposeLeft: true }), "float32"), // [out, in]
+    weight: cast(matMul(gradient, x, { transposeLeft: true }), "float32"),
     bias: cast(columnSums(gradient), "float32"),
   };
 }

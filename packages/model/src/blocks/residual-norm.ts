@@ -2,6 +2,8 @@ import {
   add,
   cast,
   cluster,
+  fusedResidualNorm,
+  fusedResidualNormGradient,
   mean,
   multiply,
   rsqrt,
@@ -9,6 +11,7 @@ import {
   square,
   subtract,
   sum,
+  usesFusedKernels,
   type FloatType,
   type Tensor,
 } from "@bertqa/engine";
@@ -55,11 +58,16 @@ export interface ResidualNormInputs<T extends FloatType> {
 export interface ResidualNormSettings {
   readonly epsilon: number;
   readonly dropout: number;
+  readonly training: boolean;
 }
 
 /** LayerNorm(residual + dropout(product + bias)), in float32; `operand` is the same in the compute dtype. */
 export function residualNorm<T extends FloatType>(inputs: ResidualNormInputs<T>, settings: ResidualNormSettings) {
   const { keys, ...tensors } = inputs;
+  if (usesFusedKernels(tensors.product)) {
+    const fused = fusedResidualNorm({ ...tensors, product: tensors.product, keys }, settings);
+    return { ...fused, operand: fused.output as Tensor<T> };
+  }
   return cluster({ ...tensors, ...(keys && { keys }) }, (t) => {
     const dropped = applyDropout(add(cast(t.product, "float32"), t.bias), t.keys, settings.dropout);
     const { output, ...saved } = layerNorm(add(t.residual, dropped), t.gamma, t.beta, settings.epsilon);
@@ -83,6 +91,14 @@ export function residualNormBackward<T extends FloatType>(
 ) {
   const { direct, throughSublayer } = gradient;
   const { keys, normalized, inverseDeviation, gamma } = saved;
+  if (usesFusedKernels(direct)) {
+    const fused = fusedResidualNormGradient(
+      { direct, throughSublayer: throughSublayer as F32 | undefined },
+      saved,
+      dropout,
+    );
+    return { ...fused, product: fused.product as Tensor<T> };
+  }
   const optional = { ...(throughSublayer && { throughSublayer }), ...(keys && { keys }) };
   return cluster({ direct, normalized, inverseDeviation, gamma, ...optional }, (t) => {
     const total = t.throughSublayer ? add(t.direct, cast(t.throughSublayer, "float32")) : t.direct;
