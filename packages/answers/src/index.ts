@@ -1,3 +1,4 @@
+export type * from "./added-tokens.ts";
 export * from "./answer.ts";
 export * from "./decision.ts";
 export * from "./labels.ts";

@@ -1,6 +1,7 @@
 import { BertqaError } from "@bertqa/squad";
 import { z } from "zod";
-import { WordPieceTokenizer, type AddedToken } from "./tokenizer.ts";
+import type { AddedToken } from "./added-tokens.ts";
+import { WordPieceTokenizer } from "./tokenizer.ts";
 
 const remedy = "Choose a BERT encoder (BERT, MiniLM, ELECTRA, DistilBERT), with its tokenizer files as published";
 

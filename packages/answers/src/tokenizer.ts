@@ -1,18 +1,8 @@
 import { countCodePoints } from "@bertqa/squad";
+import { partsOf, tokenFinder, type AddedToken, type TokenFinder } from "./added-tokens.ts";
 import { NormalizedText, type NormalizerOptions } from "./normalize.ts";
 import type { FrameIds, TokenizedText } from "./tokens.ts";
 import { punctuationFlag, unicodeTables, whiteFlag } from "./unicode.ts";
-
-/** A token that is found in the text itself, before words are cut: `[SEP]` and what a model adds. */
-export interface AddedToken {
-  readonly id: number;
-  readonly content: string;
-  /** Found in the normalised text rather than in the text as given. */
-  readonly isNormalized: boolean;
-  /** Takes the white space before it, or after it, along. */
-  readonly stripsLeft: boolean;
-  readonly stripsRight: boolean;
-}
 
 /** All that a `tokenizer.json` or a `vocab.txt` says. */
 export interface WordPieceSettings extends FrameIds {
@@ -34,8 +24,6 @@ interface Pieces {
 
 /** Words whose pieces are kept. */
 const cachedWords = 20_000;
-/** White space by Unicode's property, as the library's patterns know it. */
-const whiteSpace = /[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
 /**
  * BERT's WordPiece tokenizer with offsets: ids and offsets are those of the tokenizers library for a BertNormalizer, a
@@ -180,40 +168,6 @@ class TokenList {
       endCodePoints: Int32Array.from(this.#ends),
     };
   }
-}
-
-interface TokenFinder {
-  readonly pattern: RegExp;
-  readonly tokens: ReadonlyMap<string, AddedToken>;
-}
-
-/** Finds added tokens: the leftmost, of those that start together the longest. */
-function tokenFinder(tokens: readonly AddedToken[]): TokenFinder | undefined {
-  if (tokens.length === 0) return undefined;
-  const longestFirst = tokens.toSorted((a, b) => b.content.length - a.content.length);
-  const literals = longestFirst.map(({ content }) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
-  return {
-    pattern: new RegExp(literals.join("|"), "gu"),
-    tokens: new Map(tokens.map((token) => [token.content, token])),
-  };
-}
-
-/** The text cut at added tokens; a part without an id is ordinary text. */
-function partsOf(text: string, finder: TokenFinder | undefined): { text: string; id?: number }[] {
-  if (!finder) return [{ text }];
-  const parts: { text: string; id?: number }[] = [];
-  let done = 0;
-  for (const { 0: content, index } of text.matchAll(finder.pattern)) {
-    const { id, stripsLeft, stripsRight } = finder.tokens.get(content) as AddedToken;
-    let [start, end] = [index, index + content.length];
-    while (stripsLeft && start > done && whiteSpace.test(text.charAt(start - 1))) start--;
-    while (stripsRight && whiteSpace.test(text.charAt(end))) end++;
-    if (start > done) parts.push({ text: text.slice(done, start) });
-    parts.push({ text: text.slice(start, end), id });
-    done = end;
-  }
-  if (done < text.length) parts.push({ text: text.slice(done) });
-  return parts;
 }
 
 function textOf({ codePoints, length }: NormalizedText): string {
