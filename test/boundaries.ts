@@ -55,7 +55,9 @@ export function packageFolders(): string[] {
 /** The dependencies that a package declares. */
 export function dependenciesOf(folder: string): string[] {
   const manifest = JSON.parse(readFileSync(join(packagesFolder, folder, "package.json"), "utf8"));
-  return Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
+  // The published package bundles what is ours.
+  const bundled = folder === "bertqa" ? manifest.devDependencies : {};
+  return Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies, ...bundled });
 }
 
 /** A package's dependencies in this workspace, theirs included. */

@@ -14,7 +14,7 @@ import { tinyOptions, writeTinyPipeline } from "./support/tiny-pipeline.ts";
 const workspace = mkdtempSync(join(tmpdir(), "bertqa-stages-"));
 const folder = join(workspace, "pipelines", "tiny");
 const artifacts = join(workspace, "artifacts", "tiny");
-const bin = join(import.meta.dirname, "..", "packages", "cli", "bin", "bertqa.mjs");
+const bin = join(import.meta.dirname, "..", "packages", "bertqa", "bin", "bertqa.mjs");
 const stages = new Map<string, AnyStage>();
 
 function run(name: string) {

@@ -7,7 +7,7 @@ export const stages = ["fetch", "tokenize", "train", "predict", "evaluate", "exp
 
 /** The JSON schema of a stage's options, as the stage itself prints it. */
 export function schemaOf(stage: (typeof stages)[number]): string {
-  const bin = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "bertqa.mjs");
+  const bin = join(import.meta.dirname, "..", "..", "packages", "bertqa", "bin", "bertqa.mjs");
   return execFileSync(process.execPath, [bin, "stage", stage, "--print-schema"], { encoding: "utf8" });
 }
 

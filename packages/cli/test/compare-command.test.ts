@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { madeUpAnswers, makePipeline, sampleFile, type FakePipeline } from "../../evaluate/test/support/pipeline.ts";
 
-const bin = fileURLToPath(new URL("../bin/bertqa.mjs", import.meta.url));
+const bin = fileURLToPath(new URL("../../bertqa/bin/bertqa.mjs", import.meta.url));
 const devFile = fileURLToPath(new URL("../../../pipelines/sample/corpus/dev.json", import.meta.url));
 const dev = sampleFile("dev");
 const answers = (seed: number, skill: number) => ({ dev: madeUpAnswers(questionsOf(dev), seed, skill) });

@@ -7,7 +7,7 @@ import type { Finding } from "@bertqa/engine";
 import { expect, test } from "vitest";
 import { formatFindings } from "../src/commands/doctor.ts";
 
-const program = fileURLToPath(new URL("../bin/bertqa.mjs", import.meta.url));
+const program = fileURLToPath(new URL("../../bertqa/bin/bertqa.mjs", import.meta.url));
 
 function bertqa(programArguments: readonly string[], environment: NodeJS.ProcessEnv = {}) {
   return spawnSync(process.execPath, [program, ...programArguments], {

@@ -215,7 +215,7 @@ test("a second pipeline takes the encoder of the first from the download cache",
 });
 
 function startCommand(folder: string, variables: NodeJS.ProcessEnv = {}) {
-  const bin = join(repositoryFolder, "packages/cli/bin/bertqa.mjs");
+  const bin = join(repositoryFolder, "packages/bertqa/bin/bertqa.mjs");
   const env = { PATH: process.env["PATH"], BERTQA_CACHE: join(folder, "cache"), ...variables };
   const child = spawn(process.execPath, [bin, "stage", "fetch", folder], { env });
   const said = { stdout: "", stderr: "" };

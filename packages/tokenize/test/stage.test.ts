@@ -10,7 +10,7 @@ import { tokenizeStage, tokenizeOptionsSchema } from "../src/index.ts";
 import { fixture, fixtureEncoder, hardCases, pipelineWith, readWindows, sampleCorpus, squadFile } from "./helpers.ts";
 import { runIn, type TestFolders } from "../../../test/support/run-stage.ts";
 
-const bin = join(import.meta.dirname, "../../cli/bin/bertqa.mjs");
+const bin = join(import.meta.dirname, "../../bertqa/bin/bertqa.mjs");
 const optionsOf = (options: Record<string, unknown> = {}) => tokenizeOptionsSchema.parse(options);
 const sample = () => ({ train: squadFile(sampleCorpus("train")), dev: squadFile(sampleCorpus("dev")) });
 const hard = () => ({ train: hardCases(), dev: hardCases() });

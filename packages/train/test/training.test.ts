@@ -150,7 +150,7 @@ describe("a run that was ended in the middle continues from its last checkpoint"
     const artifacts = join(workspace, "artifacts", "tiny");
     await cp(prepared, artifacts, { recursive: true });
     const progress = join(artifacts, "train.progress");
-    const bin = join(import.meta.dirname, "..", "..", "cli", "bin", "bertqa.mjs");
+    const bin = join(import.meta.dirname, "..", "..", "bertqa", "bin", "bertqa.mjs");
     const child = spawn(process.execPath, [bin, "stage", "train", folder], { stdio: ["ignore", "ignore", "pipe"] });
     let stderr = "";
     child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));

@@ -1,0 +1,27 @@
+// Builds dist/: JavaScript by esbuild, declarations by rollup-plugin-dts. The pure packages are bundled, what npm installs is not.
+import { build } from "esbuild";
+import { readFile, rm } from "node:fs/promises";
+import { rollup } from "rollup";
+import { dts } from "rollup-plugin-dts";
+
+const folder = import.meta.dirname;
+const { dependencies, optionalDependencies } = JSON.parse(await readFile(`${folder}/package.json`, "utf8"));
+const external = Object.keys({ ...dependencies, ...optionalDependencies });
+const shared = { bundle: true, format: "esm", target: "es2023", absWorkingDir: folder, outdir: "dist", external };
+
+await rm(`${folder}/dist`, { recursive: true, force: true });
+await build({
+  ...shared,
+  entryPoints: { node: "src/node.ts", cli: "src/cli/main.ts" },
+  platform: "node",
+  splitting: true,
+});
+await build({ ...shared, entryPoints: ["src/browser.ts"], platform: "browser" });
+const declarations = await rollup({
+  input: { node: `${folder}/src/node.ts`, browser: `${folder}/src/browser.ts` },
+  external,
+  plugins: [
+    dts({ tsconfig: `${folder}/../../tsconfig.base.json`, includeExternal: ["@bertqa/answers", "@bertqa/squad"] }),
+  ],
+});
+await declarations.write({ dir: `${folder}/dist`, format: "esm" });

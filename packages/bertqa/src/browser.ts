@@ -1,0 +1,48 @@
+import { BertqaError } from "@bertqa/squad";
+import * as ort from "onnxruntime-web/wasm";
+import { modelFiles, readExport } from "./export-files.ts";
+import { defaultLimits, QuestionAnswering, type Limits, type Precision } from "./question-answering.ts";
+import { openSession } from "./session.ts";
+
+export * from "./public.ts";
+
+export interface LoadOptions extends Partial<Limits> {
+  /** "int8" (default): a quarter of the download. */
+  readonly precision?: Precision;
+  /** Passed on to ONNX Runtime's WebAssembly build: on WebGPU, int8 models give other results. */
+  readonly sessionOptions?: ort.InferenceSession.SessionOptions;
+}
+
+/**
+ * Loads an exported model from an address: a folder that holds the export's files.
+ *
+ * @throws BertqaError if there is no export, or its files do not belong together
+ */
+export async function loadQuestionAnswering(
+  address: string | URL,
+  options: LoadOptions = {},
+): Promise<QuestionAnswering> {
+  const { precision = "int8", sessionOptions, ...limits } = options;
+  const base = new URL(
+    `${String(address).replace(/\/$/, "")}/`,
+    (globalThis as { location?: { href: string } }).location?.href,
+  );
+  const read = async (name: string) => {
+    const response = await fetch(new URL(name, base));
+    if (response.status === 404) return undefined;
+    if (response.ok) return new Uint8Array(await response.arrayBuffer());
+    throw new BertqaError("ask", `${name}: the server answered ${response.status}`, { where: response.url });
+  };
+  const files = await readExport({ where: base.href, read });
+  const name = modelFiles[precision];
+  const model = await read(name);
+  if (!model) throw new BertqaError("ask", `the export has no ${name}`, { where: base.href });
+  const session = await openSession(ort, model, sessionOptions ?? {}, base.href + name);
+  return new QuestionAnswering({
+    ...files,
+    session,
+    precision,
+    runtime: "onnxruntime-web",
+    limits: { ...defaultLimits, ...limits },
+  });
+}

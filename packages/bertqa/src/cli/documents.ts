@@ -1,0 +1,77 @@
+import { BertqaError } from "@bertqa/squad";
+import MiniSearch from "minisearch";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { extname, join } from "node:path";
+
+/** A part of a document that is read in one go. */
+export interface Passage {
+  readonly id: number;
+  /** Relative to the folder searched. */
+  readonly file: string;
+  /** Line of the file that it starts on, from 1. */
+  readonly firstLine: number;
+  readonly text: string;
+}
+
+const extensions: ReadonlySet<string> = new Set([".txt", ".md", ".markdown"]);
+/** Paragraphs are joined up to this, in UTF-16 units: about two windows. */
+const passageCharacters = 2000;
+
+/**
+ * Reads all text and Markdown files under a folder, hidden ones and node_modules left out.
+ *
+ * @throws BertqaError if the folder is none, or holds no such file
+ */
+export async function readDocuments(folder: string): Promise<Passage[]> {
+  const found = await stat(folder).catch(() => undefined);
+  if (!found?.isDirectory()) throw new BertqaError("ask", `there is no folder ${folder}`);
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && extensions.has(extname(entry.name).toLowerCase()))
+    .map((entry) => join(entry.parentPath, entry.name).slice(join(folder, "/").length))
+    .filter((file) => !file.split(/[/\\]/).some((part) => part.startsWith(".") || part === "node_modules"))
+    .sort();
+  if (files.length === 0) {
+    throw new BertqaError("ask", `${folder} holds no ${[...extensions].join(", ")} file`);
+  }
+  const passages: Passage[] = [];
+  for (const file of files) {
+    for (const part of passagesOf(await readFile(join(folder, file), "utf8"))) {
+      passages.push({ ...part, id: passages.length, file });
+    }
+  }
+  return passages;
+}
+
+/** Cuts a text between paragraphs, into passages of at most {@link passageCharacters} where paragraphs allow. */
+export function passagesOf(text: string): Pick<Passage, "firstLine" | "text">[] {
+  const passages: { firstLine: number; text: string }[] = [];
+  let line = 1;
+  let open: { firstLine: number; text: string } | undefined;
+  for (const part of text.split(/(\n[^\S\n]*\n+)/)) {
+    const fits = open && open.text.length + part.length <= passageCharacters;
+    if (open && fits) open.text += part;
+    else if (part.trim() !== "") passages.push((open = { firstLine: line, text: part }));
+    line += part.split("\n").length - 1;
+  }
+  return passages;
+}
+
+/** Finds passages for a question by BM25. */
+export class PassageIndex {
+  readonly #passages: readonly Passage[];
+  readonly #index: MiniSearch<Passage>;
+
+  constructor(passages: readonly Passage[]) {
+    this.#passages = passages;
+    this.#index = new MiniSearch({ fields: ["text"] });
+    this.#index.addAll(passages);
+  }
+
+  /** The passages that share most with the question, best first. */
+  search(question: string, count: number): Passage[] {
+    return this.#index
+      .search(question)
+      .slice(0, count)
+      .map(({ id }) => this.#passages[id as number]!);
+  }
+}

@@ -1,0 +1,57 @@
+import { BertqaError } from "@bertqa/squad";
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
+import { z } from "zod";
+
+/** A question as it came in: its id is passed on to the output. */
+export interface AskedQuestion {
+  readonly id?: string | number | undefined;
+  readonly question: string;
+  /** The question's own passage. */
+  readonly context?: string | undefined;
+}
+
+const lineSchema = z.object({
+  id: z.union([z.string(), z.number()]).optional(),
+  question: z.string(),
+  context: z.string().optional(),
+});
+
+/**
+ * Reads questions, one a line: JSON objects with `question`, and `id` and `context` where wanted, or plain text. Empty
+ * lines are left out.
+ *
+ * @throws BertqaError naming the line that is neither
+ */
+export function parseQuestions(content: string, where: string): AskedQuestion[] {
+  const questions: AskedQuestion[] = [];
+  for (const [index, line] of content.split(/\r?\n/).entries()) {
+    if (line.trim() === "") continue;
+    questions.push(line.trimStart().startsWith("{") ? parseLine(line, `${where}:${index + 1}`) : { question: line });
+  }
+  return questions;
+}
+
+function parseLine(line: string, where: string): AskedQuestion {
+  try {
+    return lineSchema.parse(JSON.parse(line));
+  } catch (cause) {
+    const problem = "the line is no JSON object with a question";
+    throw new BertqaError("ask", problem, { remedy: 'Write {"question": "…"}, or plain text', where, cause });
+  }
+}
+
+/**
+ * Content of a text file, or of standard input for "-".
+ *
+ * @param what names it in the message
+ * @throws BertqaError if it cannot be read
+ */
+export async function readInput(file: string, what: string): Promise<string> {
+  if (file === "-") return text(process.stdin);
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new BertqaError("ask", `${what} cannot be read: ${(cause as Error).message}`, { where: file, cause });
+  }
+}

@@ -1,0 +1,50 @@
+import { BertqaError, questionsOf, scoreQuestions, squadFileSchema, summarize, type Question } from "@bertqa/squad";
+import { loadModel, type ModelFlags } from "./ask.ts";
+import { describeProcessor } from "./processor.ts";
+import { readInput } from "./questions.ts";
+
+/** `bertqa score`: the official metric on a SQuAD file. */
+export async function score({ data, ...flags }: ModelFlags & { readonly data: string }): Promise<void> {
+  const questions = (await readQuestions(data)).filter(({ isUnlabelled }) => isUnlabelled !== true);
+  if (questions.length === 0) throw new BertqaError("score", "no question of the data has answers", { where: data });
+  const qa = await loadModel(flags);
+  try {
+    const startedMs = performance.now();
+    const answers = await qa.answerAll(questions, { onProgress: progressOn(process.stderr) });
+    const seconds = (performance.now() - startedMs) / 1000;
+    const answerOf = new Map(questions.map(({ id }, i) => [id, answers[i]!.answer]));
+    const scores = summarize(scoreQuestions(questions, (id) => answerOf.get(id)).questions);
+    const windows = answers.reduce((sum, { windowCount }) => sum + windowCount, 0);
+    const rate = `${(questions.length / seconds).toFixed(1)} questions/s`;
+    process.stderr.write(`${questions.length} questions, ${windows} windows in ${seconds.toFixed(1)} s: ${rate}\n`);
+    const processor = await describeProcessor();
+    const { precision, runtime } = qa;
+    const nullOddsThreshold = qa.decision.threshold.nullOdds;
+    const record = { precision, runtime, processor, nullOddsThreshold, questionsPerSecond: questions.length / seconds };
+    process.stdout.write(`${JSON.stringify({ ...scores, ...record }, null, 2)}\n`);
+  } finally {
+    await qa.dispose();
+  }
+}
+
+async function readQuestions(file: string): Promise<Question[]> {
+  const where = { where: file, remedy: "Give a SQuAD file: an object with data" };
+  let value: unknown;
+  try {
+    value = JSON.parse(await readInput(file, "the data"));
+  } catch (cause) {
+    if (cause instanceof BertqaError) throw cause;
+    throw new BertqaError("score", `the data is not valid JSON: ${(cause as Error).message}`, { ...where, cause });
+  }
+  const parsed = squadFileSchema.safeParse(value);
+  if (parsed.success) return questionsOf(parsed.data);
+  const [first] = parsed.error.issues;
+  throw new BertqaError("score", `the data is no SQuAD file: ${first?.path.join(".")}: ${first?.message}`, where);
+}
+
+function progressOn(stream: NodeJS.WriteStream) {
+  if (!stream.isTTY) return undefined;
+  return (done: number, total: number) => {
+    stream.write(`\r${done} of ${total} windows${done === total ? "\n" : ""}`);
+  };
+}

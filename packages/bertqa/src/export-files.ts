@@ -1,0 +1,155 @@
+import {
+  parseDecision,
+  readTokenizerJson,
+  readVocabulary,
+  type Decision,
+  type WordPieceTokenizer,
+} from "@bertqa/answers";
+import { BertqaError } from "@bertqa/squad";
+import { z } from "zod";
+import type { Precision } from "./question-answering.ts";
+
+/** Version of the export's layout that this package reads. */
+const exportFormatVersion = 1;
+
+export const modelFiles: Readonly<Record<Precision, string>> = {
+  float32: "onnx/model.onnx",
+  int8: "onnx/model_quantized.onnx",
+};
+
+/** Where an export's files come from: a folder, or an address. */
+export interface ExportSource {
+  /** The folder or address, for messages. */
+  readonly where: string;
+  /** A file's bytes; `undefined` where there is none. */
+  read(name: string): Promise<Uint8Array | undefined>;
+}
+
+export interface ExportFiles {
+  readonly decision: Decision;
+  readonly tokenizer: WordPieceTokenizer;
+}
+
+const configSchema = z.object({
+  model_type: z.literal("bert"),
+  vocab_size: z.int().positive(),
+  max_position_embeddings: z.int().positive(),
+});
+const manifestSchema = z.object({
+  kind: z.string(),
+  formatVersion: z.number(),
+  files: z.array(z.object({ path: z.string(), sha256: z.string() })),
+});
+
+/**
+ * Reads the small files of an export, and checks that they belong together.
+ *
+ * @throws BertqaError if the folder is no export, or of another format version, or a file is not the one exported
+ */
+export async function readExport(source: ExportSource): Promise<ExportFiles> {
+  const decisionText = await readText(source, "decision.json");
+  if (decisionText === undefined) {
+    throw new BertqaError("ask", `${source.where} is no export of bertqa: it has no decision.json`, {
+      remedy: "Run npx nx run <pipeline>:export, and give the folder that it prints",
+    });
+  }
+  const hashes = await readHashes(source);
+  const texts = new Map([["decision.json", decisionText]]);
+  for (const name of ["config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json"]) {
+    const text = await readText(source, name);
+    if (text !== undefined) texts.set(name, text);
+  }
+  for (const [name, text] of texts) await checkHash(source, name, text, hashes.get(name));
+  const decision = parseDecision(
+    "ask",
+    parseJson(source, "decision.json", decisionText),
+    placeOf(source, "decision.json"),
+  );
+  const tokenizer = readTokenizer(source, texts);
+  checkConfig(source, texts.get("config.json"), decision, tokenizer);
+  return { decision, tokenizer };
+}
+
+function placeOf(source: ExportSource, name: string): string {
+  return `${source.where.replace(/\/$/, "")}/${name}`;
+}
+
+async function readText(source: ExportSource, name: string): Promise<string | undefined> {
+  const bytes = await source.read(name);
+  return bytes && new TextDecoder().decode(bytes);
+}
+
+function parseJson(source: ExportSource, name: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const problem = `${name} is not valid JSON: ${(cause as Error).message}`;
+    throw new BertqaError("ask", problem, { where: placeOf(source, name), cause });
+  }
+}
+
+/** sha256 by file name; empty where the files were copied without their manifest. */
+async function readHashes(source: ExportSource): Promise<ReadonlyMap<string, string>> {
+  const name = "manifest.json";
+  const text = await readText(source, name);
+  if (text === undefined) return new Map();
+  const { data } = manifestSchema.safeParse(parseJson(source, name, text));
+  if (data?.kind === "export" && data.formatVersion === exportFormatVersion) {
+    return new Map(data.files.map(({ path, sha256 }) => [path, sha256]));
+  }
+  const got = data ? `an artifact of kind "${data.kind}", format version ${data.formatVersion}` : "no manifest";
+  throw new BertqaError("ask", `got ${got}, expected an export of format version ${exportFormatVersion}`, {
+    remedy: "Export the model again",
+    where: placeOf(source, name),
+  });
+}
+
+async function checkHash(source: ExportSource, name: string, text: string, expected: string | undefined) {
+  // Browsers give no hashes to pages that came over plain http.
+  const subtle = (globalThis.crypto as { subtle?: typeof crypto.subtle } | undefined)?.subtle;
+  if (expected === undefined || !subtle) return;
+  const digest = new Uint8Array(await subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (sha256 === expected) return;
+  throw new BertqaError("ask", `${name} is not the file that this model was exported with`, {
+    remedy: "Copy the whole export again",
+    where: placeOf(source, name),
+  });
+}
+
+function readTokenizer(source: ExportSource, texts: ReadonlyMap<string, string>): WordPieceTokenizer {
+  const json = texts.get("tokenizer.json");
+  if (json !== undefined) return readTokenizerJson("ask", json, placeOf(source, "tokenizer.json"));
+  const vocabulary = texts.get("vocab.txt");
+  if (vocabulary === undefined) {
+    throw new BertqaError("ask", `${source.where} has neither tokenizer.json nor vocab.txt`, {
+      remedy: "Copy the whole export again",
+    });
+  }
+  const config = texts.get("tokenizer_config.json");
+  const parsed = config === undefined ? undefined : parseJson(source, "tokenizer_config.json", config);
+  return readVocabulary("ask", vocabulary, parsed, placeOf(source, "vocab.txt"));
+}
+
+function checkConfig(
+  source: ExportSource,
+  text: string | undefined,
+  { window }: Decision,
+  { vocabularySize }: WordPieceTokenizer,
+): void {
+  const where = placeOf(source, "config.json");
+  if (text === undefined) {
+    throw new BertqaError("ask", "the export has no config.json", { remedy: "Copy the whole export again", where });
+  }
+  const parsed = configSchema.safeParse(parseJson(source, "config.json", text));
+  if (!parsed.success) throw new BertqaError("ask", "config.json is not a BERT's", { where });
+  const { vocab_size, max_position_embeddings } = parsed.data;
+  if (vocabularySize > vocab_size) {
+    const problem = `the tokenizer has ${vocabularySize} tokens, the model ${vocab_size}: they belong to different models`;
+    throw new BertqaError("ask", problem, { remedy: "Copy the whole export again", where });
+  }
+  if (window.maxTokens > max_position_embeddings) {
+    const problem = `decision.json has windows of ${window.maxTokens} tokens, the model ${max_position_embeddings} positions`;
+    throw new BertqaError("ask", problem, { remedy: "Copy the whole export again", where });
+  }
+}

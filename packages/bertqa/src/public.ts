@@ -1,0 +1,13 @@
+/** What both entries share. */
+export { BertqaError } from "@bertqa/squad";
+export type { Decision } from "@bertqa/answers";
+export {
+  QuestionAnswering,
+  type Candidate,
+  type CharacterRange,
+  type Limits,
+  type Precision,
+  type QuestionAnswer,
+  type QuestionInput,
+  type RunOptions,
+} from "./question-answering.ts";

@@ -1,0 +1,172 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadQuestionAnswering, type QuestionAnswering } from "../src/node.ts";
+import { decision, temporaryFolder, vocabulary, windowTokens, writeTinyExport } from "./tiny-export.ts";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+
+const passage = "Ada 😀 Lovelace wrote the program in 1843. It is the engine of 😀 it, where Ada wrote on it.";
+const question = "Who wrote the program?";
+
+describe("a loaded export", () => {
+  let folder: string;
+  let qa: QuestionAnswering;
+  beforeAll(async () => {
+    folder = await writeTinyExport(await mkdtemp(join(tmpdir(), "bertqa-")));
+    qa = await loadQuestionAnswering(folder, { precision: "float32" });
+  });
+  afterAll(async () => {
+    await qa.dispose();
+    await rm(folder, { recursive: true });
+  });
+
+  test("runs on onnxruntime-node where it is installed", () => {
+    expect(qa.runtime).toBe("onnxruntime-node");
+    expect(qa.precision).toBe("float32");
+  });
+
+  test("the answer is the passage sliced by its UTF-16 range and by its code points", async () => {
+    const { answer, span, candidates } = await qa.answer({ question, context: passage, topK: 6 });
+    expect(answer).not.toBe("");
+    expect(passage.slice(...span!.utf16)).toBe(answer);
+    expect([...passage].slice(...span!.codePoints).join("")).toBe(answer);
+    expect(candidates).toHaveLength(6);
+    for (const { text, utf16, codePoints } of candidates) {
+      expect(passage.slice(...utf16)).toBe(text);
+      expect([...passage].slice(...codePoints).join("")).toBe(text);
+    }
+    // Some candidate stands after an emoji, where the two counts differ.
+    expect(candidates.some(({ utf16, codePoints }) => utf16[0] !== codePoints[0])).toBe(true);
+  });
+
+  test("probabilities of all spans and of no answer stay within 1", async () => {
+    const { candidates, noAnswerProbability, score } = await qa.answer({ question, context: passage, topK: 6 });
+    const sum = candidates.reduce((total, candidate) => total + candidate.score, noAnswerProbability);
+    expect(sum).toBeCloseTo(1, 6); // nBest is 6: these are all that share the rest
+    expect(score).toBe(candidates[0]!.score);
+  });
+
+  test("a long passage is cut into windows, and the answer found in each place", async () => {
+    const long = `${passage} `.repeat(20);
+    // 23 tokens − 5 of the question − 3 special = 15 of the passage, 11 of them new in each further window.
+    const { windowCount, span } = await qa.answer({ question, context: long });
+    expect(windowCount).toBeGreaterThan(20);
+    expect(span!.utf16[1]).toBeLessThanOrEqual(long.length);
+  });
+
+  test("many questions at once are answered as one by one, in their order", async () => {
+    const contexts = ["It is in the engine.", passage, `${passage} `.repeat(3), ""];
+    const inputs = contexts.flatMap((context) => [
+      { question, context },
+      { question: "Where is it?", context },
+    ]);
+    const together = await qa.answerAll(inputs);
+    for (const [i, input] of inputs.entries()) {
+      const alone = await qa.answer(input);
+      expect(together[i]!.answer).toBe(alone.answer);
+      expect(together[i]!.score).toBeCloseTo(alone.score, 5);
+    }
+  });
+
+  test("an empty passage has no answer", async () => {
+    const { answer, span, noAnswerProbability, windowCount } = await qa.answer({ question, context: "" });
+    expect({ answer, span, noAnswerProbability, windowCount }).toEqual({
+      answer: "",
+      span: null,
+      noAnswerProbability: 1,
+      windowCount: 1,
+    });
+  });
+
+  test("an aborted signal stops the run with its reason", async () => {
+    const controller = new AbortController();
+    const context = `${passage} `.repeat(300);
+    const run = qa.answer({
+      question,
+      context,
+      signal: controller.signal,
+      onProgress: () => controller.abort("enough"),
+    });
+    await expect(run).rejects.toBe("enough");
+  });
+
+  test("an empty question and a passage of 10 MB are refused in one line", async () => {
+    await expect(qa.answer({ question: "  ", context: passage })).rejects.toThrow("ask: the question is empty.");
+    await expect(qa.answer({ question, context: "x".repeat(10_000_000) })).rejects.toThrow(
+      "ask: the passage has 10,000,000 characters, more than 2,000,000. Cut it into documents",
+    );
+  });
+
+  test("onnxruntime-web gives the same answers", async () => {
+    const web = await loadQuestionAnswering(folder, { precision: "float32", runtime: "onnxruntime-web", threads: 1 });
+    const input = { question, context: `${passage} `.repeat(3), topK: 3 };
+    const [expected, got] = [await qa.answer(input), await web.answer(input)];
+    await web.dispose();
+    expect(web.runtime).toBe("onnxruntime-web");
+    expect(got.answer).toBe(expected.answer);
+    expect(got.candidates.map(({ score }) => score.toFixed(4))).toEqual(
+      expected.candidates.map(({ score }) => score.toFixed(4)),
+    );
+  });
+
+  test("int8 is the default, and its logits stay near", async () => {
+    const int8 = await loadQuestionAnswering(folder);
+    const input = { question, context: passage };
+    const [expected, got] = [await qa.answer(input), await int8.answer(input)];
+    await int8.dispose();
+    expect(int8.precision).toBe("int8");
+    expect(got.nullOdds).toBeCloseTo(expected.nullOdds, 0);
+  });
+});
+
+describe("refuses in one line", () => {
+  const load = async (spoil: (folder: string) => Promise<unknown>) => {
+    const folder = await writeTinyExport(await temporaryFolder());
+    await spoil(folder);
+    return loadQuestionAnswering(folder);
+  };
+  const write = (name: string, content: string) => (folder: string) => writeFile(join(folder, name), content);
+  const withoutManifest = (spoil: (folder: string) => Promise<unknown>) => async (folder: string) => {
+    await rm(join(folder, "manifest.json"));
+    await spoil(folder);
+  };
+
+  test("a folder that is not there, or is no export", async () => {
+    await expect(loadQuestionAnswering("/nowhere")).rejects.toThrow("ask: there is no folder /nowhere.");
+    await expect(loadQuestionAnswering(await temporaryFolder())).rejects.toThrow(
+      /^ask: .* is no export of bertqa: it has no decision\.json\. Run npx nx run <pipeline>:export/,
+    );
+  });
+
+  test("an artifact of another kind, and an export of another format", async () => {
+    const manifest = (kind: string, formatVersion: number) => JSON.stringify({ kind, formatVersion, files: [] });
+    await expect(load(write("manifest.json", manifest("model", 1)))).rejects.toThrow(
+      'got an artifact of kind "model", format version 1, expected an export of format version 1. Export the model again',
+    );
+    await expect(load(write("manifest.json", manifest("export", 7)))).rejects.toThrow("format version 7, expected");
+    const older = write("decision.json", JSON.stringify({ ...decision, formatVersion: 0 }));
+    await expect(load(withoutManifest(older))).rejects.toThrow("decision.json is of format version 0, expected 1");
+  });
+
+  test("a tokenizer that is not the one exported, by its hash or by its size", async () => {
+    const swapped = [...vocabulary.slice(0, 5), ...vocabulary.slice(5).reverse()].join("\n");
+    await expect(load(write("vocab.txt", swapped))).rejects.toThrow(
+      "vocab.txt is not the file that this model was exported with. Copy the whole export again.",
+    );
+    const larger = withoutManifest(write("vocab.txt", [...vocabulary, "more"].join("\n")));
+    await expect(load(larger)).rejects.toThrow("the tokenizer has 38 tokens, the model 37");
+  });
+
+  test("windows longer than the model's positions", async () => {
+    const window = { ...decision.window, maxTokens: windowTokens + 1 };
+    const longer = withoutManifest(write("decision.json", JSON.stringify({ ...decision, window })));
+    await expect(load(longer)).rejects.toThrow("windows of 24 tokens, the model 23 positions");
+  });
+
+  test("a model file that is cut short", async () => {
+    await expect(load(write("onnx/model_quantized.onnx", "cut"))).rejects.toThrow(
+      "ask: ONNX Runtime cannot load the model:",
+    );
+  });
+});
