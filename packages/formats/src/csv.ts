@@ -20,41 +20,42 @@ function toName(name: string): string {
 }
 
 /**
- * Reads a CSV or TSV file with a header, a question a line; see {@link rowsOfRecords}. An empty answer says that there is
- * none. A cell may hold a Python or JSON value, as pandas and datasets write `answers`.
+ * Reads a CSV or TSV file with a header, a question a row; see {@link rowsOfRecords}. An empty answer says that there is
+ * none. A cell may hold a Python or JSON value, as pandas and datasets write `answers`. Rows are numbered as in a
+ * spreadsheet, whose first row is the header.
  *
- * @throws FormatError with the line, where quotes are not closed or a line has another number of cells than the header
+ * @throws FormatError where quotes are not closed, or naming the row that has another number of cells than the header
  */
 export function rowsOfCsv(text: string, delimiter: string): RawRow[] {
-  const lines = parseCsv(text, delimiter);
-  const names = (lines[0]?.record ?? []).map(toName);
-  const records = lines.slice(1).map(({ record, info }) => {
-    const cells = record.map((cell, i): [string, unknown] => [names[i] as string, toValue(names[i] as string, cell)]);
-    return { record: Object.fromEntries(cells), place: `line ${info.lines - lineBreaksIn(record)}` };
+  const [header = [], ...rows] = parseCsv(text, delimiter);
+  const names = header.map(toName);
+  const records = rows.flatMap((cells, i) => {
+    const place = `row ${i + 2}`;
+    if (cells.length === 1 && cells[0] === "") return [];
+    if (cells.length !== names.length) throw wrongLength(place, cells.length, names.length, delimiter);
+    const record: Record<string, unknown> = {};
+    names.forEach((name, column) => (record[name] = toValue(name, cells[column] as string)));
+    return [{ record, place }];
   });
   return rowsOfRecords(records);
 }
 
-interface CsvLine {
-  readonly record: string[];
-  /** `lines`: the number of the line on which the record ends. */
-  readonly info: { readonly lines: number };
+function wrongLength(place: string, got: number, expected: number, delimiter: string): FormatError {
+  const problem = `${place} has ${got} cells, the header ${expected}`;
+  return new FormatError(`it is not valid CSV: ${problem}`, quoteCells(delimiter));
 }
 
-function parseCsv(text: string, delimiter: string): CsvLine[] {
+function quoteCells(delimiter: string): string {
+  return `Quote cells that hold ${JSON.stringify(delimiter)}, quotes or line breaks`;
+}
+
+function parseCsv(text: string, delimiter: string): string[][] {
   try {
-    return parse(text, { delimiter, info: true, skip_empty_lines: true }) as unknown as CsvLine[];
+    return parse(text, { delimiter, relax_column_count: true });
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw new FormatError(
-      `it is not valid CSV: ${error.message}`,
-      `Quote cells that hold ${JSON.stringify(delimiter)}, quotes or line breaks`,
-    );
+    throw new FormatError(`it is not valid CSV: ${error.message}`, quoteCells(delimiter));
   }
-}
-
-function lineBreaksIn(record: readonly string[]): number {
-  return record.reduce((sum, cell) => sum + (cell.includes("\n") ? cell.split("\n").length - 1 : 0), 0);
 }
 
 function toValue(column: string, cell: string): unknown {

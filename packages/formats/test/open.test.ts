@@ -51,14 +51,14 @@ test("gzip of any of them is read", async () => {
   await expect(openBytes(gzipSync(json).subarray(0, 60))).rejects.toThrow("file is not a whole gzip file");
 });
 
-test("a table by any delimiter, with quoted line breaks, named by the line on which a row begins", () => {
+test("a table by any delimiter, with quoted line breaks, numbered as in a spreadsheet", () => {
   for (const delimiter of [",", ";", "\t", "|"]) {
     const header = ["Question", "Context", "Answer", "answer start"].join(delimiter);
     const cells = ['"Where?\n(town)"', `"${context}"`, "Bergen", "65"].join(delimiter);
     const { rows } = rowsOfText(`${header}\n${cells}\n\n${cells}\n`);
-    expect(rows.map(({ place }) => place)).toEqual(["line 2", "line 5"]);
+    expect(rows.map(({ place }) => place)).toEqual(["row 2", "row 4"]);
     expect(questionsIn(rows)[0]).toEqual({
-      ...{ id: "line 2", question: "Where?\n(town)", is_impossible: false },
+      ...{ id: "row 2", question: "Where?\n(town)", is_impossible: false },
       answers: [{ text: "Bergen", answer_start: 65 }],
     });
   }

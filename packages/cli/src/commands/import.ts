@@ -1,0 +1,129 @@
+import { BertqaError, countOf, SeededRandom, type Reporter } from "@bertqa/core";
+import { openQuestionFile, splitByDocument } from "@bertqa/formats";
+import { createReporter } from "@bertqa/runner";
+import {
+  describeProblems,
+  effectOf,
+  readRows,
+  summarizeProblems,
+  type RawRow,
+  type ReadingPurpose,
+  type ReadSplit,
+  type SquadFile,
+} from "@bertqa/squad";
+import { existsSync } from "node:fs";
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+export interface ImportFlags {
+  readonly to: string;
+  readonly as: ReadingPurpose;
+  readonly split?: number;
+  readonly dev?: string;
+  readonly seed: number;
+  readonly skipBad?: boolean;
+  readonly force?: boolean;
+}
+
+type Articles = SquadFile["data"];
+
+/** Reads files of questions in any known format and writes them as one SQuAD 2.0 file; see `bertqa import --help`. */
+export async function importFiles(files: readonly string[], flags: ImportFlags): Promise<void> {
+  const reporter = createReporter("import");
+  const devPath = flags.split === undefined ? undefined : (flags.dev ?? join(dirname(flags.to), "dev.json"));
+  const targets = [flags.to, ...(devPath === undefined ? [] : [devPath])];
+  const taken = targets.find((path) => existsSync(path));
+  if (taken !== undefined && !flags.force) {
+    throw new BertqaError("import", `${taken} is already there`, { remedy: "Give --force to replace it" });
+  }
+  const read = await readQuestions(files, flags, reporter);
+  if (flags.split === undefined || devPath === undefined) await writeQuestions(flags.to, read.articles, reporter);
+  else {
+    const { train, dev, unit } = splitTrain(read.articles, flags.split, flags.seed);
+    reporter.line(`dev: ${countOf(countQuestions(dev), "question")} by ${unit}, seed ${flags.seed}`);
+    await writeQuestions(flags.to, train, reporter);
+    await writeQuestions(devPath, dev, reporter);
+  }
+  process.stdout.write(`${targets.join("\n")}\n`);
+}
+
+/** Takes a dev file out of train. @throws BertqaError where there is nothing to divide */
+export function splitTrain(articles: Articles, share: number, seed: number) {
+  const shuffled = <T>(items: readonly T[]) => new SeededRandom(seed, "dev").shuffled(items);
+  const parts = splitByDocument(articles, share, shuffled);
+  if (parts.train.length > 0 && parts.dev.length > 0) return parts;
+  throw new BertqaError("import", "there is one passage, which cannot be divided into train and dev");
+}
+
+/**
+ * Reads files as one list of questions, says what was found, and lists problems in `<to>.problems.txt`.
+ *
+ * @throws BertqaError if a file is in no known format, or a row cannot be used and `skipBad` is not set
+ */
+export async function readQuestions(
+  files: readonly string[],
+  { to, as, skipBad }: Pick<ImportFlags, "to" | "as" | "skipBad">,
+  reporter: Reporter,
+): Promise<ReadSplit> {
+  const rows: RawRow[] = [];
+  for (const file of files) {
+    const { format, rows: own } = await openQuestionFile("import", file);
+    reporter.line(`${file}: ${format}, ${countOf(own.length, "row")}`);
+    append(rows, own, files.length > 1 ? `${file}: ` : "");
+  }
+  const read = readRows(as, rows);
+  const bad = read.problems.filter((problem) => effectOf(problem) === "row");
+  const lines = describeProblems(as, read.problems);
+  const list = `${to}.problems.txt`;
+  for (const line of lines.slice(0, listedProblems)) reporter.line(line);
+  if (lines.length > 0) {
+    await mkdir(dirname(to), { recursive: true });
+    await writeFile(list, lines.map((line) => `${line}\n`).join(""));
+    if (lines.length > listedProblems) reporter.line(`… and ${lines.length - listedProblems} more, all in ${list}`);
+  }
+  if (bad.length > 0 && !skipBad) {
+    const remedy = `Fix them (all in ${list}), or give --skip-bad, which leaves them out`;
+    throw new BertqaError(
+      "import",
+      `${countOf(bad.length, "bad row")}: ${summarizeProblems(bad, ["row"]).join(", ")}`,
+      { remedy },
+    );
+  }
+  const summary = summarizeProblems(read.problems, ["row", "label", "reading"]);
+  if (summary.length > 0) reporter.line(`warning: ${summary.join(", ")}`);
+  for (const note of read.notes) reporter.line(`note: ${note}`);
+  if (read.articles.length === 0) throw new BertqaError("import", "there is no question");
+  return read;
+}
+
+const listedProblems = 20;
+
+function append(rows: RawRow[], own: readonly RawRow[], prefix: string): void {
+  const last = rows.at(-1);
+  const [article, paragraph] = last ? [last.article + 1, last.paragraph + 1] : [0, 0];
+  for (const row of own) {
+    const place = prefix === "" ? row.place : `${prefix}${row.place}`;
+    rows.push({ ...row, place, article: row.article + article, paragraph: row.paragraph + paragraph });
+  }
+}
+
+/** Writes a SQuAD 2.0 file, in full or not at all. */
+export async function writeQuestions(path: string, articles: Articles, reporter: Reporter): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.part`, `${JSON.stringify({ version: "v2.0", data: articles })}\n`);
+  await rename(`${path}.part`, path);
+  const questions = articles.flatMap(({ paragraphs }) => paragraphs.flatMap(({ qas }) => qas));
+  const unanswerable = questions.filter((qa) => qa.is_impossible).length;
+  const parts = [
+    countOf(articles.length, "article"),
+    `${countOf(questions.length, "question")} (${unanswerable} unanswerable)`,
+  ];
+  reporter.line(`${path}: ${parts.join(", ")}`);
+}
+
+function countQuestions(articles: Articles): number {
+  return articles.reduce(
+    (sum, { paragraphs }) => sum + paragraphs.reduce((count, { qas }) => count + qas.length, 0),
+    0,
+  );
+}

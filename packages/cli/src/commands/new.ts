@@ -1,0 +1,178 @@
+import { BertqaError, countOf, readJsonFile, type Reporter } from "@bertqa/core";
+import {
+  bringEncoder,
+  fetchEnvironment,
+  fetchOptionsSchema,
+  parseSource,
+  pinEncoder,
+  type FetchOptions,
+} from "@bertqa/fetch";
+import { createReporter } from "@bertqa/runner";
+import type { SquadFile } from "@bertqa/squad";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { z } from "zod";
+import { lookAtData, type Look } from "../look.ts";
+import { stageNames } from "../stages.ts";
+import { readQuestions, splitTrain, writeQuestions } from "./import.ts";
+
+export interface NewFlags {
+  readonly train: string;
+  readonly dev?: string;
+  readonly encoder?: string;
+  readonly seed: number;
+  readonly skipBad?: boolean;
+}
+
+type Articles = SquadFile["data"];
+
+/** The pipeline that a new one is modelled on: its encoder, and what Nx needs to know. */
+const template = "pipelines/own-data";
+
+/** Makes a pipeline of one's own data: `pipelines/<name>`, with limits and a recipe that fit the data. */
+export async function newPipeline(name: string, flags: NewFlags): Promise<void> {
+  const reporter = createReporter("new");
+  const folder = join("pipelines", name);
+  refuseName(name, folder);
+  const data = await placeData(name, folder, flags, reporter);
+  const options = await fetchOptionsFor(folder, data.sources, flags, reporter);
+  const encoder = await lookAtEncoder(options, folder, flags, reporter);
+  const maxTokens = Math.min(384, encoder?.maxPositions ?? 384);
+  const look = encoder && (await lookAtData(data.articles, encoder.tokenizer, maxTokens));
+  for (const line of look?.lines ?? []) reporter.line(line);
+  const recipe = recipeFor(data.trainQuestions, encoder?.hiddenSize ?? 384);
+  reporter.line(
+    `${countOf(data.trainQuestions, "training question")}: ${recipe.epochs} epochs at ${recipe.learningRate}`,
+  );
+  await writePipeline(folder, name, {
+    fetch: { ...options },
+    tokenize: tokenizeOptions(maxTokens, look),
+    train: { ...recipe, warmupShare: 0.1 },
+    predict: look && look.maxAnswerTokens !== 30 ? { maxAnswerTokens: look.maxAnswerTokens } : {},
+  });
+  reporter.line(`next: npx nx run ${name}:evaluate`);
+  process.stdout.write(`${folder}\n`);
+}
+
+function refuseName(name: string, folder: string): void {
+  if (!existsSync("nx.json") || !existsSync(template)) {
+    throw new BertqaError("new", "this folder is not the workspace's", { remedy: "Run it where nx.json lies" });
+  }
+  if (!/^[a-z0-9][a-z0-9._-]*$/.test(name)) {
+    throw new BertqaError("new", `got the name ${JSON.stringify(name)}, expected small letters, digits, . _ or -`);
+  }
+  if (existsSync(folder)) throw new BertqaError("new", `${folder} is already there`, { remedy: "Choose another name" });
+}
+
+interface PlacedData {
+  /** Addresses for fetch.json, relative to the pipeline's folder. */
+  readonly sources: { readonly train: string; readonly dev: string };
+  readonly trainQuestions: number;
+  /** Both files'. */
+  readonly articles: Articles;
+}
+
+/** Reads the data; without a dev file, a tenth of train becomes one, in `data/<name>`. */
+async function placeData(name: string, folder: string, flags: NewFlags, reporter: Reporter): Promise<PlacedData> {
+  const own = (split: string) => join("data", name, `${split}.json`);
+  const given = (path: string) => relative(folder, resolve(path));
+  const skipBad = flags.skipBad ?? false;
+  const train = await readQuestions([flags.train], { to: own("train"), as: "train", skipBad }, reporter);
+  if (flags.dev !== undefined) {
+    const dev = await readQuestions([flags.dev], { to: own("dev"), as: "dev", skipBad }, reporter);
+    const sources = { train: given(flags.train), dev: given(flags.dev) };
+    return { sources, trainQuestions: countQuestions(train.articles), articles: [...train.articles, ...dev.articles] };
+  }
+  for (const path of [own("train"), own("dev")]) {
+    if (existsSync(path))
+      throw new BertqaError("new", `${path} is already there`, { remedy: "Remove it, or give --dev" });
+  }
+  const parts = splitTrain(train.articles, 0.1, flags.seed);
+  reporter.line(`no --dev: ${countOf(countQuestions(parts.dev), "question")} of train become dev, by ${parts.unit}`);
+  await writeQuestions(own("train"), parts.train, reporter);
+  await writeQuestions(own("dev"), parts.dev, reporter);
+  const sources = { train: given(own("train")), dev: given(own("dev")) };
+  return { sources, trainQuestions: countQuestions(parts.train), articles: train.articles };
+}
+
+async function fetchOptionsFor(
+  folder: string,
+  { train, dev }: PlacedData["sources"],
+  { encoder, skipBad }: NewFlags,
+  reporter: Reporter,
+): Promise<FetchOptions> {
+  const dataset = { train: { sources: [train] }, dev: { sources: [dev] } };
+  const chosen = encoder === undefined ? await templateEncoder() : await encoderOptions(encoder, folder, reporter);
+  return fetchOptionsSchema.parse({ dataset, ...(skipBad ? { onInvalid: "skip" } : {}), encoder: chosen });
+}
+
+async function templateEncoder(): Promise<unknown> {
+  const schema = z.object({ encoder: z.unknown() });
+  return (await readJsonFile("new", join(template, "fetch.json"), schema)).encoder;
+}
+
+async function encoderOptions(label: string, folder: string, reporter: Reporter): Promise<unknown> {
+  const source = parseSource(label);
+  if (source.kind === "local") return { sources: [relative(folder, resolve(label))] };
+  const environment = fetchEnvironment();
+  const pinned = await pinEncoder(label, {
+    ...{ pipelineFolder: folder, hubEndpoint: environment.hubEndpoint },
+    ...{ environment, reporter },
+  });
+  const files = Object.fromEntries([...pinned.files].map(([name, { pin }]) => [name, pin]));
+  return { sources: [pinned.label], files };
+}
+
+const configSchema = z.object({ max_position_embeddings: z.int().positive(), hidden_size: z.int().positive() });
+
+/** The encoder's tokenizer and sizes; nothing where the usual one cannot be had now, as without a network. */
+async function lookAtEncoder(options: FetchOptions, folder: string, flags: NewFlags, reporter: Reporter) {
+  try {
+    const { config, tokenizer } = await bringEncoder(options, folder, fetchEnvironment(), reporter);
+    const { max_position_embeddings: maxPositions, hidden_size: hiddenSize } = configSchema.parse(config);
+    return { tokenizer, maxPositions, hiddenSize };
+  } catch (error) {
+    if (!(error instanceof BertqaError) || flags.encoder !== undefined) throw error;
+    reporter.line(`${error.message} The limits are the defaults then.`);
+    return undefined;
+  }
+}
+
+/** What the project's own pipelines use at that size; larger encoders take smaller steps. */
+export function recipeFor(trainQuestions: number, hiddenSize: number): { epochs: number; learningRate: number } {
+  const isSmallEncoder = hiddenSize < 512;
+  if (trainQuestions < 2_000) return { epochs: 10, learningRate: isSmallEncoder ? 2e-4 : 5e-5 };
+  if (trainQuestions < 30_000) return { epochs: 4, learningRate: isSmallEncoder ? 2e-4 : 5e-5 };
+  return { epochs: 2, learningRate: isSmallEncoder ? 5e-5 : 3e-5 };
+}
+
+function tokenizeOptions(maxTokens: number, look: Look | undefined): Record<string, unknown> {
+  const question = look && look.maxQuestionTokens !== 64 ? { maxQuestionTokens: look.maxQuestionTokens } : {};
+  return { maxTokens, windowOverlapTokens: Math.floor(maxTokens / 3), ...question };
+}
+
+async function writePipeline(folder: string, name: string, options: Readonly<Record<string, object>>): Promise<void> {
+  const schema = z.looseObject({ name: z.string() });
+  const project = await readJsonFile("new", join(template, "project.json"), schema);
+  const text = JSON.stringify({ ...project, name }, null, 2).replaceAll(template, folder);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "project.json"), `${text}\n`);
+  for (const stage of stageNames) {
+    if (!existsSync(join(template, `${stage}.json`))) continue;
+    const file = { $schema: `../schema/${stage}.schema.json`, ...options[stage] };
+    await writeFile(join(folder, `${stage}.json`), `${JSON.stringify(file, null, 2)}\n`);
+  }
+  await writeFile(join(folder, "README.md"), readmeOf(name));
+}
+
+function readmeOf(name: string): string {
+  return `# ${name}\n\n\`\`\`sh\nnpx nx run ${name}:evaluate\n\`\`\`\n\nThe report is \`artifacts/${name}/evaluate/report.html\`. What each file sets: [own-data](../own-data/README.md).\n`;
+}
+
+function countQuestions(articles: Articles): number {
+  return articles.reduce(
+    (sum, { paragraphs }) => sum + paragraphs.reduce((count, { qas }) => count + qas.length, 0),
+    0,
+  );
+}

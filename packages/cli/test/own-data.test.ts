@@ -1,0 +1,168 @@
+import { parseJson } from "@bertqa/core";
+import { squadFileSchema } from "@bertqa/squad";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+const repository = resolve(import.meta.dirname, "../../..");
+const cleanups: (() => unknown)[] = [];
+let workspace: string;
+
+beforeEach(async () => {
+  workspace = await mkdtemp(join(tmpdir(), "bertqa-new-"));
+  cleanups.push(() => rm(workspace, { recursive: true }));
+});
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command in the workspace of the test. */
+function bertqa(args: readonly string[], variables: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  const env = { ...process.env, BERTQA_CACHE: join(workspace, "cache"), ...variables };
+  const program = [join(repository, "packages/cli/bin/bertqa.mjs"), ...args];
+  return new Promise((ended) => {
+    execFile(process.execPath, program, { cwd: workspace, env }, (error, stdout, stderr) =>
+      ended({ code: Number(error?.code ?? 0), stdout, stderr }),
+    );
+  });
+}
+
+const passage = (i: number) => `Town ${i} lies on the river Ems. Its bridge was built in ${1800 + i}.`;
+const table = ["context,question,answer", ...Array.from({ length: 20 }, (_, i) => `"${passage(i)}",When?,${1800 + i}`)];
+
+async function readQuestions(name: string) {
+  const { data } = parseJson("test", await readFile(join(workspace, name), "utf8"), name, squadFileSchema);
+  return data.flatMap(({ paragraphs }) =>
+    paragraphs.flatMap(({ context, qas }) => qas.map((qa) => ({ context, ...qa }))),
+  );
+}
+
+test("import writes one SQuAD file of several tables, and takes a share of the passages out as dev", async () => {
+  await writeFile(join(workspace, "a.csv"), table.slice(0, 11).join("\n"));
+  await writeFile(join(workspace, "b.csv"), [table[0], ...table.slice(11)].join("\n"));
+  const { code, stdout, stderr } = await bertqa([
+    "import",
+    "a.csv",
+    "b.csv",
+    "--to",
+    "own/train.json",
+    "--split",
+    "0.1",
+  ]);
+  expect([code, stdout]).toEqual([0, "own/train.json\nown/dev.json\n"]);
+  expect(stderr).toContain("20 questions without id, named by their place");
+  const [train, dev] = [await readQuestions("own/train.json"), await readQuestions("own/dev.json")];
+  // A tenth of 20 passages of one question each.
+  expect([train.length, dev.length]).toEqual([18, 2]);
+  for (const { context, answers } of [...train, ...dev]) {
+    expect(context.indexOf(answers?.[0]?.text ?? "?")).toBe(answers?.[0]?.answer_start);
+  }
+  const again = await bertqa(["import", "a.csv", "--to", "own/train.json"]);
+  expect([again.code, again.stderr]).toEqual([
+    1,
+    "import: own/train.json is already there. Give --force to replace it.\n",
+  ]);
+});
+
+test("import names bad rows, lists them in a file, and leaves them out on demand", async () => {
+  await writeFile(
+    join(workspace, "a.csv"),
+    [...table, '"It is, it is.",What?,it is', '"It is, or is it?",What?,is'].join("\n"),
+  );
+  const refused = await bertqa(["import", "a.csv", "--to", "t.json"]);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain(
+    "import: 1 bad row: 1 × training question without an answer that stands in its passage.",
+  );
+  expect(await readFile(join(workspace, "t.json.problems.txt"), "utf8")).toContain(
+    '(row 23): answer "is" has no position',
+  );
+  expect((await bertqa(["import", "a.csv", "--to", "t.json", "--skip-bad"])).code).toBe(0);
+  expect(await readQuestions("t.json")).toHaveLength(21);
+});
+
+/** A workspace with nothing but the template of new pipelines, whose encoder lies on this machine. */
+async function makeWorkspace(): Promise<void> {
+  await writeFile(join(workspace, "nx.json"), "{}");
+  await mkdir(join(workspace, "pipelines"));
+  await cp(join(repository, "pipelines/own-data"), join(workspace, "pipelines/own-data"), { recursive: true });
+  const encoder = join(workspace, "encoder");
+  await cp(join(repository, "packages/tokenize/test/fixtures/encoder"), encoder, { recursive: true });
+  await writeFile(join(encoder, "model.safetensors"), "stands for tensors: nobody reads them here");
+}
+
+test("new makes a pipeline of a table alone: data divided, limits from the data, a recipe for its size", async () => {
+  await makeWorkspace();
+  const question = `Who ${"really ".repeat(70)}knows?`;
+  const lines = [...table, `"${passage(99)}",${question},1899`];
+  await writeFile(join(workspace, "q.csv"), lines.join("\n"));
+  const { code, stdout, stderr } = await bertqa(["new", "towns", "--train", "q.csv", "--encoder", "encoder"]);
+  expect([code, stdout]).toEqual([0, "pipelines/towns\n"]);
+  expect(stderr).toContain("% of the passages' tokens are unknown to the encoder");
+  const options = async (stage: string) =>
+    JSON.parse(await readFile(join(workspace, `pipelines/towns/${stage}.json`), "utf8")) as Record<string, unknown>;
+  expect((await options("fetch"))["dataset"]).toEqual({
+    train: { sources: ["../../data/towns/train.json"] },
+    dev: { sources: ["../../data/towns/dev.json"] },
+  });
+  // 72 words and a mark: more than the usual 64.
+  expect((await options("tokenize"))["maxQuestionTokens"]).toBeGreaterThan(64);
+  expect(await options("train")).toMatchObject({ epochs: 10 });
+  const project = await readFile(join(workspace, "pipelines/towns/project.json"), "utf8");
+  expect(project).toContain('"name": "towns"');
+  expect(project).toContain("bertqa-fetch-fingerprint.mjs pipelines/towns");
+  const twice = await bertqa(["new", "towns", "--train", "q.csv"]);
+  expect(twice.stderr).toBe("new: pipelines/towns is already there. Choose another name.\n");
+});
+
+test("pin fills sizes, sha256 and the commit of a branch, for an encoder and a dataset of the hub", async () => {
+  await makeWorkspace();
+  const commit = "0123456789abcdef0123456789abcdef01234567";
+  const files: Record<string, string> = {
+    [`/api/models/me/bert/revision/main`]: JSON.stringify({ sha: commit }),
+    [`/me/bert/resolve/${commit}/config.json`]: "{}",
+    [`/me/bert/resolve/${commit}/vocab.txt`]: "[PAD]\n",
+    [`/me/bert/resolve/${commit}/pytorch_model.bin`]: "weights",
+    [`/datasets/me/qa/resolve/${commit}/dev.parquet`]: "PAR1",
+  };
+  const server = createServer((request, response) => {
+    const content = files[request.url ?? ""];
+    response.writeHead(content === undefined ? 404 : 200).end(content);
+  });
+  await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
+  cleanups.push(() => server.close());
+  const HF_ENDPOINT = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const path = join(workspace, "pipelines/own-data/fetch.json");
+  const dataset = (source: unknown) => ({ sources: [source], firstQuestions: 7 });
+  const dev = { url: `hub:datasets/me/qa@${commit}/dev.parquet` };
+  await writeFile(
+    path,
+    JSON.stringify({
+      dataset: { train: dataset("train.json"), dev: dataset(dev) },
+      encoder: { sources: ["hub:me/bert@main"] },
+    }),
+  );
+  const { code, stdout, stderr } = await bertqa(["pin", "own-data"], { HF_ENDPOINT });
+  expect([stderr, code, stdout]).toEqual([expect.any(String), 0, "pipelines/own-data/fetch.json\n"]);
+  const pinOf = (text: string) => ({ bytes: text.length, sha256: createHash("sha256").update(text).digest("hex") });
+  expect(JSON.parse(await readFile(path, "utf8"))).toEqual({
+    dataset: { train: dataset("train.json"), dev: dataset({ ...dev, ...pinOf("PAR1") }) },
+    encoder: {
+      sources: [`hub:me/bert@${commit}`],
+      files: { "config.json": pinOf("{}"), "vocab.txt": pinOf("[PAD]\n"), "pytorch_model.bin": pinOf("weights") },
+    },
+  });
+  expect(stderr).toContain("/vocab.txt: 6 B, sha256");
+  expect(await readFile(join(workspace, "cache/downloads", pinOf("weights").sha256), "utf8")).toBe("weights");
+});
