@@ -42,6 +42,7 @@ export function createPredictor(engine: ModelEngine, checkpoint: BertCheckpoint,
     return { start: results.slice(0, shardCount), end: results.slice(shardCount) };
   };
   return {
+    compilesShapes: !graph.options.fusedKernels,
     predict(batch) {
       checkBatch(batch, config);
       const results = slicesOf(batch).map(run);

@@ -105,6 +105,8 @@ export interface PredictorOptions {
 
 /** Owns the weights on the device; `dispose` when done. */
 export interface Predictor {
+  /** A shape [B, L] that is new to it costs time: batches of few shapes are faster. */
+  readonly compilesShapes: boolean;
   /** Logits [B, L] row-major, float32. Those of padding tokens are meaningless. */
   predict(batch: WindowBatch): { readonly startLogits: Float32Array; readonly endLogits: Float32Array };
   dispose(): void;

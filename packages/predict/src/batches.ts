@@ -15,6 +15,8 @@ export interface BatchRules {
   readonly shapeCostTokens: number;
   /** The longest batch that the model takes. */
   readonly maxTokenCount: number;
+  /** A model that compiles nothing takes each batch as it comes: `shapeCostTokens` is not read. */
+  readonly compilesShapes: boolean;
 }
 
 /**
@@ -29,6 +31,7 @@ export function batchRulesFor(
   device: "cpu" | "gpu",
   model: { readonly hiddenSize: number; readonly maxPositions: number },
   batchTokens: number | undefined,
+  compilesShapes: boolean,
 ): BatchRules {
   const { tokens, shapeCost } =
     device === "gpu" ? { tokens: 49_152, shapeCost: 1_000_000 } : { tokens: 3072, shapeCost: 6000 };
@@ -36,6 +39,7 @@ export function batchRulesFor(
     batchTokens: batchTokens ?? tokens,
     shapeCostTokens: Math.round(shapeCost * (384 / model.hiddenSize) ** 2),
     maxTokenCount: model.maxPositions,
+    compilesShapes,
   };
 }
 
@@ -48,9 +52,12 @@ const tokenMultiple = 16;
  * chosen are those that cost least, padding and compiling together. A length has one B: its windows are dealt out evenly.
  * B is even, or 1: the model computes the halves of a batch side by side, and equal halves are one shape.
  *
+ * Where nothing is compiled, windows are only sorted, and a batch is as long as its longest.
+ *
  * @param tokenCounts int32, tokens of each row of the shard
  */
 export function planBatches(tokenCounts: Int32Array, rules: BatchRules): PlannedBatch[] {
+  if (!rules.compilesShapes) return planExactBatches(tokenCounts, rules.batchTokens);
   const roundedUp = Array.from(tokenCounts, (count) =>
     Math.min(Math.ceil(count / tokenMultiple) * tokenMultiple, rules.maxTokenCount),
   );
@@ -72,6 +79,18 @@ export function planBatches(tokenCounts: Int32Array, rules: BatchRules): Planned
       tokenCount,
     }));
   });
+}
+
+function planExactBatches(tokenCounts: Int32Array, batchTokens: number): PlannedBatch[] {
+  const sorted = [...tokenCounts.keys()].sort((a, b) => (tokenCounts[b] as number) - (tokenCounts[a] as number)); // stable
+  const batches: PlannedBatch[] = [];
+  for (let first = 0; first < sorted.length; first += (batches.at(-1) as PlannedBatch).windowCount) {
+    const tokenCount = tokenCounts[sorted[first] as number] as number;
+    const most = Math.max(1, evenBelow(Math.floor(batchTokens / tokenCount)));
+    const rows = sorted.slice(first, first + most);
+    batches.push({ rows, windowCount: rows.length, tokenCount });
+  }
+  return batches;
 }
 
 /** The largest even number that is not above n. */

@@ -66,8 +66,9 @@ export const predictStage = defineStage({
     const engine = await loadEngine();
     const precision = options.precision === "auto" ? (await describeDevice()).recommendedPrecision : options.precision;
     const rules = { ...options, noAnswerAllowed: await mayHaveNoAnswer(options, inputs.dataset) };
-    const batchRules = batchRulesFor(engine.device, checkpoint.config, options.batchTokens);
     const predictor = createPredictor(engine, checkpoint, { precision });
+    const { compilesShapes } = predictor;
+    const batchRules = batchRulesFor(engine.device, checkpoint.config, options.batchTokens, compilesShapes);
     try {
       const counts: Record<string, number> = {};
       const rows: PredictionRow[] = [];

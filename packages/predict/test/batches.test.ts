@@ -2,7 +2,7 @@ import { SeededRandom } from "@bertqa/core";
 import { expect, test } from "vitest";
 import { planBatches } from "../src/batches.ts";
 
-const rules = { batchTokens: 96, shapeCostTokens: 0, maxTokenCount: 512 };
+const rules = { batchTokens: 96, shapeCostTokens: 0, maxTokenCount: 512, compilesShapes: true };
 
 test("where shapes cost nothing, lengths are rounded up to 16 and the longest go first", () => {
   // 96 tokens hold 2 windows of 48, 6 of 16.
@@ -50,6 +50,17 @@ test("a window longer than a batch may be goes alone, and no batch is longer tha
     { rows: [0], windowCount: 1, tokenCount: 100 },
     { rows: [1], windowCount: 1, tokenCount: 96 },
   ]);
+});
+
+test("where no shape is compiled, windows are sorted and each batch is as long as its longest", () => {
+  // 96 tokens hold 2 windows of 41 or 33.
+  const batches = planBatches(Int32Array.of(9, 40, 11, 33, 41), { ...rules, compilesShapes: false });
+  expect(batches).toEqual([
+    { rows: [4, 1], windowCount: 2, tokenCount: 41 },
+    { rows: [3, 2], windowCount: 2, tokenCount: 33 },
+    { rows: [0], windowCount: 1, tokenCount: 9 },
+  ]);
+  expect(planBatches(Int32Array.of(200), { ...rules, compilesShapes: false })).toHaveLength(1);
 });
 
 test("no windows make no batches", () => {

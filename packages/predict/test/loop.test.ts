@@ -23,7 +23,7 @@ function predict({ windowCount, tokenCount, inputIds, attentionMask }: WindowBat
   return { startLogits, endLogits: startLogits.map((logit) => -logit) };
 }
 
-const rulesOf = (batchTokens: number) => ({ batchTokens, shapeCostTokens: 0, maxTokenCount: 48 });
+const rulesOf = (batchTokens: number) => ({ batchTokens, shapeCostTokens: 0, maxTokenCount: 48, compilesShapes: true });
 
 async function run(batchTokens: number, logitShardWindows = 100) {
   const searches = new Map(questions.map(({ id }) => [id, new SpanSearch({ nBest: 5, maxAnswerTokens: 4 })]));
