@@ -27,14 +27,17 @@ const run = task === "train" ? trainingStep(checkpoint) : prediction(checkpoint)
 const batches = work.batches.map(collate);
 const warmUpMs = warmUp();
 const startedMs = performance.now();
+const startedCpu = process.cpuUsage();
 for (const batch of batches.slice(work.warmUpBatches)) run(batch);
 const seconds = (performance.now() - startedMs) / 1000;
+const cpu = process.cpuUsage(startedCpu);
+const cpuSeconds = (cpu.user + cpu.system) / 1e6;
 // Before the peak is measured: its matrices are not the model's.
 const peakBytes = process.resourceUsage().maxRSS * 1024;
 const flops = productFlops(work, checkpoint.config, task === "train" ? 3 : 1);
 const peakFlops = measurePeakFlops(engine, precision);
 process.stdout.write(
-  `${JSON.stringify({ seconds, warmUpSeconds: warmUpMs / 1000, peakBytes, flopsPerSecond: flops / seconds, peakFlops, ...countWork(work) })}\n`,
+  `${JSON.stringify({ seconds, cpuSeconds, warmUpSeconds: warmUpMs / 1000, peakBytes, flopsPerSecond: flops / seconds, peakFlops, ...countWork(work) })}\n`,
 );
 
 /** Runs the warm-up batches, and one batch of each shape to come: a run compiles a shape once. @returns what that took, in ms */
