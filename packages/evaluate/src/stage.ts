@@ -13,6 +13,7 @@ import { buildReport } from "@bertqa/report";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { analyse, type AnsweredSplit } from "./analysis/analyse.ts";
+import { dataRemarks } from "./data-remarks.ts";
 import { decisionOf } from "./decision.ts";
 import { recordEvaluation } from "./history.ts";
 import { officialScores } from "./official-scores.ts";
@@ -50,7 +51,9 @@ export const evaluateStage = defineStage({
     }
     const tune = predictions.has("tune") ? await readSplit(inputs, "tune") : null;
     const noAnswerAllowed = predictions.artifact.manifest.resolved["noAnswerAllowed"] !== false;
-    const { evaluation, results } = analyse(dev, tune, options, noAnswerAllowed);
+    const { evaluation: scored, results } = analyse(dev, tune, options, noAnswerAllowed);
+    const remarks = [...scored.remarks, ...dataRemarks(dataset.artifact.manifest.counts)];
+    const evaluation = { ...scored, remarks };
     for (const line of scoreLines(evaluation)) reporter.line(line);
     const page = buildReport({
       pipeline,
