@@ -1,4 +1,4 @@
-import { countOf, type DatasetSplit } from "@bertqa/core";
+import { BertqaError, countOf, type DatasetSplit } from "@bertqa/core";
 import { readRows, type RawRow, type ReadSplit } from "@bertqa/squad";
 import { countProblems, type DatasetProblems } from "./problems.ts";
 
@@ -99,9 +99,19 @@ export function describeCounts(split: DatasetSplit, counts: SplitCounts, skipped
   return `${split}: ${parts.join(", ")} (${unanswerable.toLocaleString("en-US")} unanswerable)${left}`;
 }
 
-/** A split's file in the format of SQuAD 2.0: equal rows give equal bytes, whatever the source's layout. */
+/**
+ * A split's file in the format of SQuAD 2.0: equal rows give equal bytes, whatever the source's layout.
+ *
+ * @throws BertqaError if they are more than Node holds as one text
+ */
 export function serializeSplit(data: Articles): string {
-  return `${JSON.stringify({ version: "v2.0", data })}\n`;
+  try {
+    return `${JSON.stringify({ version: "v2.0", data })}\n`;
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const problem = "the questions are more than Node.js holds as one text (537 MB)";
+    throw new BertqaError("fetch", problem, { remedy: "Keep fewer, with firstQuestions", cause });
+  }
 }
 
 function countSplit(data: Articles): SplitCounts {
