@@ -122,3 +122,11 @@ test("questions numbered in the file are scored, their predictions by text", () 
     fileURLToPath(new URL(`../../formats/test/fixtures/files/01-numeric-ids/${name}`, import.meta.url));
   expect(JSON.parse(runOfficial(file("dev.json"), file("pred.json")).stdout)).toMatchObject({ exact: 100, f1: 100 });
 });
+
+test("an id beyond 2^53 is its digits", () => {
+  withFolder((_, write) => {
+    const data = '{"data": [{"paragraphs": [{"qas": [{"id": 9007199254740993, "answers": [{"text": "b"}]}]}]}]}';
+    const files = [write("data.json", data), write("pred.json", '{"9007199254740993": "b", "9007199254740992": "c"}')];
+    expect(JSON.parse(runOfficial(...files).stdout)).toMatchObject({ exact: 100, total: 1 });
+  });
+});

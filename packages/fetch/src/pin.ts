@@ -10,7 +10,7 @@ import { SourceError } from "./source-error.ts";
 import { parseSource, type Source } from "./sources.ts";
 
 /** A file that was brought to see what it is. */
-export interface PinnedFile {
+interface PinnedFile {
   readonly pin: Pin;
   /** In the download cache, by its sha256: fetch takes it from there. */
   readonly path: string;
@@ -215,7 +215,7 @@ async function pinEncoderOptions(encoder: UnpinnedEncoder, context: PinContext):
   throw new BertqaError("pin", "no source of the encoder can be reached", { remedy: "See the lines above" });
 }
 
-export interface UnpinnedSplit {
+interface UnpinnedSplit {
   readonly sources: readonly (string | { readonly url: string })[];
 }
 interface UnpinnedEncoder {

@@ -117,7 +117,7 @@ function foldEach(text: string): FoldedText {
 }
 
 /** Makes characters equal that look alike: letter case, accents written apart, full width, ligatures (NFKD), spaces, quotes, dashes; drops invisible ones. */
-export function fold(text: string): string {
+function fold(text: string): string {
   return text
     .normalize("NFKD")
     .toLowerCase()

@@ -1,5 +1,5 @@
 import { BertqaError } from "@bertqa/core";
-import { fetchEnvironment, pinOptions, type UnpinnedOptions } from "@bertqa/fetch";
+import { fetchEnvironment, pinOptions } from "@bertqa/fetch";
 import { createReporter } from "@bertqa/runner";
 import { existsSync } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";
@@ -36,7 +36,7 @@ export async function pin(pipeline: string): Promise<void> {
     environment,
     reporter: createReporter("pin"),
   };
-  const pinned = await pinOptions(parsed.data as UnpinnedOptions, context);
+  const pinned = await pinOptions(parsed.data, context);
   await writeFile(`${path}.part`, `${JSON.stringify(pinned, null, 2)}\n`);
   await rename(`${path}.part`, path);
   process.stdout.write(`${path}\n`);

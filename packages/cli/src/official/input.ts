@@ -1,4 +1,4 @@
-import { articleKey, BertqaError, type GoldQuestion } from "@bertqa/squad";
+import { articleKey, BertqaError, parseDataJson, type GoldQuestion } from "@bertqa/squad";
 import { readFileSync } from "node:fs";
 import { entriesInTextOrder, literalsOf, parsePythonJson } from "./python-json.ts";
 
@@ -27,15 +27,15 @@ interface SquadLike {
 
 /** Reads a SQuAD file. Only what scoring needs must be there, as in the script: articles → paragraphs → qas. */
 export function readGoldQuestions(path: string): NamedQuestion[] {
-  const file = readJson(path).value as SquadLike | null;
+  const file = readJson(path, parseDataJson).value as SquadLike | null;
   let gold: NamedQuestion[];
   let bad: GoldQuestion | undefined;
   try {
     gold = (file?.data ?? []).flatMap(({ title, paragraphs }, articleIndex) => {
       const article = articleKey({ article: textOf(title), articleIndex });
       const named = ({ id, answers, question }: SquadQuestion) => {
-        // Some files number their questions; JSON knows keys that are texts alone, so their predictions do too.
-        const text = Number.isSafeInteger(id) ? String(id) : id;
+        // Some files number their questions, beyond 2^53 too; keys of JSON are texts, and so predictions have the digits.
+        const text = typeof id === "number" ? String(id) : id;
         return { id: text as string, answers, question: textOf(question), article };
       };
       return paragraphs.flatMap(({ qas }) => qas.map(named));
@@ -92,7 +92,7 @@ function readObject(path: string): { text: string; value: Readonly<Record<string
   throw problem(`${path} is not a JSON object by question id`);
 }
 
-function readJson(path: string): { text: string; value: unknown } {
+function readJson(path: string, parse = parsePythonJson): { text: string; value: unknown } {
   let text: string;
   try {
     text = readFileSync(path, "utf8").replace(/^\ufeff/, "");
@@ -101,7 +101,7 @@ function readJson(path: string): { text: string; value: unknown } {
     throw problem(`${path} ${code === "ENOENT" ? "does not exist" : `cannot be read: ${code}`}`, cause);
   }
   try {
-    return { text, value: parsePythonJson(text) };
+    return { text, value: parse(text) };
   } catch (cause) {
     throw problem(`${path} is not valid JSON: ${(cause as Error).message}`, cause);
   }
