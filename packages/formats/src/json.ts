@@ -23,7 +23,11 @@ const layouts: readonly {
 }[] = [
   { format: "SQuAD", isOne: (value) => "paragraphs" in value, read: rowsOfArticleEntries },
   { format: "KorQuAD 2.0", isOne: isKorquad2, read: refuseKorquad2 },
-  { format: "a list of passages", isOne: (value) => "context" in value && "qas" in value, read: rowsOfPassages },
+  {
+    format: "a list of passages",
+    isOne: (value) => ("context" in value || "context_text" in value) && "qas" in value,
+    read: rowsOfPassages,
+  },
   { format: "Label Studio", isOne: looksLikeTask, read: rowsOfTasks },
   { format: "rows", isOne: (value) => looksLikeRow(Object.keys(value)), read: rowsOfObjects },
   { format: "doccano", isOne: isDoccano, read: refuseDoccano },
@@ -56,8 +60,9 @@ export function rowsOfJson(value: unknown): LaidOutRows {
 
 const knownLayouts = `Give it SQuAD's layout, or a row a question with ${expectedColumns}`;
 
-/** Reads a list whose entries are all of one layout. */
-export function rowsOfEntries(entries: readonly Entry[]): LaidOutRows {
+/** Reads a list whose entries are all of one layout; MRQA's files have a header before them. */
+export function rowsOfEntries(all: readonly Entry[]): LaidOutRows {
+  const entries = "header" in asRecord(all[0]?.value) ? all.slice(1) : all;
   const first = entries.find(({ value }) => typeof value === "object" && value !== null);
   const layout = first && layouts.find(({ isOne }) => isOne(asRecord(first.value)));
   if (layout) return { format: layout.format, rows: layout.read(entries) };

@@ -131,6 +131,24 @@ test("rows of one title that follow each other are an article, of one passage a 
   ]);
 });
 
+test("names that published sets have: CMRC 2018's query_text, MRQA's qid after a header", () => {
+  const cmrc = [
+    { context_text: context, title: "T", qas: [{ query_text: "Where?", query_id: "c1", answers: ["Bergen"] }] },
+  ];
+  const mrqa = [
+    { header: { dataset: "x" } },
+    { id: "p", context, qas: [{ question: "Where?", qid: "m1", answers: ["Bergen"] }] },
+  ];
+  const lines = mrqa.map((line) => JSON.stringify(line)).join("\n");
+  for (const [text, id] of [
+    [JSON.stringify(cmrc), "c1"],
+    [lines, "m1"],
+  ] as const) {
+    const [question] = questionsIn(rowsOfText(text).rows);
+    expect(question).toMatchObject({ id, question: "Where?", answers: [{ text: "Bergen", answer_start: 65 }] });
+  }
+});
+
 test("what is not read is named, with what to do", async () => {
   const cases: [string | Uint8Array, string][] = [
     [

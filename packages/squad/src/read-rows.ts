@@ -56,11 +56,14 @@ export function readRows(
     purpose === "dev",
   );
   const unit = recognizeUnit(wanted, passages);
-  const walk: Walk = { purpose, unit, passages, ids, problems: [], placedAnswers: 0 };
+  const walk: Walk = { purpose, unit, passages, ids, problems: [], placedAnswers: 0, emptyAnswers: 0 };
   const kept = wanted.map((row) => readRow(walk, row));
   const notes = [
     ...(unit === "code points" ? [] : [`answer_start counts ${unit}: positions were converted to code points`]),
     ...(ids.madeIds > 0 ? [`${counted(ids.madeIds, "question")} without id, named by their place`] : []),
+    ...(walk.emptyAnswers > 0
+      ? [`${counted(walk.emptyAnswers, "question")} with an empty answer and no is_impossible, read as unanswerable`]
+      : []),
     ...(walk.placedAnswers > 0
       ? [`${counted(walk.placedAnswers, "answer")} without position, found in one place`]
       : []),
@@ -75,6 +78,8 @@ interface Walk {
   readonly ids: IdRegister;
   readonly problems: Problem[];
   placedAnswers: number;
+  /** Questions of which an empty text alone says that there is no answer. */
+  emptyAnswers: number;
 }
 
 interface Kept {
@@ -120,6 +125,7 @@ function readLabel(walk: Walk, row: RawRow, passage: Passage, report: Report): O
     return answers && { answers, is_impossible: false };
   }
   if (flag || (golds && flag === undefined)) {
+    if (!flag && emptyCount > 0) walk.emptyAnswers++;
     return { answers: [], is_impossible: true, ...plausibleAnswers(walk, row, passage, report) };
   }
   if (!isDev) return report("MissingAnswer", `it has no answer; expected one, or "is_impossible": true`);

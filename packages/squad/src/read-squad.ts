@@ -3,7 +3,8 @@ import type { RawRow } from "./read-rows.ts";
 
 /**
  * Flattens SQuAD's articles → paragraphs → questions, as they are in a file: nothing is checked but that there are arrays
- * to walk through. A question's id may be called `guid` (KLUE), its answers `answer`; one question may stand without a list.
+ * to walk through. A question's id may be called `guid` (KLUE), `qid` (MRQA) or `query_id` (CMRC 2018), its answers `answer`; one question
+ * may stand without a list.
  *
  * @param path of `articles` in the file, for messages
  */
@@ -27,7 +28,7 @@ export function rowsOfParagraph(
   value: unknown,
   at: Pick<RawRow, "place" | "article" | "paragraph" | "title">,
 ): RawRow[] {
-  const { context, qas } = asRecord(value);
+  const { context_text, context = context_text, qas } = asRecord(value);
   const place = `${at.place}.qas`;
   if (Array.isArray(qas))
     return qas.map((qa: unknown, i) => ({ ...at, context, ...ofQuestion(qa), place: `${place}[${i}]` }));
@@ -39,10 +40,11 @@ export function rowsOfParagraph(
 export function ofQuestion(value: unknown): Omit<RawRow, "place" | "article" | "paragraph"> {
   if (typeof value !== "object" || value === null)
     return { brokenShape: `expected a question, got ${typeName(value)}` };
-  const { id, guid, question, answers, answer, is_impossible, plausible_answers } = asRecord(value);
+  const record = asRecord(value);
+  const { answers, answer, is_impossible, plausible_answers } = record;
   return {
-    id: id ?? guid,
-    question,
+    id: record["id"] ?? record["guid"] ?? record["qid"] ?? record["query_id"],
+    question: record["question"] ?? record["query_text"],
     answers: answers ?? answer,
     isImpossible: is_impossible,
     plausibleAnswers: plausible_answers,

@@ -44,6 +44,9 @@ test("an empty text says that there is no answer, and no list at all says nothin
   for (const answers of [[], "", [{ text: "", answer_start: -1 }], { text: [], answer_start: [] }]) {
     expect(questionsIn(readTrain({ answers }))[0]).toMatchObject({ answers: [], is_impossible: true });
   }
+  expect(readTrain({ answers: "" }).notes).toEqual([
+    "1 question with an empty answer and no is_impossible, read as unanswerable",
+  ]);
   expect(kindsIn(readTrain({}))).toEqual(["MissingAnswer"]);
   expect(questionsIn(readDev({}))).toEqual([{ id: "q", question: "Where?" }]);
 });
