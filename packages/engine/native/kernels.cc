@@ -4,6 +4,9 @@
 //
 // Written with the compilers' vector extensions: eight floats are one AVX register, or two of NEON.
 #include <node_api.h>
+#ifdef __AVX__
+#include <immintrin.h>
+#endif
 
 #include <algorithm>
 #include <cmath>
@@ -56,9 +59,14 @@ inline float sum(Floats x) {
   for (int i = 0; i < kWidth; i++) total += x[i];
   return total;
 }
-inline Floats select(Ints condition, Floats yes, Floats no) { return (Floats)((condition & (Ints)yes) | (~condition & (Ints)no)); }
-inline Floats larger(Floats x, Floats y) { return select(x > y, x, y); }
-inline Floats smaller(Floats x, Floats y) { return select(x < y, x, y); }
+// GCC does not find the one instruction in `x > y ? x : y`, whose second operand wins where one is no number.
+#ifdef __AVX__
+inline Floats larger(Floats x, Floats y) { return _mm256_max_ps(x, y); }
+inline Floats smaller(Floats x, Floats y) { return _mm256_min_ps(x, y); }
+#else
+inline Floats larger(Floats x, Floats y) { return x > y ? x : y; }
+inline Floats smaller(Floats x, Floats y) { return x < y ? x : y; }
+#endif
 
 // A count known while compiling, so that the loop over whole vectors has no partial loads.
 struct Whole {
@@ -255,17 +263,20 @@ struct Head {
     for (int64_t t = 0; t < L; t++) {
       const float* from = product + (window * L + t) * 3 * H + head * D;
       const float* b = bias + head * D;
-      for (int64_t d = 0; d < D; d++) {
-        q[t * depth + d] = (from[d] + b[d]) * scale;
-        k[t * depth + d] = from[H + d] + b[H + d];
-        v[t * depth + d] = from[2 * H + d] + b[2 * H + d];
-      }
+      eachVector(D, [&](int64_t d, auto count) {
+        store(&q[t * depth + d], (load(from + d, count) + load(b + d, count)) * scale, count);
+        store(&k[t * depth + d], load(from + H + d, count) + load(b + H + d, count), count);
+        store(&v[t * depth + d], load(from + 2 * H + d, count) + load(b + 2 * H + d, count), count);
+      });
     }
   }
   void transpose(const vector<float>& from, vector<float>& to) const {
     for (int64_t t = 0; t < columns; t += kWidth)
-      for (int64_t d = 0; d < D; d++)
-        for (int i = 0; i < kWidth; i++) to[d * columns + t + i] = from[(t + i) * depth + d];
+      for (int64_t d = 0; d < D; d++) {
+        Floats column;
+        for (int i = 0; i < kWidth; i++) column[i] = from[(t + i) * depth + d];
+        store(&to[d * columns + t], column);
+      }
   }
 };
 
@@ -364,8 +375,9 @@ void attentionGradient(const Attributes& attributes, TF_OpKernelContext* context
             continue;
           }
           const float* out = output + (window * L + q0 + r) * H + a * D;
-          float delta = 0;
-          for (int64_t d = 0; d < D; d++) delta += dOut[(q0 + r) * depth + d] * out[d];
+          Floats products = {};
+          eachVector(D, [&](int64_t d, auto count) { products += load(&dOut[(q0 + r) * depth + d], count) * load(out + d, count); });
+          const float delta = sum(products);
           const float logSum = logSums[i * L + q0 + r];
           const uint32_t index = (uint32_t)((i * L + q0 + r) * L);
           for (int64_t j = 0; j < columns; j += kWidth) {
@@ -378,9 +390,10 @@ void attentionGradient(const Attributes& attributes, TF_OpKernelContext* context
         product<false>(slopes.data(), keyRows, 1, head.k.data(), depth, dQ.data(), depth, rows, depth, L);
         product<true>(slopes.data(), 1, keyRows, &head.q[q0 * depth], depth, dK.data(), depth, keyRows, depth, rows);
         product<true>(probabilities.data(), 1, keyRows, &dOut[q0 * depth], depth, dV.data(), depth, keyRows, depth, rows);
-        for (int64_t r = 0; r < real; r++)
-          for (int64_t d = 0; d < D; d++)
-            result[(window * L + q0 + r) * 3 * H + a * D + d] = dQ[r * depth + d] * scale;
+        for (int64_t r = 0; r < real; r++) {
+          float* to = result + (window * L + q0 + r) * 3 * H + a * D;
+          eachVector(D, [&](int64_t d, auto count) { store(to + d, load(&dQ[r * depth + d], count) * scale, count); });
+        }
       }
       for (int64_t t = 0; t < L; t++) {
         float* to = result + (window * L + t) * 3 * H + a * D;
