@@ -30,7 +30,7 @@ interface Ended {
 /** Runs the command in the workspace of the test. */
 function bertqa(args: readonly string[], variables: NodeJS.ProcessEnv = {}): Promise<Ended> {
   const env = { ...process.env, BERTQA_CACHE: join(workspace, "cache"), ...variables };
-  const program = [join(repository, "packages/cli/bin/bertqa.mjs"), ...args];
+  const program = [join(repository, "packages/bertqa/bin/bertqa.mjs"), ...args];
   return new Promise((ended) => {
     execFile(process.execPath, program, { cwd: workspace, env }, (error, stdout, stderr) =>
       ended({ code: Number(error?.code ?? 0), stdout, stderr }),
@@ -118,7 +118,7 @@ test("new makes a pipeline of a table alone: data divided, limits from the data,
   });
   // 72 words and a mark: more than the usual 64.
   expect((await options("tokenize"))["maxQuestionTokens"]).toBeGreaterThan(64);
-  expect(await options("train")).toMatchObject({ epochs: 10 });
+  expect(await options("train")).toMatchObject({ epochs: 20, batchWindows: 8, learningRate: 2e-4 });
   const project = await readFile(join(workspace, "pipelines/towns/project.json"), "utf8");
   expect(project).toContain('"name": "towns"');
   expect(project).toContain("bertqa-fetch-fingerprint.mjs pipelines/towns");

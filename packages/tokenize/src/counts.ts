@@ -106,7 +106,7 @@ function sharedLines(name: string, questions: readonly Question[], train: readon
 }
 
 function withUnanswerable(questions: readonly Question[]): string {
-  const unanswerable = questions.filter(({ answers }) => answers.length === 0).length;
+  const unanswerable = questions.filter(({ answers, isUnlabelled }) => answers.length === 0 && !isUnlabelled).length;
   return `${countOf(questions.length, "question")} (${unanswerable.toLocaleString("en-US")} without answer)`;
 }
 

@@ -27,7 +27,7 @@ export function startTally(task: Pick<SplitTask, "questions" | "questionTokens">
   const counts = {
     ...noCounts(),
     questions: questions.length,
-    unanswerable: questions.filter(({ answers }) => answers.length === 0).length,
+    unanswerable: questions.filter(({ answers, isUnlabelled }) => answers.length === 0 && !isUnlabelled).length,
     cappedQuestions: questionTokens.cappedQuestions,
     answers: questions.reduce((sum, { answers }) => sum + answers.length, 0),
   };

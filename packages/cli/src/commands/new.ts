@@ -5,7 +5,9 @@ import {
   fetchOptionsSchema,
   parseSource,
   pinEncoder,
+  pinFile,
   type FetchOptions,
+  type PinContext,
 } from "@bertqa/fetch";
 import { createReporter } from "@bertqa/runner";
 import type { SquadFile } from "@bertqa/squad";
@@ -65,9 +67,11 @@ function refuseName(name: string, folder: string): void {
   if (existsSync(folder)) throw new BertqaError("new", `${folder} is already there`, { remedy: "Choose another name" });
 }
 
+type FileSource = string | { readonly url: string; readonly bytes: number; readonly sha256: string };
+
 interface PlacedData {
-  /** Addresses for fetch.json, relative to the pipeline's folder. */
-  readonly sources: { readonly train: string; readonly dev: string };
+  /** For fetch.json: paths relative to the pipeline's folder, or addresses with their pins. */
+  readonly sources: { readonly train: FileSource; readonly dev: FileSource };
   readonly trainQuestions: number;
   /** Both files'. */
   readonly articles: Articles;
@@ -78,10 +82,12 @@ async function placeData(name: string, folder: string, flags: NewFlags, reporter
   const own = (split: string) => join("data", name, `${split}.json`);
   const given = (path: string) => relative(folder, resolve(path));
   const skipBad = flags.skipBad ?? false;
-  const train = await readQuestions([flags.train], { to: own("train"), as: "train", skipBad }, reporter);
+  const trainFile = await bringFile(flags.train, folder, reporter);
+  const train = await readQuestions([trainFile.path], { to: own("train"), as: "train", skipBad }, reporter);
   if (flags.dev !== undefined) {
-    const dev = await readQuestions([flags.dev], { to: own("dev"), as: "dev", skipBad }, reporter);
-    const sources = { train: given(flags.train), dev: given(flags.dev) };
+    const devFile = await bringFile(flags.dev, folder, reporter);
+    const dev = await readQuestions([devFile.path], { to: own("dev"), as: "dev", skipBad }, reporter);
+    const sources = { train: trainFile.source, dev: devFile.source };
     return { sources, trainQuestions: countQuestions(train.articles), articles: [...train.articles, ...dev.articles] };
   }
   for (const path of [own("train"), own("dev")]) {
@@ -94,6 +100,19 @@ async function placeData(name: string, folder: string, flags: NewFlags, reporter
   await writeQuestions(own("dev"), parts.dev, reporter);
   const sources = { train: given(own("train")), dev: given(own("dev")) };
   return { sources, trainQuestions: countQuestions(parts.train), articles: train.articles };
+}
+
+/** A file on this machine, or one that is brought from its address and pinned. */
+async function bringFile(label: string, folder: string, reporter: Reporter) {
+  if (parseSource(label).kind === "local") return { path: label, source: relative(folder, resolve(label)) };
+  const { label: url, files } = await pinFile(label, pinContext(folder, reporter));
+  const { path, pin } = files.get("") as { path: string; pin: { bytes: number; sha256: string } };
+  return { path, source: { url, ...pin } };
+}
+
+function pinContext(folder: string, reporter: Reporter): PinContext {
+  const environment = fetchEnvironment();
+  return { pipelineFolder: folder, hubEndpoint: environment.hubEndpoint, environment, reporter };
 }
 
 async function fetchOptionsFor(
@@ -115,11 +134,7 @@ async function templateEncoder(): Promise<unknown> {
 async function encoderOptions(label: string, folder: string, reporter: Reporter): Promise<unknown> {
   const source = parseSource(label);
   if (source.kind === "local") return { sources: [relative(folder, resolve(label))] };
-  const environment = fetchEnvironment();
-  const pinned = await pinEncoder(label, {
-    ...{ pipelineFolder: folder, hubEndpoint: environment.hubEndpoint },
-    ...{ environment, reporter },
-  });
+  const pinned = await pinEncoder(label, pinContext(folder, reporter));
   const files = Object.fromEntries([...pinned.files].map(([name, { pin }]) => [name, pin]));
   return { sources: [pinned.label], files };
 }
@@ -139,9 +154,17 @@ async function lookAtEncoder(options: FetchOptions, folder: string, flags: NewFl
   }
 }
 
-/** What the project's own pipelines use at that size; larger encoders take smaller steps. */
-export function recipeFor(trainQuestions: number, hiddenSize: number): { epochs: number; learningRate: number } {
+interface Recipe {
+  readonly epochs: number;
+  readonly learningRate: number;
+  readonly batchWindows?: number;
+}
+
+/** What the project's own pipelines use at that size; larger encoders take smaller steps, few questions smaller batches. */
+function recipeFor(trainQuestions: number, hiddenSize: number): Recipe {
   const isSmallEncoder = hiddenSize < 512;
+  // 10 epochs in batches of 16 would be 180 steps at the most, too few to learn to point at a span.
+  if (trainQuestions < 300) return { epochs: 20, batchWindows: 8, learningRate: isSmallEncoder ? 2e-4 : 5e-5 };
   if (trainQuestions < 2_000) return { epochs: 10, learningRate: isSmallEncoder ? 2e-4 : 5e-5 };
   if (trainQuestions < 30_000) return { epochs: 4, learningRate: isSmallEncoder ? 2e-4 : 5e-5 };
   return { epochs: 2, learningRate: isSmallEncoder ? 5e-5 : 3e-5 };
