@@ -1,5 +1,5 @@
 import type { Decision } from "@bertqa/answers";
-import { encoderName, formatBytes, type Manifest } from "@bertqa/core";
+import { countOf, encoderName, formatBytes, type Manifest } from "@bertqa/core";
 import { z } from "zod";
 import type { OnnxPrecision } from "./onnx/bert.ts";
 import type { ExportOptions } from "./options.ts";
@@ -91,7 +91,7 @@ function yamlText(text: string): string {
 }
 
 function scoreTable({ scores, primary, counts }: Report): string {
-  const head = `On ${counts.questions} questions of ${counts.articles} articles (${counts.answerable} with an answer, ${counts.unanswerable} without), percent, with 95 % intervals by article:`;
+  const head = `On ${countOf(counts.questions, "question")} of ${countOf(counts.articles, "article")} (${counts.answerable} with an answer, ${counts.unanswerable} without), percent, with 95 % intervals by article:`;
   const rows = scores.map(({ kind, label, nullOddsThreshold, all, hasAns, noAns }) => {
     const name = kind === primary ? `**${label}**` : label;
     const threshold = nullOddsThreshold.toFixed(2);
@@ -142,9 +142,10 @@ function encoderSource(manifest: Manifest): string {
   return `\`${publicName(sourcesOf(manifest).encoder[0] ?? "unknown")}\``;
 }
 
-/** A source as everybody may see it: an address without user name, password and query. */
+/** A source as everybody may see it: an address without user name, password and query, a local file without its folders. */
 function publicName(source: string): string {
-  if (!/^https?:/.test(source) || !URL.canParse(source)) return source;
+  if (/^(hub|pypi):/.test(source)) return source;
+  if (!/^https?:/.test(source) || !URL.canParse(source)) return source.split(/[/\\]/).at(-1) ?? source;
   const { origin, pathname } = new URL(source);
   return origin + pathname;
 }

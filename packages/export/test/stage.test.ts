@@ -60,7 +60,7 @@ beforeAll(async () => {
     {
       dataset: {
         train: { sources: ["https://user:secret@host.example/train.json?token=secret"] },
-        dev: { sources: ["dev.json"] },
+        dev: { sources: ["/home/someone/dev.json"] },
       },
       encoder: { sources: ["hub:owner/tiny@abc"] },
     },
@@ -134,9 +134,9 @@ test("the model card names data, licence, options, the tuned scores with their i
   expect(card).not.toContain("question word: how");
 });
 
-test("the model card shows no user name, password or token of an address", async () => {
+test("the model card shows no user name, password or token of an address, and no local folder", async () => {
   const card = await exported("README.md");
-  expect(card).toContain("train `https://host.example/train.json`");
+  expect(card).toContain("train `https://host.example/train.json`, dev `dev.json`");
   expect(card).not.toContain("secret");
 });
 
