@@ -154,14 +154,17 @@ describe("a run that was ended in the middle continues from its last checkpoint"
     const child = spawn(process.execPath, [bin, "stage", "train", folder], { stdio: ["ignore", "ignore", "pipe"] });
     let stderr = "";
     child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-    const watcher = watch(artifacts, { recursive: true }, () => {
+    // Not recursive: Node's own recursion throws where a folder is renamed while it is read.
+    const watchers = [watch(artifacts, look)];
+    function look(): void {
+      if (watchers.length === 1 && existsSync(progress)) watchers.push(watch(progress, look));
       if (child.killed || !existsSync(join(progress, "step-00000050"))) return;
       child.kill(signal);
       // Under Nx, Ctrl-C arrives twice: from the terminal, and from Nx.
       if (signal === "SIGINT") child.kill(signal);
-    });
+    }
     const [code, endedBy] = (await once(child, "exit")) as [number | null, string | null];
-    watcher.close();
+    for (const watcher of watchers) watcher.close();
     return { artifacts, folder, progress, code, endedBy, stderr };
   }
 
