@@ -1,3 +1,4 @@
+import { AutoModelForQuestionAnswering, env, Tensor } from "@huggingface/transformers";
 import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -144,4 +145,21 @@ test("equal inputs give equal bytes", async () => {
   const before = JSON.parse(await exported("manifest.json")) as { contentSha256: string };
   const { manifest } = await runIn(exportStage, { encoderLicense: "apache-2.0" }, folders);
   expect(manifest.contentSha256).toBe(before.contentSha256);
+});
+
+test.each(["fp32", "q8"] as const)("transformers.js finds the %s model by its name, and runs it", async (dtype) => {
+  env.allowRemoteModels = false;
+  env.localModelPath = folders.artifactsFolder;
+  const model = await AutoModelForQuestionAnswering.from_pretrained("export", { dtype });
+  const tensor = (values: readonly bigint[]) => new Tensor("int64", BigInt64Array.from(values), [1, values.length]);
+  const outputs = (await model({
+    input_ids: tensor([2n, 5n, 3n, 6n, 3n]),
+    attention_mask: tensor([1n, 1n, 1n, 1n, 1n]),
+    token_type_ids: tensor([0n, 0n, 0n, 1n, 1n]),
+  })) as Record<"start_logits" | "end_logits", Tensor>;
+  expect([outputs.start_logits.dims, outputs.end_logits.dims]).toEqual([
+    [1, 5],
+    [1, 5],
+  ]);
+  await model.dispose();
 });
