@@ -8,7 +8,7 @@ test("durations, sizes and counts read as people write them", () => {
   expect([countOf(1, "window"), countOf(10_299, "question")]).toEqual(["1 window", "10,299 questions"]);
 });
 
-test("an error that the user can mend is one line; with --debug the cause and both stacks are shown", () => {
+test("an error that the user can fix is one line; with --debug the cause and both stacks are shown", () => {
   const error = new BertqaError("fetch", "got 3 bytes, expected 5", {
     remedy: "Run again",
     where: "a.json",

@@ -184,7 +184,7 @@ describe("after a run that was killed in the middle of the swap", () => {
 describe("two runs on one place", () => {
   const lockPath = () => join(artifacts, ".fetch.lock");
 
-  test("the second is refused with a clear line, and the first goes on", async () => {
+  test("the second is refused with a clear line, and the first continues", async () => {
     const lock = await takeLock("fetch", lockPath());
     await expect(run("fetch")).rejects.toThrow(
       `fetch: another run of fetch (process ${process.pid}) is writing here. Wait until it has ended. (${artifacts})`,

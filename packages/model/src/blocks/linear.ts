@@ -32,7 +32,7 @@ export function linearParameterGradients<T extends FloatType>(gradient: Tensor<T
   };
 }
 
-/** As a product with ones, which reads [N, out] once at memory speed; XLA's sum over rows takes thrice as long. */
+/** As a product with ones, which reads [N, out] once at memory speed; XLA's sum over rows takes three times as long. */
 function columnSums<T extends FloatType>(x: Tensor<T>): Tensor<T> {
   const row = ones(x.graph.main, x.dtype, [1, "N"]);
   return reshape(matMul(row, x), [-1]); // [out]
