@@ -34,7 +34,7 @@ export function openCheckpoints(folder: string): CheckpointFolder {
         await rm(partial, { recursive: true, force: true });
         await mkdir(partial);
         const tensors = new Map(state).set(lossesName, { shape: [losses.length], data: Float32Array.from(losses) });
-        await writeSafetensors(join(partial, stateName), tensors, { format_version: "1" });
+        await writeSafetensors(join(partial, stateName), tensors);
         await rm(final, { recursive: true, force: true });
         await rename(partial, final);
         await flushFolder(folder);

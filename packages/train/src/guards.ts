@@ -3,17 +3,22 @@ import type { BertCheckpoint } from "@bertqa/model";
 import { statfs } from "node:fs/promises";
 
 /**
- * Three checkpoints at most lie there at once (two kept, one being written), each with the weights and both moments; the
+ * Bytes that a run still writes. Three checkpoints at most lie there at once (two kept, one being written), each with the weights and both moments; the
  * artifact holds the weights once more. What already lies in the folder needs no second place.
  */
+export function neededBytes(weightBytes: number, presentBytes: number): number {
+  return weightBytes * (3 * 3 + 1) - presentBytes;
+}
+
+/** @throws BertqaError if the disk has not the space that the run still needs */
 export async function checkDiskSpace(folder: string, encoder: BertCheckpoint): Promise<void> {
   const weightBytes = [...encoder.tensors.values()].reduce((sum, tensor) => sum + tensor.data.byteLength, 0);
   const present = [...(await sizesOfFiles(folder)).values()].reduce((sum, bytes) => sum + bytes, 0);
-  const neededBytes = weightBytes * (3 * 3 + 1) - present;
+  const needed = neededBytes(weightBytes, present);
   const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize >= neededBytes) return;
+  if (bavail * bsize >= needed) return;
   const free = `${formatBytes(bavail * bsize)} free`;
-  throw new BertqaError("train", `${free}, but checkpoints and model need ${formatBytes(neededBytes)} more`, {
+  throw new BertqaError("train", `${free}, but checkpoints and model need ${formatBytes(needed)} more`, {
     remedy: "Free some disk space and run again",
     where: folder,
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { countBatchTokens } from "@bertqa/model";
 import { trainOptionsSchema } from "../src/options.ts";
+import { neededBytes } from "../src/guards.ts";
 import { planEpoch } from "../src/plan.ts";
 import { scheduleOf } from "../src/loop.ts";
 import { learningRateAt } from "../src/schedule.ts";
@@ -33,9 +34,26 @@ describe("the schedule of a run", () => {
   });
 });
 
+describe("the disk space that a run still needs", () => {
+  test("is three checkpoints with both moments and the model; what lies there already needs no second place", () => {
+    // 100 bytes of weights: 3 × 300 + 100 = 1000; with two checkpoints of 300 there, 400.
+    expect(neededBytes(100, 0)).toBe(1000);
+    expect(neededBytes(100, 600)).toBe(400);
+  });
+});
+
 describe("the plan of an epoch", () => {
   const lengths = Int32Array.from({ length: 1000 }, (_, i) => 20 + ((i * 7919) % 365));
   const options = { batchWindows: 16, lengthGroupBatches: 20, seed: 1 };
+
+  test("takes the whole of SQuAD 2.0 in batches of one window: 131,754 of them", () => {
+    // More than V8 takes as arguments of one call.
+    const many = new Int32Array(131_754).fill(20);
+    many[70_000] = 384;
+    const batches = planEpoch(many, { batchWindows: 1, lengthGroupBatches: 50, seed: 1 }, 0);
+    expect(batches).toHaveLength(131_754);
+    expect(batches[0]).toEqual([70_000]);
+  });
 
   test("holds every window once, in batches of 16 and one of 8", () => {
     const batches = planEpoch(lengths, options, 0);

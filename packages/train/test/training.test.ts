@@ -181,6 +181,8 @@ describe("a run that was ended in the middle continues from its last checkpoint"
       const resumed = await train(artifacts, {}, reporter);
       expect(lines.join("\n")).toMatch(/continues from the checkpoint after step (50|100|150|200|250)/);
       expect(resumed.manifest).toEqual(uninterrupted);
+      // One file of events: the steps that the killed run had drawn are not in it twice.
+      expect(readdirSync(join(artifacts, "train.log", "tensorboard"))).toHaveLength(1);
       // The draft and the lock of the killed run are gone too.
       expect((await readdir(artifacts)).toSorted()).toEqual(["fetch", "tokenize", "train", "train.log"]);
     },
