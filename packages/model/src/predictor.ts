@@ -62,7 +62,7 @@ export function createPredictor(engine: ModelEngine, checkpoint: BertCheckpoint,
 }
 
 /** Tokens, with padding, that go through the network at once: more bring no speed, and cost memory. */
-const sliceTokens = 4096;
+const sliceTokens = 2048;
 
 /** A batch in slices of an even number of windows, so that both shards of a slice have one shape. */
 function slicesOf(batch: WindowBatch): WindowBatch[] {

@@ -18,19 +18,27 @@ import type { Parameter } from "./parameters.ts";
 export class StoredTensors {
   readonly parameters: readonly Parameter[];
   private readonly byName = new Map<string, { variable: Variable; value: Tensor<"float32">; fed: Tensor<"float32"> }>();
-  /** Every run of a graph with other targets is planned anew, so all tensors are loaded in one. */
-  private readonly loaded: Tensor;
+  /** Runs that load parameters. Each set of targets is planned anew, so they are few; what a run feeds is held twice. */
+  private readonly loads: readonly { readonly parameters: readonly Parameter[]; readonly done: Tensor }[];
 
   /** @param prefix tells variables of one graph apart: "weight", "firstMoment", … */
   constructor(graph: Graph, prefix: string, parameters: readonly Parameter[]) {
     this.parameters = parameters;
-    const loads = parameters.map(({ name, shape }) => {
-      const stored = variable(graph, `${prefix}/${name}`, shape);
-      const fed = placeholder(graph, "float32");
-      this.byName.set(name, { variable: stored, value: read(stored), fed });
-      return assign(stored, copy(fed));
-    });
-    this.loaded = afterAll(graph, loads);
+    const assigned = new Map(
+      parameters.map(({ name, shape }) => {
+        const stored = variable(graph, `${prefix}/${name}`, shape);
+        const fed = placeholder(graph, "float32");
+        this.byName.set(name, { variable: stored, value: read(stored), fed });
+        return [name, assign(stored, copy(fed))];
+      }),
+    );
+    this.loads = groupsOf(parameters).map((group) => ({
+      parameters: group,
+      done: afterAll(
+        graph,
+        group.map(({ name }) => assigned.get(name)!),
+      ),
+    }));
   }
 
   variable(name: string): Variable {
@@ -44,12 +52,14 @@ export class StoredTensors {
 
   /** Loads host tensors by Hugging Face name. */
   load(session: Session, tensors: ReadonlyMap<string, HostTensor>): void {
-    const feeds = new Map<Tensor, FeedValue>();
-    for (const parameter of this.parameters) {
-      const data = joinParts(parameter, tensors);
-      feeds.set(this.entry(parameter.name).fed, { dtype: "float32", shape: parameter.shape, data });
+    for (const { parameters, done } of this.loads) {
+      const feeds = new Map<Tensor, FeedValue>();
+      for (const parameter of parameters) {
+        const data = joinParts(parameter, tensors);
+        feeds.set(this.entry(parameter.name).fed, { dtype: "float32", shape: parameter.shape, data });
+      }
+      session.run([done], { feeds });
     }
-    session.run([this.loaded], { feeds });
   }
 
   /** Host copies by Hugging Face name. */
@@ -73,6 +83,24 @@ export class StoredTensors {
     if (!entry) throw new Error(`no parameter is called ${name}`);
     return entry;
   }
+}
+
+const groupBytes = 48_000_000;
+
+/** Parameters in order, in groups of at most `groupBytes`; a larger one is alone. */
+function groupsOf(parameters: readonly Parameter[]): Parameter[][] {
+  const groups: Parameter[][] = [];
+  let bytes = Infinity;
+  for (const parameter of parameters) {
+    const size = 4 * elementCount(parameter.shape);
+    bytes += size;
+    if (bytes > groupBytes) {
+      groups.push([]);
+      bytes = size;
+    }
+    groups.at(-1)!.push(parameter);
+  }
+  return groups;
 }
 
 function joinParts({ shape, parts }: Parameter, tensors: ReadonlyMap<string, HostTensor>): Float32Array {
