@@ -34,7 +34,7 @@ export interface HeadLayout {
  * From [N, 3·H] without its bias to queries, keys and values, each [B, A, L, D]. Queries and keys are both scaled by
  * 1 / ⁴√D here, where it costs nothing, so that their product is q kᵀ / √D.
  */
-export function splitHeads<T extends FloatType>(product: Tensor<T>, bias: F32, layout: HeadLayout) {
+function splitHeads<T extends FloatType>(product: Tensor<T>, bias: F32, layout: HeadLayout) {
   const biased = cluster({ product, bias }, (t) => ({
     scaled: cast(multiply(add(cast(t.product, "float32"), t.bias), headScale(t.bias.graph, layout)), product.dtype),
   })).scaled;
@@ -53,7 +53,7 @@ function headScale(graph: GraphBuilder, { headCount, headSize }: HeadLayout): F3
 }
 
 /** The gradient of `splitHeads`' product and bias, [N, 3·H]. */
-export function splitHeadsBackward<T extends FloatType>(
+function splitHeadsBackward<T extends FloatType>(
   gradients: readonly Tensor<T>[],
   layout: HeadLayout,
 ): Tensor<T> {
@@ -116,7 +116,7 @@ export interface AttentionInputs<T extends FloatType> {
  *
  * @returns context [N, H], and the softmax before and after dropout, [B, A, L, L]
  */
-export function attention<T extends FloatType>(inputs: AttentionInputs<T>, layout: HeadLayout, dropout: number) {
+function attention<T extends FloatType>(inputs: AttentionInputs<T>, layout: HeadLayout, dropout: number) {
   const { queries, keys, values, maskBias, dropoutKeys } = inputs;
   const dtype = queries.dtype;
   const scores = batchMatMul(queries, keys, { transposeRight: true }); // [B, A, L, L]
@@ -135,7 +135,7 @@ export function attention<T extends FloatType>(inputs: AttentionInputs<T>, layou
   return { context, ...weights };
 }
 
-export interface AttentionSaved<T extends FloatType> {
+interface AttentionSaved<T extends FloatType> {
   readonly queries: Tensor<T>;
   readonly keys: Tensor<T>;
   readonly values: Tensor<T>;
@@ -150,7 +150,7 @@ export interface AttentionSaved<T extends FloatType> {
  * With P the softmax, M the scaled drop mask and W = M∘P, the softmax's gradient P∘(M∘dW − rowsum(P∘M∘dW)) is
  * W∘dW − P·δ, where δ = rowsum(W∘dW) = rowsum(dContext∘context) needs no pass over [L, L] (FlashAttention, Dao 2022).
  */
-export function attentionBackward<T extends FloatType>(
+function attentionBackward<T extends FloatType>(
   gradient: Tensor<T>,
   saved: AttentionSaved<T>,
   layout: HeadLayout,
