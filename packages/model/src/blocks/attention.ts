@@ -53,10 +53,7 @@ function headScale(graph: GraphBuilder, { headCount, headSize }: HeadLayout): F3
 }
 
 /** The gradient of `splitHeads`' product and bias, [N, 3·H]. */
-function splitHeadsBackward<T extends FloatType>(
-  gradients: readonly Tensor<T>[],
-  layout: HeadLayout,
-): Tensor<T> {
+function splitHeadsBackward<T extends FloatType>(gradients: readonly Tensor<T>[], layout: HeadLayout): Tensor<T> {
   const together = transpose(stack(gradients, 0), [1, 3, 0, 2, 4]); // [B, L, 3, A, D]
   return reshape(together, ["N", 3 * layout.headCount * layout.headSize]);
 }
@@ -150,11 +147,7 @@ interface AttentionSaved<T extends FloatType> {
  * With P the softmax, M the scaled drop mask and W = M∘P, the softmax's gradient P∘(M∘dW − rowsum(P∘M∘dW)) is
  * W∘dW − P·δ, where δ = rowsum(W∘dW) = rowsum(dContext∘context) needs no pass over [L, L] (FlashAttention, Dao 2022).
  */
-function attentionBackward<T extends FloatType>(
-  gradient: Tensor<T>,
-  saved: AttentionSaved<T>,
-  layout: HeadLayout,
-) {
+function attentionBackward<T extends FloatType>(gradient: Tensor<T>, saved: AttentionSaved<T>, layout: HeadLayout) {
   const { queries, keys, values, probabilities, dropped } = saved;
   const dtype = gradient.dtype;
   const byHead = ["B", "L", layout.headCount, layout.headSize] as const;
