@@ -24,7 +24,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   tokenize: [...pure, "core"],
   train: [...pure, "core", "engine", "model"],
   predict: [...pure, "core", "engine", "model"],
-  evaluate: [...pure, "core", "report", "runner"],
+  evaluate: [...pure, "core", "report"],
   export: [...pure, "core"],
 
   cli: [

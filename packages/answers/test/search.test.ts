@@ -1,4 +1,4 @@
-import { SeededRandom } from "./support/random.ts";
+import { SeededRandom } from "../../squad/test/support/random.ts";
 import { expect, test } from "vitest";
 import { SpanSearch, type ScoredSpan, type ScoredWindow, type SearchLimits } from "../src/index.ts";
 

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { NormalizedText } from "../src/normalize.ts";
 import { readTokenizerJson, readVocabulary, type TokenizedText, type WordPieceTokenizer } from "../src/index.ts";
 import { corpora, encoderFile, fixtureTokenizer, questionsIn } from "./support/files.ts";
-import { hostileText, randomText } from "./support/hostile.ts";
-import { SeededRandom } from "./support/random.ts";
+import { hostileText, randomText } from "../../squad/test/support/hostile.ts";
+import { SeededRandom } from "../../squad/test/support/random.ts";
 
 /** The oracle: Hugging Face's Rust library. */
 const library = createRequire(import.meta.url)("tokenizers") as typeof import("tokenizers");

@@ -137,7 +137,7 @@ const float32From: Partial<Record<Entry["dtype"], (bytes: ArrayBuffer) => Float3
 };
 
 /** IEEE 754 binary16: 1 sign bit, 5 of exponent, 10 of fraction. */
-function halfToNumber(half: number): number {
+export function halfToNumber(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >> 10) & 0x1f;
   const fraction = (half & 0x3ff) / 1024;

@@ -1,4 +1,4 @@
-import { elementCount, sha256Of, type HostTensor } from "@bertqa/core";
+import { elementCount, halfToNumber, sha256Of, type HostTensor } from "@bertqa/core";
 import { readFile } from "node:fs/promises";
 import { fromBuffer, type Entry, type ZipFile } from "yauzl";
 import { PersistentId, PickleCall, PickleGlobal, PickleReader, type PickleDict } from "./pickle.ts";
@@ -158,14 +158,4 @@ function tensorsOf(dict: unknown, bytesOf: (key: string) => Buffer | undefined):
 /** A copy whose first byte a typed array may start at. */
 function aligned(bytes: Buffer): ArrayBuffer {
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-}
-
-/** IEEE 754 binary16: 1 sign bit, 5 of exponent, 10 of fraction. */
-function halfToNumber(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = (half & 0x3ff) / 1024;
-  if (exponent === 0) return sign * fraction * 2 ** -14;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (1 + fraction) * 2 ** (exponent - 15);
 }

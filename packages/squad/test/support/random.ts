@@ -13,4 +13,14 @@ export class SeededRandom {
   integerBelow(end: number): number {
     return uniformInt(this.#generator, 0, end - 1);
   }
+
+  /** A shuffled copy (Fisher–Yates). */
+  shuffled<T>(items: readonly T[]): T[] {
+    const result = [...items];
+    for (let last = result.length - 1; last > 0; last--) {
+      const other = this.integerBelow(last + 1);
+      [result[last], result[other]] = [result[other] as T, result[last] as T];
+    }
+    return result;
+  }
 }
