@@ -75,6 +75,8 @@ function collate(windows: readonly WorkWindow[]): LabelledBatch {
       values: Int32Array.from(windows.flatMap((window) => window.ids)),
     },
     contextFirstToken: Int32Array.from(windows, (window) => window.contextFirstToken),
+    plausibleStartPosition: new Int32Array(windows.length),
+    plausibleEndPosition: new Int32Array(windows.length),
     startPosition: Int32Array.from(windows, (window) => window.start),
     endPosition: Int32Array.from(windows, (window) => window.end),
   };

@@ -20,7 +20,7 @@ export const stageOfKind: Readonly<Record<ArtifactKind, string>> = {
 /** Raised when a kind's layout changes: a reader refuses every other version by name. */
 export const formatVersions: Readonly<Record<ArtifactKind, number>> = {
   dataset: 2,
-  windows: 2,
+  windows: 3,
   model: 2,
   predictions: 2,
   evaluation: 2,

@@ -5,10 +5,9 @@ import type { LabelledBatch, WindowBatch } from "./types.ts";
  * Windows of one or more shards under one row numbering: row r of the second shard is row `first.rowCount + r`.
  * Only these columns are read, as views on the shards' buffers.
  */
-export type WindowRows = readonly Pick<
-  WindowShard,
-  "rowCount" | "inputIds" | "contextFirstToken" | "startPosition" | "endPosition"
->[];
+export type WindowRows = readonly Pick<WindowShard, "rowCount" | "inputIds" | "contextFirstToken" | LabelColumn>[];
+
+type LabelColumn = "startPosition" | "endPosition" | "plausibleStartPosition" | "plausibleEndPosition";
 
 /** Tokens of each window, without padding: int32 [rows of all shards]. */
 export function tokenCountsOf(shards: WindowRows): Int32Array {
@@ -79,10 +78,13 @@ export function collateWindows(shards: WindowRows, rows: ArrayLike<number>, minT
 /** {@link collateWindows} with each window's labels. */
 export function collateLabelledWindows(shards: WindowRows, rows: ArrayLike<number>): LabelledBatch {
   const places = Array.from(rows, (row) => placeOf(shards, row));
+  const labels = (column: LabelColumn) => Int32Array.from(places, ({ shard, row }) => at(shard[column], row)); // [B]
   return {
     ...collateWindows(shards, rows),
-    startPositions: Int32Array.from(places, ({ shard, row }) => at(shard.startPosition, row)), // [B]
-    endPositions: Int32Array.from(places, ({ shard, row }) => at(shard.endPosition, row)), // [B]
+    startPositions: labels("startPosition"),
+    endPositions: labels("endPosition"),
+    plausibleStartPositions: labels("plausibleStartPosition"),
+    plausibleEndPositions: labels("plausibleEndPosition"),
   };
 }
 

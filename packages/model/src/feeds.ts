@@ -10,7 +10,8 @@ import {
   type Tensor,
 } from "@bertqa/engine";
 import type { NetworkInputs } from "./network.ts";
-import type { LabelledBatch, WindowBatch } from "./types.ts";
+import type { SpanLabels } from "./blocks/answer-head.ts";
+import type { AnswerabilityOptions, LabelledBatch, WindowBatch } from "./types.ts";
 
 /** Added to what must get weight 0 in a float32 softmax. */
 const EXCLUDED = -1e9;
@@ -18,7 +19,11 @@ const EXCLUDED = -1e9;
 /** One shard of a batch: some of its windows, all of its tokens. */
 export interface ShardPlaceholders extends NetworkInputs {
   readonly labels: LabelPlaceholders;
+  /** For the loss in two parts; fed where the trainer has one. */
+  readonly spans: SpanPlaceholders;
 }
+
+type SpanPlaceholders = Omit<SpanLabels, "tokenCount">;
 
 interface LabelPlaceholders {
   /** int32 [B] */
@@ -81,6 +86,13 @@ export function batchPlaceholders(graph: Graph, shardCount: number): BatchPlaceh
     },
     maskBias: placeholder(graph, "float32"),
     labels: { start: placeholder(graph, "int32"), end: placeholder(graph, "int32") },
+    spans: {
+      start: placeholder(graph, "int32"),
+      end: placeholder(graph, "int32"),
+      spanWeight: placeholder(graph, "float32"),
+      isNull: placeholder(graph, "float32"),
+      contextBias: placeholder(graph, "float32"),
+    },
   });
   return {
     positions,
@@ -151,6 +163,42 @@ export function feedLabels(
   feeds.set(placeholders.tokenCount, { dtype: "int32", shape: [], data: Int32Array.of(L) });
   const bias = Float32Array.from({ length: L }, (_, token) => (token < batch.tokenCount ? 0 : EXCLUDED));
   feeds.set(placeholders.logitBias, { dtype: "float32", shape: [1, L], data: bias });
+}
+
+/** Adds to what `feedBatch` made the labels of the loss in two parts; context is what has token type 1. */
+export function feedSpans(
+  feeds: Map<Tensor, FeedValue>,
+  placeholders: BatchPlaceholders,
+  batch: LabelledBatch,
+  { plausibleWeight }: AnswerabilityOptions,
+): void {
+  const L = placeholders.paddedTokenCount(batch.tokenCount);
+  for (const [index, { first, end }] of splitBatch(batch.windowCount, placeholders.shards.length).entries()) {
+    const { spans } = placeholders.shards[index]!;
+    const B = end - first;
+    const isContext = padRows(batch.tokenTypeIds, { first, end, tokenCount: batch.tokenCount }, L);
+    const labels = Array.from({ length: B }, (_, row) =>
+      spanLabel(batch, first + row, isContext.indexOf(1, row * L) - row * L, plausibleWeight),
+    );
+    const int32 = (data: Int32Array) => ({ dtype: "int32" as const, shape: [B], data });
+    const float32 = (data: Float32Array) => ({ dtype: "float32" as const, shape: [B], data });
+    feeds.set(spans.start, int32(Int32Array.from(labels, (label) => label.start)));
+    feeds.set(spans.end, int32(Int32Array.from(labels, (label) => label.end)));
+    feeds.set(spans.spanWeight, float32(Float32Array.from(labels, (label) => label.weight)));
+    feeds.set(spans.isNull, float32(Float32Array.from(labels, (label) => (label.isNull ? 1 : 0))));
+    const bias = Float32Array.from(isContext, (type) => (type === 1 ? 0 : EXCLUDED));
+    feeds.set(spans.contextBias, { dtype: "float32", shape: [B, L], data: bias });
+  }
+}
+
+function spanLabel(batch: LabelledBatch, row: number, firstContextToken: number, plausibleWeight: number) {
+  const answer = { start: batch.startPositions[row]!, end: batch.endPositions[row]! };
+  const isNull = answer.start === 0;
+  if (!isNull) return { ...answer, weight: 1, isNull };
+  const start = batch.plausibleStartPositions?.[row] ?? 0;
+  const end = batch.plausibleEndPositions?.[row] ?? 0;
+  if (start > 0) return { start, end, weight: plausibleWeight, isNull };
+  return { start: firstContextToken, end: firstContextToken, weight: 0, isNull };
 }
 
 /** Rows `first` to before `end` of a batch of `tokenCount` tokens. */

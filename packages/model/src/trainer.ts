@@ -19,13 +19,14 @@ import {
 } from "@bertqa/engine";
 import { seedOfStream, type BertConfig, type HostTensor } from "@bertqa/core";
 import { AdamW } from "./adamw.ts";
-import { answerBackward, answerLogits, answerLoss } from "./blocks/answer-head.ts";
+import { answerabilityLoss, answerBackward, answerLogits, answerLoss } from "./blocks/answer-head.ts";
 import { checkTensors } from "./checkpoint.ts";
 import type { RowGradient } from "./blocks/embedding.ts";
 import {
   batchPlaceholders,
   feedBatch,
   feedLabels,
+  feedSpans,
   graphOptionsFor,
   shardCountFor,
   shardName,
@@ -82,6 +83,7 @@ class GraphTrainer implements Trainer {
     const { config } = this.checkpoint;
     const { feeds, lengths, shardCount } = feedBatch(program.inputs, batch, config);
     feedLabels(feeds, program.inputs, batch, config);
+    if (this.options.answerability) feedSpans(feeds, program.inputs, batch, this.options.answerability);
     const windowWeight = Float32Array.of(place.weight / batch.windowCount);
     feeds.set(program.windowWeight, { dtype: "float32", shape: [], data: windowWeight });
     feeds.set(program.seed, { dtype: "int32", shape: [2], data: dropoutSeed(this.options.seed, place) });
@@ -192,7 +194,9 @@ export function buildTrainingProgram(
   const value = (name: string) => weights.value(name);
   const factor = scale(windowWeight, 0.5);
   const shards = inputs.shards.map((shard, index) =>
-    graph.withOwnLengths(shardName(index), () => buildShard(settings, value, { ...inputs, ...shard }, factor)),
+    graph.withOwnLengths(shardName(index), () =>
+      buildShard(settings, value, { ...inputs, ...shard }, factor, options.answerability),
+    ),
   );
 
   const lossVariable = variable(graph, "lossSum", []);
@@ -231,11 +235,15 @@ function buildShard(
   value: Weights,
   inputs: ShardPlaceholders & Pick<BatchPlaceholders, "tokenCount" | "logitBias">,
   factor: Tensor<"float32">,
+  answerability: TrainerOptions["answerability"],
 ) {
   const passed = forward(settings, value, inputs);
   const head = { weight: value("answer.weight"), bias: value("answer.bias") };
   const logits = answerLogits(passed.last.output, head);
-  const outcome = answerLoss(logits, { ...inputs.labels, ...inputs });
+  const { tokenCount } = inputs;
+  const outcome = answerability
+    ? answerabilityLoss(logits, { ...inputs.spans, tokenCount }, answerability.weight)
+    : answerLoss(logits, { ...inputs.labels, ...inputs });
   const answer = answerBackward(outcome, passed.last.output, head, factor);
   const gradients = new Map<string, Gradient>([
     ["answer.weight", answer.weight],

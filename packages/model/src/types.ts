@@ -27,6 +27,17 @@ export interface LabelledBatch extends WindowBatch {
   readonly startPositions: Int32Array;
   /** [B], each in 0..L-1 */
   readonly endPositions: Int32Array;
+  /** Spans that look like an answer and are none, of windows labelled no answer; 0, 0 where there is none. */
+  readonly plausibleStartPositions?: Int32Array;
+  readonly plausibleEndPositions?: Int32Array;
+}
+
+/** How the loss weighs its two parts; see `answerabilityLoss`. */
+export interface AnswerabilityOptions {
+  /** Weight of the binary loss on the null odds, beside 1 for the span loss. */
+  readonly weight: number;
+  /** Weight of the span loss on plausible answers, beside 1 on answers; 0 leaves them out. */
+  readonly plausibleWeight: number;
 }
 
 /** A BERT for question answering: its shape and its weights by Hugging Face name, Linear weights as [out, in]. */
@@ -67,6 +78,8 @@ export interface TrainerOptions {
   readonly hiddenDropout: number;
   /** Probability, 0..1, of dropping an attention weight. */
   readonly attentionDropout: number;
+  /** Absent: run_qa's loss, start and end over all positions. */
+  readonly answerability?: AnswerabilityOptions | undefined;
   /** Keep only each layer's input for the backward pass, and compute the layer again there: less memory, more time. */
   readonly recomputeLayers?: boolean;
 }

@@ -9,7 +9,7 @@ import {
   type WindowRows,
 } from "../src/batches.ts";
 
-/** A shard of windows given as [ids, contextFirstToken, startPosition, endPosition]. */
+/** A shard of windows given as [ids, contextFirstToken, startPosition, endPosition]; plausible spans are one token further. */
 function shardOf(...windows: [ids: number[], contextFirstToken: number, start: number, end: number][]) {
   return {
     rowCount: windows.length,
@@ -20,6 +20,8 @@ function shardOf(...windows: [ids: number[], contextFirstToken: number, start: n
     contextFirstToken: Int32Array.from(windows, (window) => window[1]),
     startPosition: Int32Array.from(windows, (window) => window[2]),
     endPosition: Int32Array.from(windows, (window) => window[3]),
+    plausibleStartPosition: Int32Array.from(windows, (window) => window[2] + 1),
+    plausibleEndPosition: Int32Array.from(windows, (window) => window[3] + 1),
   };
 }
 
@@ -43,6 +45,8 @@ test("labels follow their windows, and padding on the right leaves the positions
   const batch = collateLabelledWindows(shards, Int32Array.of(3, 2, 1));
   expect(batch.startPositions).toEqual(Int32Array.of(5, 0, 4));
   expect(batch.endPositions).toEqual(Int32Array.of(5, 0, 5));
+  expect(batch.plausibleStartPositions).toEqual(Int32Array.of(6, 1, 5));
+  expect(batch.plausibleEndPositions).toEqual(Int32Array.of(6, 1, 6));
   expect(batch.inputIds).toEqual(collateWindows(shards, [3, 2, 1]).inputIds);
 });
 

@@ -92,6 +92,8 @@ export function windowsOf(questions: readonly Question[], partTokens: number): W
     },
     startPosition: new Int32Array(rows.length),
     endPosition: new Int32Array(rows.length),
+    plausibleStartPosition: new Int32Array(rows.length),
+    plausibleEndPosition: new Int32Array(rows.length),
   };
 }
 

@@ -19,6 +19,8 @@ export interface Question {
   readonly context: string;
   /** Empty where the passage does not answer the question, and where `isUnlabelled`. */
   readonly answers: readonly Answer[];
+  /** Of an unanswerable question: spans that look like its answer and are none. Absent where the file has none. */
+  readonly plausibleAnswers?: readonly Answer[];
   /** Whether the file says nothing about answers: the question is answered, not scored. Absent for no. */
   readonly isUnlabelled?: boolean;
   /** Title of the article, or `article-<index>` where the file gives none. */

@@ -39,6 +39,7 @@ export function questionsOf(file: SquadFile): Question[] {
         question: qa.question,
         context: paragraph.context,
         answers: qa.is_impossible ? [] : (qa.answers ?? []).map(toAnswer),
+        ...(qa.is_impossible && qa.plausible_answers ? { plausibleAnswers: qa.plausible_answers.map(toAnswer) } : {}),
         ...(qa.answers || qa.is_impossible ? {} : { isUnlabelled: true }),
         article: article.title ?? `article-${articleIndex}`,
         articleIndex,

@@ -22,6 +22,8 @@ export interface SplitCounts {
   unmatchedAnswers: number;
   /** Questions whose first answer, the one that is learned, no window holds whole. */
   answersInNoWindow: number;
+  /** Unanswerable questions with a span that looks like the answer. */
+  plausibleAnswers: number;
   /** Questions whose passage has no token, only spaces or control characters. */
   emptyContexts: number;
   /** Real tokens, special ones included; windows are not padded. */
@@ -42,6 +44,7 @@ export function noCounts(): SplitCounts {
     answers: 0,
     unmatchedAnswers: 0,
     answersInNoWindow: 0,
+    plausibleAnswers: 0,
     emptyContexts: 0,
     tokens: 0,
     unknownTokens: 0,

@@ -8,6 +8,8 @@ export interface LabelledWindow extends FramedWindow {
   readonly windowIndex: number;
   /** In context tokens; `undefined` for no answer here. */
   readonly label: TokenSpan | undefined;
+  /** Of an unanswerable question, what only looks like its answer. */
+  readonly plausible: TokenSpan | undefined;
 }
 
 /** The columns of one shard. */
@@ -25,6 +27,8 @@ export function shardOf(rows: readonly LabelledWindow[]): WindowColumns {
     maxContext: listOf(rows, Uint8Array, ({ maxContext }) => maxContext),
     startPosition: Int32Array.from(rows, (row) => position(row, row.label?.first)),
     endPosition: Int32Array.from(rows, (row) => position(row, row.label?.last)),
+    plausibleStartPosition: Int32Array.from(rows, (row) => position(row, row.plausible?.first)),
+    plausibleEndPosition: Int32Array.from(rows, (row) => position(row, row.plausible?.last)),
   };
 }
 

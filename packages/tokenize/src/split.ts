@@ -1,5 +1,12 @@
 import { answerSpan, frameWindows, labelSpan, reachOf, sliceOf, type TokenizedText } from "@bertqa/answers";
-import { isPlaced, utf16OfCodePoint, type PlacedAnswer, type Question, type WindowColumns } from "@bertqa/core";
+import {
+  isPlaced,
+  utf16OfCodePoint,
+  type Answer,
+  type PlacedAnswer,
+  type Question,
+  type WindowColumns,
+} from "@bertqa/core";
 import { noCounts, type SplitCounts } from "./counts.ts";
 import type { TokenizeOptions } from "./options.ts";
 import { encodeParagraphs, paragraphsOf, type QuestionTokens } from "./encode.ts";
@@ -63,13 +70,17 @@ function labelledWindows(
   context: TokenizedText,
   { options, tokenizer }: SplitTask,
 ): LabelledWindow[] {
-  const learned = question.answers.find(isPlaced);
-  const answer = learned && answerSpan(context, learned);
+  const spanOf = (answers: readonly Answer[] = []) => {
+    const placed = answers.find(isPlaced);
+    return placed && answerSpan(context, placed);
+  };
+  const [answer, plausible] = [spanOf(question.answers), spanOf(question.plausibleAnswers)];
   return frameWindows(questionIds, context, options, tokenizer).map((window, windowIndex) => ({
     ...window,
     questionId: question.id,
     windowIndex,
     label: answer && labelSpan(context, window.range, answer),
+    plausible: plausible && labelSpan(context, window.range, plausible),
   }));
 }
 
@@ -80,6 +91,7 @@ function countWindows(
   unknownId: number,
 ): void {
   const withAnswer = windows.filter(({ label }) => label).length;
+  counts.plausibleAnswers += windows.some(({ plausible }) => plausible) ? 1 : 0;
   counts.windows += windows.length;
   counts.windowsWithoutAnswer += windows.length - withAnswer;
   if (windows.length > 1) counts.questionsWithManyWindows++;

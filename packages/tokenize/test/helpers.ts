@@ -84,6 +84,7 @@ export interface PlainWindow {
   readonly maxContext: number[];
   readonly startPosition: number;
   readonly endPosition: number;
+  readonly plausiblePositions: readonly [start: number, end: number];
 }
 
 /** All windows of a split, read back from its shards. */
@@ -105,6 +106,7 @@ export async function readWindows(windows: WindowsArtifact, split: WindowSplit):
         maxContext: rowOf(shard.maxContext, row),
         startPosition: shard.startPosition[row] as number,
         endPosition: shard.endPosition[row] as number,
+        plausiblePositions: [shard.plausibleStartPosition[row] as number, shard.plausibleEndPosition[row] as number],
       });
     }
   }

@@ -59,6 +59,27 @@ describe("the artifact", () => {
     expect(manifest.counts["tune.questions"]).toBeGreaterThan(0);
   });
 
+  test("an unanswerable question's plausible answer has columns of its own, and its label stays no answer", async () => {
+    const data = sample();
+    const { folder, manifest } = await runIn(tokenizeStage, optionsOf(), await pipelineWith(data));
+    const questions = new Map(
+      data.train.data.flatMap((a) => a.paragraphs.flatMap((p) => p.qas.map((qa) => [qa.id, { ...qa, ...p }] as const))),
+    );
+    const rows = await readWindows(await openWindows("test", folder), "train");
+    // The fixture's tokenizer knows few words: a passage may need two windows, and one of them may hold no span.
+    const labelled = rows.filter(({ plausiblePositions }) => plausiblePositions[0] > 0);
+    for (const { id, contextFirstToken, starts, ends, startPosition, plausiblePositions } of labelled) {
+      const { context, plausible_answers } = questions.get(id)!;
+      const [first, last] = plausiblePositions.map((position) => position - contextFirstToken) as [number, number];
+      expect([...context].slice(starts[first], ends[last]).join("")).toBe(plausible_answers![0]!.text);
+      expect(startPosition).toBe(0);
+    }
+    const withSpan = rows.filter(({ id }) => questions.get(id)!.plausible_answers).map(({ id }) => id);
+    expect(new Set(labelled.map(({ id }) => id))).toEqual(new Set(withSpan));
+    expect(manifest.counts["train.plausibleAnswers"]).toBe(new Set(withSpan).size);
+    expect(manifest.counts["train.plausibleAnswers"]).toBeGreaterThan(100);
+  });
+
   test("copies the tokenizer's files as shipped, and no other file of the encoder", async () => {
     const { folder } = await runIn(tokenizeStage, optionsOf(), await pipelineWith(hard()));
     const names = ["special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];

@@ -4,6 +4,24 @@ import { z } from "zod";
 export const trainOptionsSchema = z.strictObject({
   epochs: z.int().positive().default(2).describe("Passes over the training windows"),
   maxSteps: z.int().positive().optional().describe("Stop after this many optimizer steps; the schedule ends there too"),
+  objective: z
+    .enum(["positions", "answerability"])
+    .default("positions")
+    .describe(
+      '"positions": start and end over all tokens, [CLS] for no answer, as in run_qa. "answerability": start and end over the passage, and a binary loss on the null odds',
+    ),
+  answerabilityWeight: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('Weight of the binary loss beside the span loss; for objective "answerability"'),
+  plausibleWeight: z
+    .number()
+    .min(0)
+    .default(1)
+    .describe(
+      'Weight of the span loss on plausible answers of unanswerable questions; 0 leaves them out; for objective "answerability"',
+    ),
   batchWindows: z.int().positive().default(16).describe("Windows per optimizer step"),
   microBatchWindows: z
     .int()

@@ -56,7 +56,7 @@ export const trainStage = defineStage({
     const resolved = await resolveOptions(options, encoder);
     const work = await openOwnWork(context, resolved);
     const checkpoints = openCheckpoints(work.folder);
-    const trainer = createTrainer(engine, encoder, resolved);
+    const trainer = createTrainer(engine, encoder, { ...resolved, answerability: answerabilityOf(options) });
     try {
       const run = { engine, trainer, windows, resolved, checkpoints, encoder, reporter };
       const losses = await trainToEnd(run, await context.logFolder());
@@ -90,6 +90,10 @@ function openOwnWork(context: TrainContext, resolved: ResolvedOptions) {
     },
     code: ["@bertqa/engine", "@bertqa/model", "@bertqa/train"].map((name) => import.meta.resolve(name)),
   });
+}
+
+function answerabilityOf({ objective, answerabilityWeight, plausibleWeight }: TrainOptions) {
+  return objective === "positions" ? undefined : { weight: answerabilityWeight, plausibleWeight };
 }
 
 interface Run {

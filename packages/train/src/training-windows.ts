@@ -32,5 +32,7 @@ function copyTrainingColumns(shard: WindowShard): WindowRows[number] {
     contextFirstToken: shard.contextFirstToken.slice(),
     startPosition: shard.startPosition.slice(),
     endPosition: shard.endPosition.slice(),
+    plausibleStartPosition: shard.plausibleStartPosition.slice(),
+    plausibleEndPosition: shard.plausibleEndPosition.slice(),
   };
 }

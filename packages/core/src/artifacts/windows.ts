@@ -30,6 +30,9 @@ export const windowColumns = {
   /** Labels: token positions in the window of the answer's first and last token; 0 and 0 ([CLS]) for no answer here. */
   startPosition: "int32",
   endPosition: "int32",
+  /** Of an unanswerable question: the span that looks like its answer and is none; 0 and 0 where there is none here. */
+  plausibleStartPosition: "int32",
+  plausibleEndPosition: "int32",
 } as const;
 
 export type WindowColumns = Columns<typeof windowColumns>;
