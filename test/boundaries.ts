@@ -13,6 +13,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 
   core: ["squad"],
   runner: ["core", "squad"],
+  http: ["squad"],
 
   engine: ["core", "runner", "squad"],
   model: ["core", "engine", "squad"],
@@ -31,7 +32,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
     ...[...pure, "ui", "core", "runner", "engine", "model", "formats", "report"],
     ...["fetch", "tokenize", "train", "predict", "evaluate", "export"],
   ],
-  bertqa: [...pure, "ui"],
+  bertqa: [...pure, "ui", "http"],
 };
 
 /**

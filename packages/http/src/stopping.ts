@@ -1,0 +1,74 @@
+import closeWithGrace from "close-with-grace";
+import type { FastifyInstance } from "fastify";
+import type { Socket } from "node:net";
+import { HttpProblem } from "./problems.ts";
+
+/** What became of the requests that a server took. */
+export interface Tally {
+  /** Requests whose header fields were read. */
+  readonly taken: number;
+  /** Those whose answer was written whole, a refusal included. */
+  readonly answered: number;
+  /** Those whose client went away first, or that did not end within the grace. */
+  readonly abandoned: number;
+}
+
+/**
+ * Makes a server able to stop without losing a request that it took.
+ *
+ * Node's own `close` waits for connections that sent half a request, and stops looking at their time limit; it also leaves a
+ * connection open whose last answer said keep-alive. So the requests in flight are counted here by connection.
+ */
+export function followConnections(app: FastifyInstance) {
+  const requestsOn = new Map<Socket, number>();
+  let [taken, answered] = [0, 0];
+  let isStopping = false;
+
+  app.server.on("connection", (socket: Socket) => {
+    requestsOn.set(socket, 0);
+    socket.once("close", () => requestsOn.delete(socket));
+  });
+  app.addHook("onRequest", (request, reply, done) => {
+    const { socket } = request.raw;
+    taken += 1;
+    requestsOn.set(socket, (requestsOn.get(socket) ?? 0) + 1);
+    reply.raw.once("close", () => {
+      if (reply.raw.writableFinished) answered += 1;
+      const left = (requestsOn.get(socket) ?? 1) - 1;
+      if (requestsOn.has(socket)) requestsOn.set(socket, left);
+      if (isStopping && left === 0) socket.destroySoon();
+    });
+    if (!isStopping) return done();
+    done(new HttpProblem(503, "stopping", "The server is stopping.", { retryAfterSeconds: 5 }));
+  });
+  app.addHook("onSend", (_request, reply, payload, done) => {
+    if (isStopping) reply.header("connection", "close");
+    done(null, payload);
+  });
+
+  return {
+    isStopping: () => isStopping,
+    /** Refuses new requests, waits for those taken, and closes what is left after the grace. */
+    stop: async (graceMs: number): Promise<Tally> => {
+      isStopping = true;
+      const closed = app.close();
+      for (const [socket, count] of requestsOn) if (count === 0) socket.destroy();
+      const timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
+      await closed;
+      clearTimeout(timer);
+      return { taken, answered, abandoned: taken - answered };
+    },
+  };
+}
+
+/**
+ * Stops on SIGTERM, SIGINT and their like, or on an error that nobody caught, and ends the process: 0 after a signal. A second signal
+ * ends it at once.
+ *
+ * @param graceMs time for `stop`, after which the process ends with 1
+ */
+export function stopOnSignals(stop: (reason: { signal?: string; error?: unknown }) => Promise<void>, graceMs: number) {
+  closeWithGrace({ delay: graceMs + 5000, logger: false }, async ({ signal, err }) =>
+    stop({ ...(signal !== undefined && { signal }), ...(err !== undefined && { error: err }) }),
+  );
+}

@@ -1,0 +1,92 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { bodyOf, deferred, open, readAll, startService } from "./support.ts";
+
+/** A service whose `/slow` answers when told. */
+async function startSlow(limits = {}) {
+  const begun = deferred<null>();
+  const finish = deferred<string>();
+  const started = await startService({ limits }, ({ app }) => {
+    app.get("/slow", async () => {
+      begun.resolve(null);
+      return { text: await finish.promise };
+    });
+  });
+  return { ...started, begun: begun.promise, finish: () => finish.resolve("whole") };
+}
+
+test("a stop finishes the request taken, and closes its connection", async () => {
+  const { service, port, begun, finish } = await startSlow();
+  const socket = await open(port);
+  const answer = readAll(socket);
+  socket.write("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await begun;
+  const stopped = service.stop();
+  finish();
+  expect(await answer).toMatch(/^HTTP\/1\.1 200 [^]*connection: close[^]*"text":"whole"/);
+  expect(await stopped).toEqual({ taken: 1, answered: 1, abandoned: 0 });
+});
+
+test("connections without a request, and those with half of one, do not hold a stop up", async () => {
+  const { service, port } = await startSlow();
+  const idle = await open(port);
+  const partial = await open(port);
+  partial.write("GET /slow HTTP/1.1\r\nHost:");
+  const kept = await open(port);
+  kept.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await once(kept, "data");
+  const ends = [idle, partial, kept].map(readAll);
+  expect(await service.stop()).toEqual({ taken: 1, answered: 1, abandoned: 0 });
+  await Promise.all(ends);
+});
+
+test("a request that comes on a busy connection while the server stops gets 503, after the first one's answer", async () => {
+  const { service, port, begun, finish } = await startSlow();
+  const socket = await open(port);
+  const answer = readAll(socket);
+  socket.write("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await begun;
+  const stopped = service.stop();
+  socket.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await once(service.app.server, "request");
+  finish();
+  const [first, second] = (await answer).split(/(?=HTTP\/1\.1 503)/) as [string, string];
+  expect(first).toMatch(/^HTTP\/1\.1 200 /);
+  // Either the first answer closed the connection, or the second says why there is none.
+  if (second !== undefined) expect(bodyOf(second)).toMatchObject({ status: 503, code: "stopping" });
+  await stopped;
+});
+
+test("after the grace what is left is closed", async () => {
+  const { service, port, begun } = await startSlow({ graceMs: 100 });
+  const socket = await open(port);
+  const answer = readAll(socket);
+  socket.write("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await begun;
+  expect(await service.stop()).toEqual({ taken: 1, answered: 0, abandoned: 1 });
+  expect(await answer).toBe("");
+});
+
+test("a stopped service says what became of its requests, and can be stopped again", async () => {
+  const { service, address, lines } = await startSlow();
+  await fetch(`${address}/healthz`);
+  expect(await service.stop()).toBe(await service.stop());
+  expect(JSON.parse(lines.at(-1)!)).toMatchObject({ msg: "stopped", taken: 1, answered: 1, abandoned: 0 });
+});
+
+test.each(["SIGTERM", "SIGINT"] as const)(
+  "%s in the middle of a request: it is answered, and the process ends with 0",
+  async (signal) => {
+    const script = join(import.meta.dirname, "stopping-process.ts");
+    const child = execFile(process.execPath, ["--import", "tsx", script]);
+    const exit = once(child, "exit");
+    const [line] = (await once(child.stdout!, "data")) as [string];
+    const asked = fetch(`${line.trim()}/slow`);
+    await once(child.stdout!, "data"); // the request was taken
+    child.kill(signal);
+    expect(await (await asked).json()).toEqual({ text: "whole" });
+    expect(await exit).toEqual([0, null]);
+  },
+);
