@@ -1,5 +1,5 @@
 import { mkdir, open, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { sizesOfFiles } from "./artifact.ts";
 import { sha256OfFile } from "./hash.ts";
 import { contentSha256Of, formatVersions, manifestName, type ArtifactKind, type Manifest } from "./manifest.ts";
@@ -57,7 +57,7 @@ async function seal(folder: string, promised: readonly string[], description: Ar
     await flush(full);
     files.push({ path, bytes: sizes.get(path) as number, sha256: await sha256OfFile(full) });
   }
-  for (const parent of new Set(names.map((name) => dirname(join(folder, name))))) await flushFolder(parent);
+  for (const parent of foldersOf(names)) await flushFolder(join(folder, parent));
   const { kind, options, resolved = {}, counts, versions = {}, inputs } = description;
   const manifest: Manifest = {
     kind,
@@ -73,6 +73,17 @@ async function seal(folder: string, promised: readonly string[], description: Ar
   await writeFile(join(folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
   await flushFolder(folder);
   return manifest;
+}
+
+/** Every folder on the way to the files, `.` for their own: `a/b/c.txt` → `a/b`, `a`, `.` */
+function foldersOf(names: readonly string[]): Set<string> {
+  const folders = new Set<string>();
+  for (const name of names) {
+    let at = name;
+    do folders.add((at = dirname(at)));
+    while (at !== ".");
+  }
+  return folders;
 }
 
 async function flush(path: string): Promise<void> {
@@ -92,4 +103,12 @@ export async function flushFolder(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** Makes a folder and those above it where they are missing, so that a power cut does not undo them. */
+export async function makeFlushedFolder(folder: string): Promise<void> {
+  const path = resolve(folder);
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let at = path; at.length >= first.length; at = dirname(at)) await flushFolder(dirname(at));
 }

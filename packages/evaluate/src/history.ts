@@ -82,7 +82,7 @@ export async function recordEvaluation(context: RecordContext, report: ReportHea
   await copyFile(await artifact.file(evaluationLayout.questions), `${kept}.partial`);
   await rename(`${kept}.partial`, kept);
   const textBefore = await readText(historyPath(artifactsFolder));
-  await appendFile(historyPath(artifactsFolder), historyLine(entry, textBefore));
+  await appendFile(historyPath(artifactsFolder), historyLine(entry, textBefore), { flush: true });
   await removeOldResults(artifactsFolder, [...parseHistory(textBefore).entries, entry]);
 }
 

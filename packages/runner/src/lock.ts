@@ -1,12 +1,14 @@
-import { BertqaError } from "@bertqa/core";
+import { BertqaError, makeFlushedFolder } from "@bertqa/core";
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
-import { link, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { link, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isRunning, isSameMachine, ownMark, processMarkSchema, type ProcessMark } from "./processes.ts";
 
 /** A lock of another host or container, whose processes cannot be seen from here, is believed for this long. */
 const foreignLockMs = 7 * 24 * 3600 * 1000;
+/** The file that becomes a lock lies under its first name for milliseconds; after this long its process was killed in between. */
+const abandonedMs = 60_000;
 
 /** One run at a time writes at a stage's place. */
 export interface Lock {
@@ -20,18 +22,39 @@ export interface Lock {
  * @throws BertqaError naming the process that holds it
  */
 export async function takeLock(stage: string, path: string): Promise<Lock> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFlushedFolder(dirname(path));
   const own = join(dirname(path), `${basename(path)}-${randomBytes(6).toString("hex")}`);
-  await writeFile(own, JSON.stringify(ownMark()), { flag: "wx" });
   try {
+    await writeFile(own, JSON.stringify(ownMark()), { flag: "wx" });
     await removeAbandoned(stage, path);
     await link(own, path);
-    return { release: () => rmSync(path, { force: true }) };
+    await removeUnfinished(path, own);
+    return { release: () => removeQuietly(path) };
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
+    // ENOENT: somebody whose clock differs took ours for abandoned.
+    if (!["EEXIST", "ENOENT"].includes((cause as NodeJS.ErrnoException).code ?? "")) throw cause;
     throw new BertqaError(stage, `another run of ${stage} started at the same moment`, { where: path, cause });
   } finally {
-    await rm(own, { force: true });
+    removeQuietly(own);
+  }
+}
+
+/** A lock that cannot be removed is that of a process that is gone: the next run takes it over, and this one's result stands. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // said above
+  }
+}
+
+/** What processes left that were killed between writing their lock and taking it. */
+async function removeUnfinished(path: string, own: string): Promise<void> {
+  const names = await readdir(dirname(path)).catch(() => []);
+  const others = names.filter((name) => name.startsWith(`${basename(path)}-`)).map((name) => join(dirname(path), name));
+  for (const other of others.filter((each) => each !== own)) {
+    const found = await stat(other).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > abandonedMs) removeQuietly(other);
   }
 }
 

@@ -1,6 +1,14 @@
-import { BertqaError, sha256Of, type Reporter, type WorkFolder, type WorkIdentity } from "@bertqa/core";
+import {
+  BertqaError,
+  flushFolder,
+  makeFlushedFolder,
+  sha256Of,
+  type Reporter,
+  type WorkFolder,
+  type WorkIdentity,
+} from "@bertqa/core";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -45,9 +53,8 @@ export async function openWork(place: WorkPlace, work: WorkIdentity): Promise<Wo
     reporter.line(`the work in progress is not this run's (${differs}); it was moved to ${aside}`);
     reporter.line(`to resume from it all the same: ${place.command} --resume ${aside}`);
   }
-  await mkdir(folder, { recursive: true });
-  const record: WorkRecord = { formatVersion, identity, ...(resumedFrom === undefined ? {} : { resumedFrom }) };
-  await writeFile(join(folder, recordName), `${JSON.stringify(record, null, 2)}\n`, { flush: true });
+  await makeFlushedFolder(folder);
+  await writeRecord(folder, { formatVersion, identity, ...(resumedFrom === undefined ? {} : { resumedFrom }) });
   if (resumedFrom !== undefined) reporter.line(`${stage} resumes from another run's work, as asked (${resumedFrom})`);
   return { folder, ...(resumedFrom === undefined ? {} : { resumedFrom }) };
 }
@@ -62,9 +69,17 @@ async function takeUp(place: WorkPlace, from: string, identity: WorkRecord["iden
   if (existsSync(place.folder)) await moveAside(place.folder, await readRecord(place.folder));
   await rename(from, place.folder);
   const resumedFrom = describeDifference(found.identity, identity);
-  const record: WorkRecord = { formatVersion, identity, resumedFrom };
-  await writeFile(join(place.folder, recordName), `${JSON.stringify(record, null, 2)}\n`, { flush: true });
+  await writeRecord(place.folder, { formatVersion, identity, resumedFrom });
+  await flushFolder(dirname(place.folder));
   return resumedFrom;
+}
+
+/** Work whose record is cut short could never be taken up again: the old record stays until the new one is on disk. */
+async function writeRecord(folder: string, record: WorkRecord): Promise<void> {
+  const path = join(folder, recordName);
+  await writeFile(`${path}.partial`, `${JSON.stringify(record, null, 2)}\n`, { flush: true });
+  await rename(`${path}.partial`, path);
+  await flushFolder(folder);
 }
 
 async function readRecord(folder: string): Promise<WorkRecord | undefined> {

@@ -1,6 +1,6 @@
 import { defineStage, openArtifact, type Artifact } from "@bertqa/core";
 import { existsSync } from "node:fs";
-import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -202,6 +202,14 @@ describe("two runs on one place", () => {
     await writeFile(lockPath(), text());
     await run("fetch");
     expect(existsSync(lockPath())).toBe(false);
+  });
+
+  test("what a process left that was killed before it took its lock goes with the next run", async () => {
+    await mkdir(artifacts, { recursive: true });
+    await writeFile(`${lockPath()}-abc`, '{"ho');
+    await utimes(`${lockPath()}-abc`, 0, 0);
+    await run("fetch");
+    expect(await readdir(artifacts)).toEqual(["fetch"]);
   });
 
   test("a lock of another host is believed, and the line says what to do", async () => {

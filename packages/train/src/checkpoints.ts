@@ -35,6 +35,7 @@ export function openCheckpoints(folder: string): CheckpointFolder {
         await mkdir(partial);
         const tensors = new Map(state).set(lossesName, { shape: [losses.length], data: Float32Array.from(losses) });
         await writeSafetensors(join(partial, stateName), tensors);
+        await flushFolder(partial);
         await rm(final, { recursive: true, force: true });
         await rename(partial, final);
         await flushFolder(folder);

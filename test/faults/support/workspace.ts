@@ -1,0 +1,131 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { cp, mkdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BertqaError, openers, silentReporter, type Artifact, type ArtifactKind } from "@bertqa/core";
+import { recoverPlace, runStage, type AnyStage } from "@bertqa/runner";
+import { findStage, stageNames } from "../../../packages/cli/src/stages.ts";
+import { tinyOptions, writeTinyPipeline } from "../../support/tiny-pipeline.ts";
+
+/** Options of the undisturbed run of each stage, and others that give an older artifact with other bytes. */
+const options: Readonly<Record<string, { readonly now: object; readonly before: object }>> = {
+  fetch: {
+    now: tinyOptions.fetch,
+    before: {
+      ...tinyOptions.fetch,
+      dataset: { ...tinyOptions.fetch.dataset, dev: { sources: ["dev-data.json"], firstQuestions: 5 } },
+    },
+  },
+  tokenize: { now: tinyOptions.tokenize, before: { ...tinyOptions.tokenize, maxTokens: 60 } },
+  train: {
+    now: { ...tinyOptions.train, epochs: 2, precision: "float32" },
+    before: { ...tinyOptions.train, epochs: 1, precision: "float32" },
+  },
+  predict: { now: { precision: "float32" }, before: { precision: "float32", nBest: 5 } },
+  evaluate: { now: { bootstrapSamples: 10 }, before: { bootstrapSamples: 11 } },
+  export: { now: {}, before: { title: "Before" } },
+};
+
+/** A tiny pipeline in a workspace of its own, all stages run once with the options of before and of now. */
+export class TinyWorkspace {
+  readonly folder = mkdtempSync(join(tmpdir(), "bertqa-faults-"));
+  readonly pipeline = join(this.folder, "pipelines", "tiny");
+  readonly artifacts = join(this.folder, "artifacts", "tiny");
+  readonly #stages = new Map<string, AnyStage>();
+  readonly #hashes = new Map<string, { now: string; before: string }>();
+
+  /** @param last the last stage to run */
+  static async make(last = "export"): Promise<TinyWorkspace> {
+    const made = new TinyWorkspace();
+    await mkdir(made.pipeline, { recursive: true });
+    await writeFile(join(made.folder, "nx.json"), "{}");
+    const now = Object.fromEntries(stageNames.map((name) => [name, options[name]!.now]));
+    await writeTinyPipeline(made.pipeline, now);
+    for (const name of stageNames.slice(0, stageNames.indexOf(last) + 1)) {
+      made.#stages.set(name, (await findStage(name)) as AnyStage);
+      const before = await made.run(name, options[name]!.before);
+      await cp(before.folder, made.#kept(name, "before"), { recursive: true });
+      const whole = await made.run(name);
+      await cp(whole.folder, made.#kept(name, "now"), { recursive: true });
+      made.#hashes.set(name, { now: whole.manifest.contentSha256, before: before.manifest.contentSha256 });
+    }
+    made.#clean();
+    return made;
+  }
+
+  run(name: string, given: object = options[name]!.now): Promise<Artifact> {
+    const stage = this.#stages.get(name) as AnyStage;
+    return runStage(stage, this.pipeline, { reporter: silentReporter, options: { ...given } });
+  }
+
+  kindOf(name: string): ArtifactKind {
+    return (this.#stages.get(name) as AnyStage).writes;
+  }
+
+  place(name: string): string {
+    return join(this.artifacts, name);
+  }
+
+  hashes(name: string): { now: string; before: string } {
+    return this.#hashes.get(name)!;
+  }
+
+  /** The stage's place as before a run: the artifact of before in it, nothing beside it. */
+  async reset(name: string, which: "before" | "now" = "before"): Promise<void> {
+    this.#clean();
+    rmSync(this.place(name), { recursive: true, force: true });
+    await cp(this.#kept(name, which), this.place(name), { recursive: true });
+  }
+
+  /** Lets locks that a run of this process left look like those of a process that is gone for minutes. */
+  forgetOwner(name: string): void {
+    for (const entry of readdirSync(this.artifacts).filter((each) => each.startsWith(`.${name}.lock`))) {
+      const lock = join(this.artifacts, entry);
+      if (entry === `.${name}.lock`) {
+        writeFileSync(lock, JSON.stringify({ ...(JSON.parse(readFileSync(lock, "utf8")) as object), started: "1" }));
+      }
+      utimesSync(lock, 0, 0);
+    }
+  }
+
+  /** What lies beside the artifacts, but for records. */
+  leftovers(): string[] {
+    const expected = new Set<string>([
+      "history",
+      "history.jsonl",
+      ...stageNames.flatMap((name) => [name, `${name}.log`]),
+    ]);
+    return readdirSync(this.artifacts).filter((name) => !expected.has(name));
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #kept(name: string, which: string): string {
+    return join(this.folder, "kept", which, name);
+  }
+
+  #clean(): void {
+    for (const name of readdirSync(this.artifacts)) {
+      if (!stageNames.some((stage) => stage === name))
+        rmSync(join(this.artifacts, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** An artifact as the next stage finds it: the hash of its content where it is whole, each file checked, else why it is refused. */
+export async function openWhole(
+  place: string,
+  kind: ArtifactKind,
+): Promise<{ sha256: string } | { refused: BertqaError }> {
+  try {
+    await recoverPlace(place);
+    const { artifact } = await openers[kind]("test", place);
+    for (const { path } of artifact.manifest.files) await artifact.file(path);
+    return { sha256: artifact.manifest.contentSha256 };
+  } catch (error) {
+    if (error instanceof BertqaError) return { refused: error };
+    throw error;
+  }
+}
