@@ -15,3 +15,10 @@ export function whole(value: number): string {
 export function counted(count: number, noun: string): string {
   return `${whole(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** A probability for people: `82 %`, and never 0 % or 100 % for what is only near it. */
+export function percent(share: number): string {
+  if (share > 0 && share < 0.005) return "under 1 %";
+  if (share < 1 && share > 0.995) return "over 99 %";
+  return `${Math.round(share * 100)} %`;
+}

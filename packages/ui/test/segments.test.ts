@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { segmentsOf, type Mark } from "../src/segments.ts";
+import { blocksOf, segmentsOf, type Mark } from "../src/segments.ts";
 
 test("overlapping answers are cut where either starts or ends", () => {
   // 0123456789, gold 2–6, predicted 4–8 → 01 | 23 gold | 45 both | 67 predicted | 89
@@ -45,4 +45,20 @@ test("joined, the segments are the passage, for any marks", () => {
 test("a passage without marks, or without text, is whole", () => {
   expect(segmentsOf("text", [])).toEqual([{ text: "text", kinds: [] }]);
   expect(segmentsOf("", [])).toEqual([]);
+});
+
+test("a long passage is cut between lines, and no character is lost", () => {
+  const lines = Array.from({ length: 100 }, (_, i) => `line ${i} `.repeat(1 + (i % 30)) + "\n".repeat(1 + (i % 3)));
+  for (const passage of ["", "\n", "no line end", `\n\n${lines.join("")}`, `${lines.join("")}end`]) {
+    const blocks = blocksOf(passage);
+    expect(blocks.join("")).toBe(passage);
+    expect(blocks.slice(0, -1).every((block) => block.endsWith("\n") && block.length >= 600)).toBe(true);
+  }
+});
+
+test("a mark that reaches beyond the text is cut at its ends", () => {
+  expect(segmentsOf("abc", [{ kind: "answer", start: -5, end: 2 }])).toEqual([
+    { text: "ab", kinds: ["answer"] },
+    { text: "c", kinds: [] },
+  ]);
 });

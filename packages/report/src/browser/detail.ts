@@ -1,4 +1,4 @@
-import { decimal, el, passageElement, passageLegend, type Mark, type MarkKind } from "@bertqa/ui";
+import { decimal, el, passageElement, passageLegend, shareBar, type Mark, type MarkKind } from "@bertqa/ui";
 import type { Outcome } from "@bertqa/squad";
 import type { SpanOrText } from "../page-data.ts";
 import type { Candidate, Questions } from "./questions.ts";
@@ -102,12 +102,6 @@ function factsOf(questions: Questions, index: number, threshold: number): HTMLEl
     fact("Null odds", decimal(odds, 2), el("span", { class: "muted" }, relation)),
     fact("No-answer probability", decimal(probability, 2), shareBar(probability)),
   );
-}
-
-function shareBar(share: number): HTMLElement {
-  const bar = el("span", { class: "share-bar", "aria-hidden": "true" });
-  bar.style.setProperty("--share", `${share * 100}%`);
-  return bar;
 }
 
 /** The candidates; pointing at one, or moving to it by key, shows it in the passage. */
