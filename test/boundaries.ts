@@ -32,7 +32,8 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
     ...[...pure, "ui", "core", "runner", "engine", "model", "formats", "report"],
     ...["fetch", "tokenize", "train", "predict", "evaluate", "export"],
   ],
-  bertqa: [...pure, "ui", "http"],
+  page: ["ui"],
+  bertqa: [...pure, "ui", "http", "page"],
 };
 
 /**

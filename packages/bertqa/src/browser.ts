@@ -11,6 +11,8 @@ export interface LoadOptions extends Partial<Limits> {
   readonly precision?: Precision;
   /** Passed on to ONNX Runtime's WebAssembly build: on WebGPU, int8 models give other results. */
   readonly sessionOptions?: ort.InferenceSession.SessionOptions;
+  /** Gets the files in place of the global `fetch`: to show progress, to add headers. */
+  readonly fetch?: (url: URL) => Promise<Response>;
 }
 
 /**
@@ -22,13 +24,13 @@ export async function loadQuestionAnswering(
   address: string | URL,
   options: LoadOptions = {},
 ): Promise<QuestionAnswering> {
-  const { precision = "int8", sessionOptions, ...limits } = options;
+  const { precision = "int8", sessionOptions, fetch: get = fetch, ...limits } = options;
   const base = new URL(
     `${String(address).replace(/\/$/, "")}/`,
     (globalThis as { location?: { href: string } }).location?.href,
   );
   const read = async (name: string) => {
-    const response = await fetch(new URL(name, base));
+    const response = await get(new URL(name, base));
     if (response.status === 404) return undefined;
     if (response.ok) return new Uint8Array(await response.arrayBuffer());
     throw new BertqaError("ask", `${name}: the server answered ${response.status}`, { where: response.url });

@@ -155,6 +155,7 @@ export class QuestionAnswering {
     const lengths = windows.map(({ inputIds }) => inputIds.length);
     let done = 0;
     for (const batch of planBatches(lengths, limits.batchTokens)) {
+      if (signal) await turnOfTheEventLoop();
       signal?.throwIfAborted();
       const { startLogits, endLogits } = await session.run(collate(windows, batch));
       batch.rows.forEach((row, i) => {
@@ -177,6 +178,11 @@ export class QuestionAnswering {
       remedy: "Cut it into documents and search them, or raise maxPassageCharacters",
     });
   }
+}
+
+/** WebAssembly computes within the call: without this, nothing that would abort the signal ran before the last batch was done. */
+function turnOfTheEventLoop(): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve));
 }
 
 function toAnswer(decided: DecidedAnswer, { topK = 1 }: QuestionInput, windowCount: number): QuestionAnswer {

@@ -1,0 +1,5 @@
+import { startPage } from "./page.ts";
+import { ServerBackEnd } from "./server-back-end.ts";
+
+const backEnd = new ServerBackEnd();
+void startPage({ backEnd, setToken: (token) => (backEnd.token = token) });
