@@ -24,16 +24,28 @@ const repository = join(import.meta.dirname, "..");
 const workspace = mkdtempSync(join(tmpdir(), "bertqa-caching-"));
 const stages = ["fetch", "tokenize", "train", "predict", "evaluate", "export"];
 
-/** Runs the pipeline; the stages that Nx executed, as opposed to taking them from its cache. */
-function stagesThatRun(): string[] {
-  const output = execFileSync("npx", ["nx", "run", "tiny:export", "--outputStyle=static"], {
+/** Runs a command of this workspace; what it printed on stdout. */
+function npx(...args: readonly string[]): string {
+  return execFileSync("npx", args, {
     cwd: workspace,
     encoding: "utf8",
     env: { ...process.env, NX_DAEMON: "false", NX_TUI: "false", FORCE_COLOR: "0" },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const ran = [...output.matchAll(/nx run tiny:(\w+)(?: {2}\[([^\]]*)\])?/g)];
-  return stages.filter((stage) => ran.some(([, name, fromCache]) => name === stage && !fromCache));
+}
+
+/** The tasks that Nx executed, as opposed to taking them from its cache: `tiny:fetch`. */
+function tasksThatRun(...args: readonly string[]): string[] {
+  const output = npx("nx", ...args, "--outputStyle=static");
+  const shown = [...output.matchAll(/nx run ([\w-]+:\w+)(?: {2}\[([^\]]*)\])?/g)];
+  const ran = shown.filter(([, , fromCache]) => !fromCache).map(([, task]) => task as string);
+  return [...new Set(ran)].filter((task) => task !== "engine:install");
+}
+
+/** Runs the pipeline; its stages that Nx executed. */
+function stagesThatRun(): string[] {
+  const ran = tasksThatRun("run", "tiny:export");
+  return stages.filter((stage) => ran.includes(`tiny:${stage}`));
 }
 
 /** What a command that must fail printed. */
@@ -180,4 +192,33 @@ test("a damaged cache entry heals: the stage that finds it drops it, and the nex
   expect(failure).toMatch(/dropped the damaged entry \d+ from Nx's cache/);
   expect(stagesThatRun()).toContain("fetch");
   expect(readFileSync(join(workspace, dev))).toEqual(whole);
+});
+
+const afterTokenize = ["train", "predict", "evaluate"];
+
+test(
+  "three seeds as cells: each trains, predicts and evaluates, and shares what was fetched and tokenized",
+  slow,
+  () => {
+    stagesThatRun();
+    const made = npx("bertqa", "new", "sweep", "--like", "tiny", "--set", "train.seed=1,2,3").trim().split("\n");
+    expect(made).toEqual([1, 2, 3].map((seed) => `pipelines/sweep-seed-${seed}`));
+    const cells = made.map((folder) => folder.slice("pipelines/".length));
+    const expected = cells.flatMap((cell) => afterTokenize.map((stage) => `${cell}:${stage}`));
+    expect(tasksThatRun("run-many", "-t", "evaluate", "-p", "sweep-*").sort()).toEqual(expected.sort());
+    expect(stagesThatRun()).toEqual([]);
+    expect(npx("bertqa", "compare", ...made)).toMatch(/\d ± \d+\.\d\d \(3 runs\)/);
+  },
+);
+
+test("one cell more: that cell alone; one removed: nothing", slow, () => {
+  npx("bertqa", "new", "sweep-seed-4", "--like", "sweep-seed-1", "--set", "evaluate.bootstrapSamples=52");
+  rmSync(join(workspace, "pipelines", "sweep-seed-3"), { recursive: true });
+  expect(tasksThatRun("run-many", "-t", "evaluate", "-p", "sweep-*")).toEqual(["sweep-seed-4:evaluate"]);
+});
+
+test("an option of the source's tokenize: its tokenize, and train of the cell", slow, () => {
+  edit("pipelines/tiny/tokenize.json", (text) => text.replace('"maxTokens":63', '"maxTokens":62'));
+  const expected = ["tiny:tokenize", ...afterTokenize.map((stage) => `sweep-seed-2:${stage}`)];
+  expect(tasksThatRun("run", "sweep-seed-2:evaluate")).toEqual(expected);
 });

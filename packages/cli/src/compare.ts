@@ -1,5 +1,6 @@
 import { BertqaError } from "@bertqa/core";
 import { numberClusters, pairedDifference, type BootstrapPlan, type PairedDifference } from "@bertqa/evaluate";
+import { isDeepStrictEqual } from "node:util";
 
 /** One question of a run. */
 export interface RunQuestion {
@@ -19,6 +20,8 @@ export interface Run {
   /** The threshold of its scores, for people; "" where its predictions were given as they are. */
   readonly threshold: string;
   readonly questions: readonly RunQuestion[];
+  /** Options of its stages, such as `train.seed`, as their artifacts hold them; left out where only predictions are known. */
+  readonly options?: ReadonlyMap<string, unknown>;
 }
 
 /** One run, or several that differ in their seed alone. */
@@ -35,6 +38,8 @@ export interface SideScore {
 export interface ComparedSide {
   readonly names: readonly string[];
   readonly thresholds: readonly string[];
+  /** Options other than seeds in which its runs differ: its deviation is then not of seeds alone. */
+  readonly differsIn: readonly string[];
   readonly exact: SideScore;
   readonly f1: SideScore;
 }
@@ -46,12 +51,16 @@ export interface Flip {
   readonly b: readonly string[];
 }
 
-export interface Comparison {
+/** What is counted of runs that are scored on the same questions. */
+export interface SharedQuestions {
   /** Questions that all runs have. */
   readonly questions: number;
   /** Questions that some run lacks; they are left out. */
   readonly leftOut: number;
   readonly articles: number;
+}
+
+export interface Comparison extends SharedQuestions {
   /** The baseline, and what is compared with it. */
   readonly a: ComparedSide;
   readonly b: ComparedSide;
@@ -65,24 +74,23 @@ export interface Comparison {
 /**
  * Compares two sides on the questions that all their runs have, in the order of the first run.
  *
+ * Method. Between the runs of a side: mean and standard deviation with n − 1 of their scores, since one seed tells little of a
+ * recipe (Reimers & Gurevych, "Reporting Score Distributions Makes a Difference", EMNLP 2017). Between the sides: paired
+ * percentile bootstrap (Efron & Tibshirani, "An Introduction to the Bootstrap", 1993; for texts Koehn, "Statistical Significance
+ * Tests for Machine Translation Evaluation", EMNLP 2004). A question's score is its mean over the side's runs; the differences
+ * b − a of all questions are resampled by whole articles, because questions of one article are no independent draws (the cluster
+ * bootstrap: Cameron, Gelbach & Miller, 2008). So the interval says how far other articles could move the difference of these
+ * runs. Seeds are not resampled, there are too few: how far others could move it, the deviations say.
+ *
  * @throws BertqaError if they have no question in common
  */
 export function compareSides(a: Side, b: Side, plan: BootstrapPlan): Comparison {
-  const runs = [...a, ...b];
-  const tables = new Map(runs.map((run) => [run, new Map(run.questions.map((question) => [question.id, question]))]));
-  const everywhere = (id: string) => runs.every((run) => tables.get(run)?.has(id));
-  const common = (runs[0] as Run).questions.filter(({ id }) => everywhere(id));
-  if (common.length === 0) throw new BertqaError("compare", "the runs have no question in common");
-  const all = new Set(runs.flatMap((run) => run.questions.map(({ id }) => id)));
-  const clusters = numberClusters(common.map(({ article }) => article));
-  const answersOf = (side: Side) => common.map(({ id }) => side.map((run) => tables.get(run)?.get(id) as RunQuestion));
+  const { clusters, answersOf, ...counts } = alignRuns([...a, ...b]);
   const [answersA, answersB] = [answersOf(a), answersOf(b)];
   const difference = (metric: "exact" | "f1") =>
     pairedDifference(clusters, meanScores(answersA, metric), meanScores(answersB, metric), plan);
   return {
-    questions: common.length,
-    leftOut: all.size - common.length,
-    articles: new Set(clusters).size,
+    ...counts,
     a: { ...labelsOf(a), ...sideScores(answersA, a.length) },
     b: { ...labelsOf(b), ...sideScores(answersB, b.length) },
     difference: { exact: difference("exact"), f1: difference("f1") },
@@ -91,9 +99,27 @@ export function compareSides(a: Side, b: Side, plan: BootstrapPlan): Comparison 
   };
 }
 
-function labelsOf(side: Side): Pick<ComparedSide, "names" | "thresholds"> {
+/** Brings runs to the questions that all of them have. */
+function alignRuns(runs: readonly Run[]) {
+  const tables = new Map(runs.map((run) => [run, new Map(run.questions.map((question) => [question.id, question]))]));
+  const everywhere = (id: string) => runs.every((run) => tables.get(run)?.has(id));
+  const common = (runs[0] as Run).questions.filter(({ id }) => everywhere(id));
+  if (common.length === 0) throw new BertqaError("compare", "the runs have no question in common");
+  const all = new Set(runs.flatMap((run) => run.questions.map(({ id }) => id)));
+  const clusters = numberClusters(common.map(({ article }) => article));
+  return {
+    questions: common.length,
+    leftOut: all.size - common.length,
+    articles: new Set(clusters).size,
+    clusters,
+    answersOf: (side: Side) => common.map(({ id }) => side.map((run) => tables.get(run)?.get(id) as RunQuestion)),
+  };
+}
+
+function labelsOf(side: Side): Pick<ComparedSide, "names" | "thresholds" | "differsIn"> {
   const thresholds = [...new Set(side.map(({ threshold }) => threshold))].filter((label) => label !== "");
-  return { names: side.map(({ name }) => name), thresholds };
+  const differsIn = differingOptions(side).filter((key) => !isSeed(key));
+  return { names: side.map(({ name }) => name), thresholds, differsIn };
 }
 
 /** Each question's mean over the runs, in percent. */
@@ -125,4 +151,57 @@ function flips(
     const b = answersB[i] as readonly RunQuestion[];
     return isFlip(isRight(a), isRight(b)) ? [{ id: (a[0] as RunQuestion).id, a: texts(a), b: texts(b) }] : [];
   });
+}
+
+/** Runs of a set that differ in seeds alone. */
+export interface SetGroup {
+  /** Its values of the options in which the set's groups differ, in the order of {@link RunSet.options}. */
+  readonly values: readonly unknown[];
+  readonly names: readonly string[];
+  readonly exact: SideScore;
+  readonly f1: SideScore;
+}
+
+/** A set of runs, such as the cells of a sweep, without anything to compare it with. */
+export interface RunSet extends SharedQuestions {
+  /** Options other than seeds in which its runs differ. */
+  readonly options: readonly string[];
+  readonly groups: readonly SetGroup[];
+}
+
+/**
+ * Gathers runs that differ in seeds alone, and gives each group's mean and standard deviation (with n − 1) on the questions that
+ * all runs have. Groups come in the order of their first runs.
+ *
+ * @throws BertqaError if they have no question in common
+ */
+export function summarizeSet(runs: readonly Run[]): RunSet {
+  const { questions, leftOut, articles, answersOf } = alignRuns(runs);
+  const options = differingOptions(runs).filter((key) => !isSeed(key));
+  const valuesOf = (run: Run) => options.map((key) => run.options?.get(key));
+  const groups = new Map<string, Run[]>();
+  for (const run of runs) {
+    const key = JSON.stringify(valuesOf(run).map((value) => value ?? null));
+    groups.set(key, [...(groups.get(key) ?? []), run]);
+  }
+  return {
+    ...{ questions, leftOut, articles, options },
+    groups: [...groups.values()].map((group) => ({
+      values: valuesOf(group[0] as Run),
+      names: group.map(({ name }) => name),
+      ...sideScores(answersOf(group), group.length),
+    })),
+  };
+}
+
+function differingOptions(runs: readonly Run[]): string[] {
+  const keys = new Set(runs.flatMap(({ options }) => [...(options?.keys() ?? [])]));
+  const known = runs.filter(({ options }) => options !== undefined);
+  return [...keys].filter((key) =>
+    known.some(({ options }) => !isDeepStrictEqual(options?.get(key), known[0]?.options?.get(key))),
+  );
+}
+
+function isSeed(key: string): boolean {
+  return key.endsWith(".seed");
 }

@@ -1,6 +1,6 @@
 import { countOf } from "@bertqa/core";
 import { escapeMarkdown, markdownTable, signed, type PairedDifference } from "@bertqa/evaluate";
-import type { ComparedSide, Comparison, Flip, SideScore } from "./compare.ts";
+import type { ComparedSide, Comparison, Flip, RunSet, SharedQuestions, SideScore } from "./compare.ts";
 import type { NamedQuestion } from "./official/input.ts";
 
 const metrics = [
@@ -29,7 +29,8 @@ export function comparisonLines(comparison: Comparison, known: KnownQuestions, s
     }),
     ...(flips.length > shownFlips ? [`  and ${flips.length - shownFlips} more`] : []),
   ]);
-  return [`A = ${labelOf(a)}`, `B = ${labelOf(b)}`, questionsText(comparison), "", ...scores, "", ...flipLines];
+  const head = [`A = ${labelOf(a)}`, `B = ${labelOf(b)}`, ...mixtureRemarks(comparison, ["A", "B"])];
+  return [...head, questionsText(comparison), "", ...scores, "", ...flipLines];
 }
 
 /** A comparison as Markdown, for a pull request. */
@@ -53,11 +54,46 @@ export function comparisonMarkdown(comparison: Comparison, known: KnownQuestions
   const blocks = [
     "## Question answering: change",
     `before: ${escapeMarkdown(labelOf(a))}  \nnow: ${escapeMarkdown(labelOf(b))}`,
+    ...mixtureRemarks(comparison, ["before", "now"]).map(escapeMarkdown),
     `${questionsText(comparison)}.${difference.exact.interval ? "" : ` There is ${noInterval}.`}`,
     markdownTable([head, ...rows]),
     ...flips,
   ];
   return `${blocks.join("\n\n")}\n`;
+}
+
+/** A set of runs for people: each run, and mean ± standard deviation of those that differ in seeds alone. */
+export function setLines(set: RunSet): string[] {
+  const rows = setRows(set);
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length))) ?? [];
+  const table = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] as number))
+      .join("  ")
+      .trimEnd(),
+  );
+  return [`${questionsText(set)}; ± is the standard deviation between seeds`, "", ...table];
+}
+
+/** A set of runs as Markdown. */
+export function setMarkdown(set: RunSet): string {
+  const rows = setRows(set).map((row) => row.map(escapeMarkdown));
+  return `## Question answering: runs\n\n${questionsText(set)}; ± is the standard deviation between seeds.\n\n${markdownTable(rows)}\n`;
+}
+
+function setRows({ options, groups }: RunSet): string[][] {
+  const head = [...options, "exact", "F1", "runs"];
+  const rows = groups.map(({ values, names, exact, f1 }) => {
+    const shown = values.map((value) => (value === undefined ? "default" : JSON.stringify(value)));
+    return [...shown, sideText(exact), sideText(f1), names.join(", ")];
+  });
+  return [head, ...rows];
+}
+
+function mixtureRemarks({ a, b }: Comparison, names: readonly [a: string, b: string]): string[] {
+  return [a, b].flatMap(({ differsIn }, i) =>
+    differsIn.length > 0 ? [`The runs of ${names[i]} differ in ${differsIn.join(", ")}: ± is not of seeds alone.`] : [],
+  );
 }
 
 function flipsOf({ gained, lost }: Comparison) {
@@ -71,7 +107,7 @@ function labelOf({ names, thresholds }: ComparedSide): string {
   return names.join(", ") + (thresholds.length > 0 ? ` (threshold ${thresholds.join(", ")})` : "");
 }
 
-function questionsText({ questions, articles, leftOut }: Comparison): string {
+function questionsText({ questions, articles, leftOut }: SharedQuestions): string {
   const left = leftOut > 0 ? `, ${countOf(leftOut, "question")} left out that some run lacks` : "";
   return `${countOf(questions, "question")} in ${countOf(articles, "article")}${left}`;
 }

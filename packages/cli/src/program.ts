@@ -6,6 +6,11 @@ import type { NewFlags } from "./commands/new.ts";
 import type { StageFlags } from "./commands/stage.ts";
 import { stageNames } from "./stages.ts";
 
+interface CellFlags {
+  readonly like?: string;
+  readonly set: readonly string[];
+}
+
 /** Adds the commands of a workspace that trains. Each loads its code when it is called: none waits for TensorFlow in vain. */
 export function addCommands(program: Command): void {
   program
@@ -51,9 +56,23 @@ export function addCommands(program: Command): void {
 
   program
     .command("new")
-    .description("make a pipeline of your own data: pipelines/<name>, with limits and a recipe that fit the data")
+    .description(
+      "make a pipeline of your own data: pipelines/<name>, with limits and a recipe that fit the data; or, with --like, cells of one that is there",
+    )
     .argument("<name>", "small letters, digits, . _ or -")
-    .requiredOption("--train <file>", "questions to train on, in any format that import reads")
+    .option("--train <file>", "questions to train on, in any format that import reads")
+    .addOption(
+      new Option(
+        "--like <pipeline>",
+        "make a cell of this pipeline: it differs in what --set says, and shares the artifacts of the stages before",
+      ).conflicts(["train", "dev", "encoder", "skipBad"]),
+    )
+    .option(
+      "--set <option>",
+      "an option of the cell, as <stage>.<option>=<value>; several values, separated by commas, make a cell each",
+      (text: string, all: string[]) => [...all, text],
+      [],
+    )
     .option("--dev <file>", "questions to measure by (default: a tenth of train, by document or passage)")
     .option(
       "--encoder <source>",
@@ -62,9 +81,20 @@ export function addCommands(program: Command): void {
     .option("--seed <n>", "seed of the division into train and dev", wholeNumber(0), 42)
     .option("--skip-bad", "leave rows out that cannot be used, and count them")
     .option("--debug", "print the stack of an error")
-    .action((name: string, flags: NewFlags) =>
-      runCommand(async () => (await import("./commands/new.ts")).newPipeline(name, flags)),
-    );
+    .action((name: string, flags: Partial<NewFlags> & CellFlags, command: Command) => {
+      const { like, set, train } = flags;
+      if (like !== undefined) {
+        return runCommand(async () => {
+          const folders = await (await import("./commands/new-cells.ts")).newCells(name, like, set);
+          process.stdout.write(`${folders.join("\n")}\n`);
+        });
+      }
+      if (train === undefined) return command.error("error: give --train <file>, or --like <pipeline> with --set");
+      if (set.length > 0) return command.error("error: --set needs --like <pipeline>");
+      return runCommand(async () =>
+        (await import("./commands/new.ts")).newPipeline(name, { seed: 42, ...flags, train }),
+      );
+    });
 
   program
     .command("pin")
@@ -75,15 +105,16 @@ export function addCommands(program: Command): void {
 
   program
     .command("compare")
-    .description("compare an evaluation with an earlier one, by paired bootstrap over articles")
+    .description(
+      "compare evaluations by paired bootstrap over articles; of several seeds, show mean ± standard deviation",
+    )
     .argument(
-      "<run>",
-      "pipeline folder, evaluation artifact, folder with predictions.json or predictions file; several seeds: A1,A2,A3",
+      "<run...>",
+      "pipeline folder, evaluation artifact, folder with predictions.json or predictions file; several are runs of one recipe",
     )
     .option(
       "--baseline <run>",
-      'the same, the beginning of a hash in the history, or "last" for the evaluation before this one',
-      "last",
+      'the same, several as a,b or "pipelines/x-*"; the beginning of a hash in the history; or "last", the default of a single run: the evaluation before it',
     )
     .option(
       "--data <dev.json>",
@@ -96,8 +127,8 @@ export function addCommands(program: Command): void {
     .option("--markdown", "print Markdown, for a pull request")
     .option("--json", "print all of it as JSON, every flipped question included")
     .option("--debug", "print the stack of an error")
-    .action((run: string, options: CompareOptions) =>
-      runCommand(async () => (await import("./commands/compare.ts")).compare(run, options)),
+    .action((runs: string[], options: CompareOptions) =>
+      runCommand(async () => (await import("./commands/compare.ts")).compare(runs, options)),
     );
 }
 

@@ -1,8 +1,8 @@
 import { questionsOf, SeededRandom } from "@bertqa/core";
 import { expect, test } from "vitest";
 import { sampleFile } from "../../evaluate/test/support/pipeline.ts";
-import { compareSides, type Run, type RunQuestion } from "../src/compare.ts";
-import { comparisonLines, comparisonMarkdown } from "../src/print.ts";
+import { compareSides, summarizeSet, type Run, type RunQuestion } from "../src/compare.ts";
+import { comparisonLines, comparisonMarkdown, setLines, setMarkdown } from "../src/print.ts";
 
 const plan = { samples: 500, seed: 1 };
 
@@ -41,6 +41,57 @@ test("several seeds: mean and standard deviation with n − 1, flips by majority
   expect(b.exact).toEqual({ mean: 50, standardDeviation: 25, runs: [25, 50, 75] });
   expect(gained.map(({ id }) => id)).toEqual(["q0", "q1"]);
   expect(lost.map(({ id }) => id)).toEqual(["q3"]);
+});
+
+test("two sets: each question is averaged over its seeds before pairs are made, and whole articles are drawn", () => {
+  const article = (i: number) => (i < 2 ? "one" : "two");
+  const of = (name: string, exacts: number[]): Run => {
+    return {
+      ...run(name, exacts),
+      questions: run(name, exacts).questions.map((q, i) => ({ ...q, article: article(i) })),
+    };
+  };
+  // Means over the two seeds, by question: A 50 50 | 0 0, B 100 50 | 50 100. Differences 50 0 | 50 100: article one 25, article
+  // two 75, together 50. Two articles give the draws {1,1}, {1,2}, {2,1}, {2,2} with means 25, 50, 50, 75, a quarter each: the
+  // 2.5th and 97.5th percentiles are the outer ones. Without a difference, draws of mean − 50 are −25, 0, 0, 25: none reaches
+  // 50, so p = (0 + 1) / (500 + 1).
+  const a = [of("a1", [1, 0, 0, 0]), of("a2", [0, 1, 0, 0])];
+  const b = [of("b1", [1, 1, 0, 1]), of("b2", [1, 0, 1, 1])];
+  const { difference, articles } = compareSides(a, b, plan);
+  expect(articles).toBe(2);
+  expect(difference.exact).toEqual({ value: 50, interval: [25, 75], pValue: 1 / 501 });
+});
+
+test("a set: groups that differ in seeds alone have a mean and a deviation each", () => {
+  const of = (name: string, exacts: number[], rate: number, seed: number): Run => {
+    return {
+      ...run(name, exacts),
+      options: new Map([
+        ["train.learningRate", rate],
+        ["train.seed", seed],
+      ]),
+    };
+  };
+  // Rate 1: 25 % and 75 %, mean 50, deviation √((25² + 25²) / 1) = 35.36. Rate 2: 50 % alone.
+  const runs = [of("s1", [1, 0, 0, 0], 1, 1), of("s2", [1, 1, 1, 0], 1, 2), of("s3", [1, 1, 0, 0], 2, 1)];
+  const set = summarizeSet(runs);
+  expect(set).toMatchObject({ options: ["train.learningRate"], questions: 4, articles: 4 });
+  expect(set.groups.map(({ values, names, exact }) => [values, names, exact.mean])).toEqual([
+    [[1], ["s1", "s2"], 50],
+    [[2], ["s3"], 50],
+  ]);
+  expect(set.groups[0]?.exact.standardDeviation).toBeCloseTo(35.3553, 4);
+  expect(setLines(set).slice(2)).toEqual([
+    "train.learningRate  exact                   F1                      runs",
+    "1                   50.00 ± 35.36 (2 runs)  50.00 ± 35.36 (2 runs)  s1, s2",
+    "2                   50.00                   50.00                   s3",
+  ]);
+  expect(setMarkdown(set)).toContain("| 50.00 ± 35.36 \\(2 runs\\) |");
+  // As one side of a comparison they are not seeds of one recipe, and that is said.
+  const comparison = compareSides([run("A", [1, 0, 0, 0])], runs, plan);
+  expect(comparisonLines(comparison, new Map(), 0)).toContain(
+    "The runs of B differ in train.learningRate: ± is not of seeds alone.",
+  );
 });
 
 test("a run against itself differs in nothing", () => {

@@ -50,10 +50,14 @@ function workspaceOf(folder: string): string | undefined {
 
 /** The pipeline whose artifact of `from` a stage reads: its own, or the one that `pipeline.json` names. */
 export async function ownerOf(stage: string, paths: PipelinePaths, from: string): Promise<PipelinePaths> {
-  const file = join(paths.pipelineFolder, "pipeline.json");
-  if (!existsSync(file)) return paths;
-  const { artifacts } = await readJsonFile(stage, file, pipelineSchema);
-  const other = artifacts[from];
+  const other = (await readSlots(stage, paths.pipelineFolder))[from];
   if (other === undefined) return paths;
   return pipelinePaths(stage, join(dirname(paths.pipelineFolder), other));
+}
+
+/** The slots of `pipeline.json`: stage → name of the folder beside this one whose artifact it takes; empty without the file. */
+export async function readSlots(stage: string, pipelineFolder: string): Promise<Readonly<Record<string, string>>> {
+  const file = join(pipelineFolder, "pipeline.json");
+  if (!existsSync(file)) return {};
+  return (await readJsonFile(stage, file, pipelineSchema)).artifacts;
 }

@@ -1,10 +1,12 @@
-import { openEvaluation } from "@bertqa/core";
-import { pipelinePaths } from "@bertqa/runner";
+import { BertqaError, openEvaluation, readJsonFile } from "@bertqa/core";
+import { ownerOf, pipelinePaths } from "@bertqa/runner";
 import { existsSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
-import { compareSides, type Side } from "../compare.ts";
-import { readGoldQuestions } from "../official/input.ts";
-import { comparisonLines, comparisonMarkdown } from "../print.ts";
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
+import { z } from "zod";
+import { compareSides, summarizeSet, type Run, type Side } from "../compare.ts";
+import { readGoldQuestions, type NamedQuestion } from "../official/input.ts";
+import { comparisonLines, comparisonMarkdown, setLines, setMarkdown } from "../print.ts";
 import { readPastRun, readRun } from "../runs.ts";
 
 export interface CompareOptions {
@@ -19,34 +21,108 @@ export interface CompareOptions {
 }
 
 /**
- * Compares runs by paired bootstrap over articles, and prints the difference.
+ * Compares runs by paired bootstrap over articles, and prints the difference; several runs without a baseline are printed as a
+ * set, with mean ± standard deviation between seeds.
  *
- * @param compared pipeline folders, evaluation artifacts or prediction files; several, separated by commas, are seeds of one run
+ * @param given pipeline folders, evaluation artifacts or prediction files, also separated by commas or with `*` in their last
+ *   part; several are runs of one recipe
  */
-export async function compare(compared: string, options: CompareOptions): Promise<void> {
-  const paths = await Promise.all(compared.split(",").map(evaluationFolderOf));
-  const artifactsFolder = dirname(paths[0] as string);
-  const goldPath = options.data ?? existing(join(artifactsFolder, "fetch", "dev.json"));
-  const gold = goldPath === undefined ? null : readGoldQuestions(goldPath);
-  const now: Side = await Promise.all(paths.map((path) => readRun(path, gold, options.at)));
+export async function compare(given: readonly string[], options: CompareOptions): Promise<void> {
+  const places = await Promise.all((await expand(given.join(","))).map(placeOf));
+  const first = places[0] as Place;
+  const gold = readGold(options.data ?? first.goldPath);
+  const now: Side = await Promise.all(places.map((place) => readPlace(place, gold, options.at)));
+  if (options.baseline === undefined && now.length > 1) {
+    const set = summarizeSet(now);
+    return print(options, set, { lines: () => setLines(set), markdown: () => setMarkdown(set) });
+  }
   const readBaseline = async (wanted: string) => {
-    if (wanted !== "last" && existsSync(wanted)) return readRun(await evaluationFolderOf(wanted), gold, options.at);
-    return readPastRun(artifactsFolder, wanted, await contentHashOf(paths[0] as string), options.at);
+    if (wanted !== "last" && existsSync(wanted)) return readPlace(await placeOf(wanted), gold, options.at);
+    return readPastRun(first.artifactsFolder, wanted, await contentHashOf(first.path), options.at);
   };
-  const before = await Promise.all((options.baseline ?? "last").split(",").map(readBaseline));
+  const before = await Promise.all((await expand(options.baseline ?? "last")).map(readBaseline));
   const comparison = compareSides(before, now, options);
   const known = new Map((gold ?? []).map((question) => [question.id, question]));
-  const text = options.markdown
-    ? comparisonMarkdown(comparison, known, options.show)
-    : `${comparisonLines(comparison, known, options.show).join("\n")}\n`;
-  process.stdout.write(options.json ? `${JSON.stringify(comparison, null, 2)}\n` : text);
+  print(options, comparison, {
+    lines: () => comparisonLines(comparison, known, options.show),
+    markdown: () => comparisonMarkdown(comparison, known, options.show),
+  });
+}
+
+interface Printed {
+  readonly lines: () => readonly string[];
+  readonly markdown: () => string;
+}
+
+function print({ json, markdown }: CompareOptions, value: unknown, text: Printed): void {
+  const plain = () => (markdown ? text.markdown() : `${text.lines().join("\n")}\n`);
+  process.stdout.write(json ? `${JSON.stringify(value, null, 2)}\n` : plain());
+}
+
+/** `a,b` → both; `pipelines/sweep-*` → the folders and files of that name, sorted. @throws BertqaError if there is none */
+async function expand(text: string): Promise<string[]> {
+  const expanded = await Promise.all(
+    text.split(",").map(async (path) => {
+      if (!basename(path).includes("*")) return [path];
+      const pattern = new RegExp(`^${basename(path).split("*").map(escapeRegExp).join(".*")}$`);
+      const names = await readdir(dirname(path)).catch(() => []);
+      const found = names.filter((name) => pattern.test(name)).toSorted();
+      if (found.length === 0) throw new BertqaError("compare", `nothing is named ${path}`);
+      return found.map((name) => join(dirname(path), name));
+    }),
+  );
+  return expanded.flat();
+}
+
+function escapeRegExp(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+/** A run that was named, and what lies around it. */
+interface Place {
+  /** The evaluation artifact, or predictions. */
+  readonly path: string;
+  readonly artifactsFolder: string;
+  /** The questions that it was measured by, where they are known. */
+  readonly goldPath: string | undefined;
+  readonly options?: ReadonlyMap<string, unknown>;
 }
 
 /** The evaluation of a pipeline, where a path is a pipeline's folder; else the path itself. */
-async function evaluationFolderOf(path: string): Promise<string> {
-  if (!existsSync(join(path, "evaluate.json"))) return path;
-  const { artifactsFolder } = await pipelinePaths("compare", path);
-  return relative("", join(artifactsFolder, "evaluate"));
+async function placeOf(path: string): Promise<Place> {
+  if (!existsSync(join(path, "project.json")) && !existsSync(join(path, "evaluate.json"))) {
+    return { path, artifactsFolder: dirname(path), goldPath: existing(join(dirname(path), "fetch", "dev.json")) };
+  }
+  const paths = await pipelinePaths("compare", path);
+  const artifactOf = async (stage: string) => join((await ownerOf("compare", paths, stage)).artifactsFolder, stage);
+  const options = new Map<string, unknown>();
+  for (const stage of ["fetch", "tokenize", "train", "predict"]) {
+    for (const [key, value] of await optionsOf(await artifactOf(stage))) options.set(`${stage}.${key}`, value);
+  }
+  return {
+    path: relative("", await artifactOf("evaluate")),
+    artifactsFolder: paths.artifactsFolder,
+    goldPath: existing(join(await artifactOf("fetch"), "dev.json")),
+    options,
+  };
+}
+
+const manifestSchema = z.looseObject({ options: z.record(z.string(), z.unknown()) });
+
+/** The options that an artifact was made with; none where there is no artifact. */
+async function optionsOf(artifact: string): Promise<[string, unknown][]> {
+  const path = join(artifact, "manifest.json");
+  return existsSync(path) ? Object.entries((await readJsonFile("compare", path, manifestSchema)).options) : [];
+}
+
+async function readPlace({ path, options }: Place, gold: Gold, at: string): Promise<Run> {
+  return { ...(await readRun(path, gold, at)), ...(options && { options }) };
+}
+
+type Gold = readonly NamedQuestion[] | null;
+
+function readGold(path: string | undefined): Gold {
+  return path === undefined ? null : readGoldQuestions(path);
 }
 
 async function contentHashOf(path: string): Promise<string | null> {

@@ -15,6 +15,7 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { z } from "zod";
+import { jsonFile } from "../json-file.ts";
 import { lookAtData, type Look } from "../look.ts";
 import { stageNames } from "../stages.ts";
 import { readQuestions, splitTrain, writeQuestions } from "./import.ts";
@@ -178,13 +179,12 @@ function tokenizeOptions(maxTokens: number, look: Look | undefined): Record<stri
 async function writePipeline(folder: string, name: string, options: Readonly<Record<string, object>>): Promise<void> {
   const schema = z.looseObject({ name: z.string() });
   const project = await readJsonFile("new", join(template, "project.json"), schema);
-  const text = JSON.stringify({ ...project, name }, null, 2).replaceAll(template, folder);
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "project.json"), `${text}\n`);
+  await writeFile(join(folder, "project.json"), jsonFile({ ...project, name }).replaceAll(template, folder));
   for (const stage of stageNames) {
     if (!existsSync(join(template, `${stage}.json`))) continue;
     const file = { $schema: `../schema/${stage}.schema.json`, ...options[stage] };
-    await writeFile(join(folder, `${stage}.json`), `${JSON.stringify(file, null, 2)}\n`);
+    await writeFile(join(folder, `${stage}.json`), jsonFile(file));
   }
   await writeFile(join(folder, "README.md"), readmeOf(name));
 }

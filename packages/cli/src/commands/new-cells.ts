@@ -1,0 +1,205 @@
+import { BertqaError, countOf, describeIssues, readJsonFile, type Reporter } from "@bertqa/core";
+import { parseSource } from "@bertqa/fetch";
+import { createReporter } from "@bertqa/runner";
+import { existsSync } from "node:fs";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { basename, join, relative } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { z } from "zod";
+import { readSource, type SourcePipeline, type StageOwner } from "../cells/source.ts";
+import { keyOf, parseSettings, planCells, withOption, type CellPlan } from "../cells/settings.ts";
+import { jsonFile } from "../json-file.ts";
+import { findStage, stageNames } from "../stages.ts";
+
+type Options = Readonly<Record<string, unknown>>;
+
+/**
+ * Makes cells: pipelines that differ from an existing one in the options that `--set` names, and take the artifacts of all
+ * stages before the first changed one from it, by the slots of `pipeline.json`. Options files of that stage and the later ones
+ * are copied, so a cell keeps its meaning when its source changes; what it shares follows the source. All values are checked
+ * before the first folder is written.
+ *
+ * @param name of the cell, or the beginning of the cells' names where settings have several values
+ * @param like the source: its folder, the folder's name under `pipelines/`, or its project's name
+ * @param sets as {@link parseSettings} reads them
+ * @returns the cells' folders
+ * @throws BertqaError if a setting, a value or a name cannot be used
+ */
+export async function newCells(
+  name: string,
+  like: string,
+  sets: readonly string[],
+  reporter: Reporter = createReporter("new"),
+): Promise<string[]> {
+  if (sets.length === 0) {
+    throw new BertqaError("new", "--like says what a cell is made of, and nothing what differs", {
+      remedy: "Add --set, for example --set train.seed=2",
+    });
+  }
+  const source = await readSource(like);
+  const stageDependencies = await readStageDependencies();
+  const settings = parseSettings(sets);
+  const unknown = settings.find(({ stage }) => !source.owners.has(stage));
+  if (unknown) {
+    const problem = `--set ${keyOf(unknown)}: ${like} has no stage "${unknown.stage}"`;
+    throw new BertqaError("new", problem, { remedy: `Choose one of ${[...source.owners.keys()].join(", ")}` });
+  }
+  const first = Math.min(...settings.map(({ stage }) => stageNames.indexOf(stage)));
+  const plans = planCells(name, settings);
+  for (const plan of plans) refuseTaken(source, plan.name);
+  const cells: [folder: string, files: ReadonlyMap<string, string>][] = [];
+  for (const plan of plans) {
+    const own = await ownOptions(source, plan, first, reporter);
+    cells.push([join(source.parentFolder, plan.name), filesOf(source, plan, own, stageDependencies)]);
+  }
+  for (const [folder, files] of cells) await writeCell(folder, files);
+  const shared = new Map([...source.owners].filter(([stage]) => stageNames.indexOf(stage) < first));
+  const from = sharedText(shared, ({ project }) => project);
+  reporter.line(`${countOf(cells.length, "cell")}; shared: ${from || "nothing"}`);
+  reporter.line(`next: npx nx run-many -t evaluate -p "${cells.length > 1 ? `${name}-*` : name}"`);
+  return cells.map(([folder]) => relative("", folder));
+}
+
+function refuseTaken({ parentFolder }: SourcePipeline, name: string): void {
+  if (!/^[a-z0-9][a-z0-9._-]*$/.test(name)) {
+    throw new BertqaError("new", `got the name ${JSON.stringify(name)}, expected small letters, digits, . _ or -`);
+  }
+  const folder = relative("", join(parentFolder, name));
+  if (existsSync(folder)) throw new BertqaError("new", `${folder} is already there`, { remedy: "Choose another name" });
+}
+
+const workspaceSchema = z.looseObject({
+  targetDefaults: z.record(z.string(), z.looseObject({ dependsOn: z.array(z.unknown()).optional() })),
+});
+
+/** What Nx runs before each stage of a whole pipeline. */
+async function readStageDependencies(): Promise<ReadonlyMap<string, readonly unknown[]>> {
+  if (!existsSync("nx.json")) {
+    throw new BertqaError("new", "this folder is not the workspace's", { remedy: "Run it where nx.json lies" });
+  }
+  const { targetDefaults } = await readJsonFile("new", "nx.json", workspaceSchema);
+  return new Map(Object.entries(targetDefaults).map(([stage, { dependsOn = [] }]) => [stage, dependsOn]));
+}
+
+/** Options files of the stages that the cell runs itself, with its values, checked against their stages' schemas. */
+async function ownOptions(source: SourcePipeline, plan: CellPlan, first: number, reporter: Reporter) {
+  const own = new Map<string, Options>();
+  for (const [stage, owner] of source.owners) {
+    if (stageNames.indexOf(stage) < first) continue;
+    const path = join(owner.folder, `${stage}.json`);
+    const given = await readJsonFile("new", path, z.record(z.string(), z.unknown()));
+    const cellFolder = join(source.parentFolder, plan.name);
+    let options = stage === "fetch" ? rebased(given, owner.folder, cellFolder) : given;
+    for (const one of plan.chosen) {
+      if (one.stage === stage) options = withOption(options, one.path, one.value, keyOf(one));
+    }
+    await check(stage, options, plan);
+    if (isDeepStrictEqual(await resolved(stage, options), await resolved(stage, given)) && isSet(plan, stage)) {
+      reporter.line(`${plan.name}: ${stage} as in ${owner.project}; it runs again all the same`);
+    }
+    own.set(stage, options);
+  }
+  return own;
+}
+
+function isSet({ chosen }: CellPlan, stage: string): boolean {
+  return chosen.some((one) => one.stage === stage);
+}
+
+async function schemaOf(stage: string): Promise<z.ZodObject> {
+  const schema = (await findStage(stage))?.options as z.ZodObject;
+  return schema.extend({ $schema: z.string().optional() });
+}
+
+async function check(stage: string, options: Options, { chosen }: CellPlan): Promise<void> {
+  const parsed = (await schemaOf(stage)).safeParse(options);
+  if (parsed.success) return;
+  const given = chosen.filter((one) => one.stage === stage).map((one) => `${keyOf(one)}=${one.text}`);
+  const remedy = `npx bertqa stage ${stage} --print-schema shows what is allowed`;
+  throw new BertqaError("new", `--set ${given.join(" ")}: ${describeIssues(parsed.error)}`, { remedy });
+}
+
+/** The options with their defaults. */
+async function resolved(stage: string, options: Options): Promise<unknown> {
+  return (await schemaOf(stage)).safeParse(options).data;
+}
+
+/** Local sources of fetch.json are relative to its folder. */
+function rebased(options: Options, from: string, to: string): Options {
+  const move = (source: unknown) =>
+    typeof source === "string" && parseSource(source).kind === "local" ? relative(to, join(from, source)) : source;
+  const inside = (value: unknown): unknown => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]: [string, unknown]) => [
+        key,
+        key === "sources" && Array.isArray(inner) ? inner.map(move) : inside(inner),
+      ]),
+    );
+  };
+  return inside(options) as Options;
+}
+
+/** The files of a cell's folder by name; project.json comes last, as Nx knows the folder by it. */
+function filesOf(
+  source: SourcePipeline,
+  plan: CellPlan,
+  own: ReadonlyMap<string, Options>,
+  stageDependencies: ReadonlyMap<string, readonly unknown[]>,
+): ReadonlyMap<string, string> {
+  const shared = new Map([...source.owners].filter(([stage]) => !own.has(stage)));
+  const slots = Object.fromEntries([...shared].map(([stage, { folderName }]) => [stage, folderName]));
+  const targets = [...own.keys()].map((stage) => {
+    const { dependsOn: _, ...target } = source.targets[stage] ?? {};
+    const before = stageDependencies.get(stage) ?? [];
+    // Nx takes a target's own list instead of nx.json's, not beside it.
+    const dependsOn = before.map((dependency) => {
+      const owner = typeof dependency === "string" ? shared.get(dependency) : undefined;
+      return owner ? { projects: [owner.project], target: dependency } : dependency;
+    });
+    return [stage, isDeepStrictEqual(dependsOn, before) ? target : { ...target, dependsOn }] as const;
+  });
+  const { namedInputs: _, $schema, ...project } = source.project;
+  const fingerprint = `node packages/fetch/bin/bertqa-fetch-fingerprint.mjs ${relative("", join(source.parentFolder, plan.name))}`;
+  const namedInputs = own.has("fetch") ? { namedInputs: { localSources: [{ runtime: fingerprint }] } } : {};
+  return new Map([
+    ["README.md", readmeOf(plan, shared)],
+    ...(shared.size > 0 ? [["pipeline.json", jsonFile({ artifacts: slots })] as const] : []),
+    ...[...own].map(([stage, options]) => [`${stage}.json`, jsonFile(options)] as const),
+    [
+      "project.json",
+      jsonFile({ $schema, ...project, name: plan.name, ...namedInputs, targets: Object.fromEntries(targets) }),
+    ],
+  ]);
+}
+
+function readmeOf({ name, chosen }: CellPlan, shared: SourcePipeline["owners"]): string {
+  const values = chosen.map((one) => `- \`${keyOf(one)}\`: \`${one.text}\``).join("\n");
+  const from = sharedText(shared, ({ folderName }) => `[${folderName}](../${folderName})`);
+  const sharing = from ? `It takes ${from}.\n\n` : "";
+  const command = `\`\`\`sh\nnpx nx run ${name}:evaluate\n\`\`\``;
+  return `# ${name}\n\n${values}\n\n${sharing}${command}\n\nTo remove it, delete this folder and \`artifacts/${name}\`.\n`;
+}
+
+/** `fetch, tokenize of own-data`; "" where nothing is shared. */
+function sharedText(shared: SourcePipeline["owners"], nameOf: (owner: StageOwner) => string): string {
+  const names = [...new Set([...shared.values()].map(nameOf))];
+  return names
+    .map((name) => {
+      const stages = [...shared].filter(([, owner]) => nameOf(owner) === name).map(([stage]) => stage);
+      return `${stages.join(", ")} of ${name}`;
+    })
+    .join("; ");
+}
+
+async function writeCell(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+  await mkdir(folder);
+  try {
+    for (const [name, text] of files) await writeFile(join(folder, name), text);
+  } catch (cause) {
+    await rm(folder, { recursive: true, force: true });
+    throw new BertqaError("new", `${basename(folder)} cannot be written: ${(cause as NodeJS.ErrnoException).code}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,17 @@
+const lineWidth = 120;
+
+/** JSON as prettier writes it, so that a generated file can be committed: two spaces, lists of plain values on one line where they fit. */
+export function jsonFile(value: unknown): string {
+  const text = JSON.stringify(value, null, 2);
+  const lists = text.replaceAll(
+    /^( *)(.*)\[\n([^[\]{}]*?)\n *\](,?)$/gm,
+    (whole, indent: string, head: string, items: string, comma: string) => {
+      const line = `${indent}${head}[${items
+        .split("\n")
+        .map((item) => item.trim())
+        .join(" ")}]${comma}`;
+      return line.length <= lineWidth ? line : whole;
+    },
+  );
+  return `${lists}\n`;
+}
