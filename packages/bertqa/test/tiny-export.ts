@@ -42,15 +42,28 @@ export async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
+export interface TinyExportOptions {
+  /** The null odds above which there is no answer. */
+  readonly threshold?: number;
+  /** −1 makes another model of it: its scores of start and end have the other sign. */
+  readonly scoreSign?: 1 | -1;
+}
+
 /** Writes the tiny BERT as an export, with a manifest as the export stage writes it. */
-export async function writeTinyExport(folder: string): Promise<string> {
+export async function writeTinyExport(
+  folder: string,
+  { threshold = decision.threshold.nullOdds, scoreSign = 1 }: TinyExportOptions = {},
+): Promise<string> {
   const rawConfig: unknown = JSON.parse(await readFile(join(tinyBert, "config.json"), "utf8"));
   const config = parseBertConfig(rawConfig, "test", tinyBert);
   const tensors = await readSafetensors(join(tinyBert, "model.safetensors"), "test");
+  const scores = tensors.get("qa_outputs.weight")!.data;
+  scores.forEach((weight, i) => (scores[i] = weight * scoreSign));
+  const rules = { ...decision, threshold: { ...decision.threshold, nullOdds: threshold } };
   await mkdir(join(folder, "onnx"), { recursive: true });
   const files: Record<string, string | Uint8Array> = {
     "config.json": JSON.stringify(rawConfig),
-    "decision.json": JSON.stringify(decision),
+    "decision.json": JSON.stringify(rules),
     "onnx/model.onnx": bertToOnnx(config, tensors, "float32"),
     "onnx/model_quantized.onnx": bertToOnnx(config, tensors, "int8"),
     "tokenizer_config.json": JSON.stringify({ do_lower_case: true }),

@@ -1,0 +1,146 @@
+import { readExamples } from "@bertqa/page";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { buildDemo } from "../demo/build.ts";
+import { serveFolder, type StaticServer } from "../demo/serve.ts";
+import type { Site } from "../demo/site.ts";
+import { loadQuestionAnswering } from "../src/node.ts";
+import { chromiumPath, skipReason } from "./browser-page.ts";
+import { ask, marked, StrictBrowser, untilLoaded } from "./chromium.ts";
+import { temporaryFolder, writeTinyExport } from "./tiny-export.ts";
+
+test("a model folder that is no export, and a folder of other files, are refused in one line", async () => {
+  const folder = await temporaryFolder();
+  await expect(buildDemo({ model: folder, name: "x", out: join(folder, "out") })).rejects.toThrow(
+    /^ask: \S+ is no export of bertqa: it has no decision\.json\. Run [^\n]+$/,
+  );
+  const model = await writeTinyExport(join(folder, "model"));
+  await writeFile(join(folder, "letter.txt"), "keep me");
+  await expect(buildDemo({ model, name: "x", out: folder })).rejects.toThrow(/^demo: \S+ holds files that are no demo/);
+  expect(await readFile(join(folder, "letter.txt"), "utf8")).toBe("keep me");
+});
+
+describe.skipIf(!chromiumPath)(`the demo in a real browser${skipReason}`, () => {
+  let folder: string;
+  let model: string;
+  let site: string;
+  let browser: StrictBrowser;
+  /** Like hosts of static files: under a path, without headers of any use. */
+  let server: StaticServer;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "bertqa-demo-"));
+    model = await writeTinyExport(join(folder, "model"));
+    site = join(folder, "site");
+    await buildDemo({ model, name: "tiny", out: site });
+    server = await serveFolder(site, { basePath: "/project/", hasHeaders: false });
+    browser = await StrictBrowser.launch();
+  });
+  afterEach(() => browser.closePages(/^Service Worker registration blocked by Playwright$/));
+  afterAll(async () => {
+    await browser.close();
+    await server.close();
+    await rm(folder, { recursive: true });
+  });
+
+  /** All 50 by `npm run test:page`: one of each example's ten is enough for a change that is none of the page's. */
+  const questionsPerExample = process.env["BERTQA_PAGE"] ? 10 : 1;
+
+  test(`answers ${5 * questionsPerExample} questions as Node does, in threads, by int8`, async () => {
+    const page = await browser.open(server.address);
+    expect(await page.locator("#model-facts").innerText()).toMatch(/^tiny\s+int8\s+in this browser\s+\d+ threads/);
+    const examples = await readExamples();
+    const words = ["Who wrote", "what is", "where is", "is it", "who wrote the engine,"];
+    const questions = words.flatMap((word) => [`${word} the program?`, `${word} Ada?`]);
+    // The page's batches: int8's activations are quantized over a whole batch.
+    const qa = await loadQuestionAnswering(model, { batchTokens: 512 });
+    for (const [i, { title, text: context }] of examples.entries()) {
+      await page.getByLabel("Choose a passage").selectOption(title);
+      for (const question of questions.slice(i).concat(questions).slice(0, questionsPerExample)) {
+        const expected = await qa.answer({ question, context, topK: 5 });
+        await ask(page, question);
+        expect(await page.locator(".given mark").textContent()).toBe(expected.answer);
+        expect(await marked(page, "answer")).toBe(expected.answer);
+        expect(await page.locator(".spans .text").allTextContents()).toEqual(
+          expected.candidates.slice(1).map(({ text }) => text),
+        );
+      }
+    }
+    await qa.dispose();
+  });
+
+  test("works without a network after the first load", async () => {
+    const host = await serveFolder(site, { basePath: "/offline/", hasHeaders: false });
+    const page = await browser.open(host.address);
+    await page.getByText("works offline").waitFor();
+    await host.close();
+    await page.reload();
+    await untilLoaded(page);
+    await ask(page, "Who wrote the program?");
+    expect(await marked(page, "answer")).not.toBe("");
+  });
+
+  test("an int8 model that fails its self-test is not used: float32 answers, and the page says so", async () => {
+    const broken = join(folder, "broken");
+    await cp(site, broken, { recursive: true });
+    const { modelFolder, selfTest } = JSON.parse(await readFile(join(broken, "site.json"), "utf8")) as Site;
+    // Wrong and well-formed, as where products saturate.
+    const file = join(broken, modelFolder, "onnx/model_quantized.onnx");
+    const other = await writeTinyExport(join(folder, "other"), { scoreSign: -1 });
+    await cp(join(other, "onnx/model_quantized.onnx"), file);
+    const host = await serveFolder(broken);
+    const page = await browser.open(host.address);
+    expect(await page.getByRole("status").first().textContent()).toMatch(
+      /^The int8 model failed its self-test in this browser \(.+\): float32 answers instead\./,
+    );
+    await ask(page, selfTest.question);
+    expect(await marked(page, "answer")).toBe(selfTest.answer);
+    expect(await page.locator("#model-facts").innerText()).toContain("float32");
+    await host.close();
+  });
+
+  test("one thread answers where the browser gives no shared memory", async () => {
+    const page = await browser.open(server.address, { serviceWorkers: "block" });
+    expect(await page.locator("#model-facts").innerText()).toContain("1 thread");
+    await ask(page, "Who wrote the program?");
+  });
+
+  test("a long passage shows how far it is, and can be stopped", async () => {
+    const page = await browser.open(server.address);
+    await page.getByLabel("Choose a passage").selectOption("A text of your own …");
+    await page.getByLabel("Your passage").fill("Ada wrote the program of the engine. ".repeat(20_000));
+    await page.getByLabel("Question", { exact: true }).fill("Who wrote the program?");
+    await page.keyboard.press("Enter");
+    await page.getByText(/^Reading: \d+ of \d{4,} windows …$/).waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.locator("#state", { hasText: "Stopped." }).waitFor();
+    // The worker is free again at once: a short passage is answered before the long one would have been.
+    await page.getByLabel("Choose a passage").selectOption("Chess");
+    await ask(page, "Who wrote it?");
+  });
+
+  test("a new version is offered, and taken when the reader says so", async () => {
+    const changing = join(folder, "changing");
+    await cp(site, changing, { recursive: true });
+    const host = await serveFolder(changing);
+    const page = await browser.open(host.address);
+    await buildDemo({ model, name: "second edition", out: changing });
+    await host.reload();
+    await page.reload();
+    await page.getByRole("button", { name: "Change to it" }).click();
+    await page.getByText("second edition").waitFor();
+    await untilLoaded(page);
+    expect(await page.evaluate<string[]>("caches.keys()")).toHaveLength(2);
+    await host.close();
+  });
+
+  test("the folder holds no file that the service worker does not know", async () => {
+    const worker = await readFile(join(site, "service-worker.js"), "utf8");
+    const entries = await readdir(site, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    const unknown = files.map((file) => file.slice(site.length + 1)).filter((path) => !worker.includes(`"${path}"`));
+    expect(unknown).toEqual(["service-worker.js"]);
+  });
+});
