@@ -1,12 +1,15 @@
 // Builds dist/: JavaScript by esbuild, declarations by rollup-plugin-dts. The pure packages are bundled, what npm installs is not.
 import { build } from "esbuild";
-import { readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
+import { tsImport } from "tsx/esm/api";
 
 const folder = import.meta.dirname;
 const { dependencies, optionalDependencies } = JSON.parse(await readFile(`${folder}/package.json`, "utf8"));
-const external = Object.keys({ ...dependencies, ...optionalDependencies });
+// The page is built here, not where the package is installed.
+const external = [...Object.keys({ ...dependencies, ...optionalDependencies }), "@bertqa/page"];
 const shared = { bundle: true, format: "esm", target: "es2023", absWorkingDir: folder, outdir: "dist", external };
 
 await rm(`${folder}/dist`, { recursive: true, force: true });
@@ -25,3 +28,9 @@ const declarations = await rollup({
   ],
 });
 await declarations.write({ dir: `${folder}/dist`, format: "esm" });
+
+const { buildServedPage } = await tsImport("@bertqa/page", import.meta.url);
+for (const [path, { bytes }] of await buildServedPage()) {
+  await mkdir(dirname(`${folder}/dist/page/${path}`), { recursive: true });
+  await writeFile(`${folder}/dist/page/${path}`, bytes);
+}
