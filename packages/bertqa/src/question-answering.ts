@@ -59,13 +59,16 @@ export interface RunOptions {
 }
 
 export interface Limits {
-  /** Tokens of a batch with its padding. */
+  /**
+   * Windows of similar length run together, up to so many tokens with their padding. Default 1: each by itself, so that an
+   * answer never depends on what is asked beside it, and faster on few cores.
+   */
   readonly batchTokens: number;
   /** A longer passage is refused, in UTF-16 units. */
   readonly maxPassageCharacters: number;
 }
 
-export const defaultLimits: Limits = { batchTokens: 2048, maxPassageCharacters: 2_000_000 };
+export const defaultLimits: Limits = { batchTokens: 1, maxPassageCharacters: 2_000_000 };
 
 /** What {@link QuestionAnswering} is put together from. */
 export interface Parts {
@@ -114,8 +117,8 @@ export class QuestionAnswering {
   }
 
   /**
-   * Answers many questions, windows of similar length together. With int8 an answer can differ in its last digits from
-   * {@link answer}'s: activations are quantized over the whole batch.
+   * Answers many questions: as {@link answer} would answer each. With larger {@link Limits.batchTokens} and int8 they can
+   * differ, since activations are quantized over a whole batch.
    *
    * @returns the answers, in the order of the inputs
    * @throws as {@link answer} does, naming the question

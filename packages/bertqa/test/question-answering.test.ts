@@ -69,6 +69,24 @@ describe("a loaded export", () => {
     }
   });
 
+  test("int8 gives a question the same bits alone and among others, however long those are", async () => {
+    const int8 = await loadQuestionAnswering(folder);
+    const input = { question, context: passage, topK: 6 };
+    const alone = await int8.answer(input);
+    const others = ["It is in the engine.", `${passage} `.repeat(3)].map((context) => ({
+      question: "Where?",
+      context,
+    }));
+    const [, among] = await int8.answerAll([others[0]!, input, others[1]!]);
+    await int8.dispose();
+    expect(among).toEqual(alone);
+    // The guard means something: one scale for a whole batch gives other digits.
+    const batched = await loadQuestionAnswering(folder, { batchTokens: 2048 });
+    const [, inBatch] = await batched.answerAll([others[0]!, input, others[1]!]);
+    await batched.dispose();
+    expect(inBatch!.nullOdds).not.toBe(alone.nullOdds);
+  });
+
   test("an empty passage has no answer", async () => {
     const { answer, span, noAnswerProbability, windowCount } = await qa.answer({ question, context: "" });
     expect({ answer, span, noAnswerProbability, windowCount }).toEqual({

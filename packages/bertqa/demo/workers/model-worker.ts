@@ -7,8 +7,6 @@ declare const self: DedicatedWorkerGlobalScope;
 
 /** More threads than this no longer help a model of this size. */
 const maxThreads = 4;
-/** Tokens of a batch: about one window, so that a long passage shows progress and can be stopped. */
-const batchTokens = 512;
 
 let qa: QuestionAnswering | undefined;
 const running = new Map<number, AbortController>();
@@ -52,7 +50,6 @@ async function load(site: Site, precision: Precision, progress: Progress): Promi
   const folder = new URL(`${site.modelFolder}/`, root);
   const loaded = await loadQuestionAnswering(folder, {
     precision,
-    batchTokens,
     fetch: async (url) => {
       // Asking the server for what is not there would be an error on the console.
       if (!site.modelFiles.includes(url.href.slice(folder.href.length))) return new Response(null, { status: 404 });

@@ -11,6 +11,13 @@ interface Build {
   readonly precision: OnnxPrecision;
   /** A tensor of the checkpoint by its Hugging Face name. @throws BertqaError unless it has this shape */
   readonly weight: (name: string, shape: readonly number[]) => Float32Array;
+  /** The int8 weights stored so far, by the name of their Linear. */
+  readonly kernels: Map<string, Kernel>;
+}
+
+interface Kernel {
+  readonly kernel: Value;
+  readonly scales: Value;
 }
 
 /** Added to the score of padding: exp of it is 0 in float32. */
@@ -24,7 +31,8 @@ const MASKED_SCORE = -10_000;
  * `token_type_ids`; outputs float32 [B, L]: `start_logits`, `end_logits`, meaningless at padding.
  *
  * With int8, the word table and the matrices of the layers are stored in 7 bits; activations are quantized as they
- * come, one scale for each tensor. Scores of attention, softmax, LayerNorm and the answer head stay float32.
+ * come, one scale for each tensor. In the feed-forward part the first token has a scale of its own: see
+ * {@link feedForwardApart}. Scores of attention, softmax, LayerNorm and the answer head stay float32.
  *
  * @param tensors float32 by the names of `BertForQuestionAnswering`, Linear weights [out, in]
  * @throws BertqaError if a tensor is missing or misshapen; RangeError above 2 GiB
@@ -35,7 +43,7 @@ export function bertToOnnx(
   precision: OnnxPrecision,
 ): Uint8Array {
   const graph = new OnnxGraph();
-  const build = { graph, config, precision, weight: weightReader(tensors) };
+  const build: Build = { graph, config, precision, weight: weightReader(tensors), kernels: new Map() };
   const input = (name: string) => graph.input(name, "int64", ["batch", "tokens"]);
   const inputs = { ids: input("input_ids"), mask: input("attention_mask"), types: input("token_type_ids") };
   const maskScores = scoresOfMask(build, inputs.mask);
@@ -98,11 +106,31 @@ function wordEmbeddings({ graph, config, precision, weight }: Build, ids: Value)
 }
 
 function encoderLayer(build: Build, name: string, hidden: Value, maskScores: Value): Value {
-  const { graph, config } = build;
-  const { hiddenSize, intermediateSize, activation } = config;
+  const { graph, config, precision } = build;
+  const { hiddenSize } = config;
   const context = attention(build, `${name}.attention.self`, hidden, maskScores);
   const attended = linear(build, `${name}.attention.output.dense`, quantized(build, context), hiddenSize, hiddenSize);
   const middle = layerNorm(build, `${name}.attention.output.LayerNorm`, graph.node("Add", [attended, hidden]));
+  return precision === "int8" ? feedForwardApart(build, name, middle) : feedForward(build, name, middle);
+}
+
+/**
+ * The feed-forward part of [CLS], then that of the other tokens. One channel of [CLS] is up to five times as large as any
+ * other value there: with one scale for all, it would leave the others a fifth of the 256 steps.
+ */
+function feedForwardApart(build: Build, name: string, middle: Value): Value {
+  const { graph } = build;
+  const [start, second, end, axis] = [graph.int64(0), graph.int64(1), graph.int64(2 ** 31 - 1), graph.int64(1)];
+  const first = graph.node("Slice", [middle, start, second, axis]); // [B, 1, H]
+  const others = graph.node("Slice", [middle, second, end, axis]); // [B, L − 1, H]
+  const parts = [feedForward(build, name, first), feedForward(build, name, others)];
+  return graph.node("Concat", parts, { axis: 1n });
+}
+
+/** @returns float32 in the shape of `middle`: LayerNorm(middle + Linear(Gelu(Linear(middle)))) */
+function feedForward(build: Build, name: string, middle: Value): Value {
+  const { graph, config } = build;
+  const { hiddenSize, intermediateSize, activation } = config;
   const inner = linear(build, `${name}.intermediate.dense`, quantized(build, middle), hiddenSize, intermediateSize);
   const active = graph.node("Gelu", [inner], { approximate: activation === "gelu" ? "none" : "tanh" });
   const outer = linear(build, `${name}.output.dense`, quantized(build, active), intermediateSize, hiddenSize);
@@ -161,16 +189,26 @@ function quantized({ graph, precision }: Build, input: Value): LinearInput {
 function linear(build: Build, name: string, input: LinearInput, inWidth: number, outWidth: number): Value {
   if (input.kind === "float32") return floatLinear(build, name, input.value, inWidth, outWidth);
   const { graph } = build;
-  const { data, scales } = quantizeRows(build.weight(`${name}.weight`, [outWidth, inWidth]), inWidth);
-  const kernel = graph.int8(
-    `${name}.kernel`,
-    [inWidth, outWidth],
-    transposed(data, new Int8Array(data.length), inWidth),
-  );
+  const { kernel, scales } = storedKernel(build, name, inWidth, outWidth);
   const products = graph.node("MatMulInteger", [input.value, kernel, input.zeroPoint]);
-  const scale = graph.node("Mul", [input.scale, graph.float32(`${name}.scales`, [outWidth], scales)]);
+  const scale = graph.node("Mul", [input.scale, scales]);
   const scaled = graph.node("Mul", [graph.node("Cast", [products], { to: FLOAT }), scale]);
   return graph.node("Add", [scaled, biasOf(build, name, outWidth)]);
+}
+
+/** The int8 weights of a Linear, [in, out], and the scale of each output; quantized once, however often they are used. */
+function storedKernel({ graph, kernels, weight }: Build, name: string, inWidth: number, outWidth: number): Kernel {
+  let stored = kernels.get(name);
+  if (!stored) {
+    const { data, scales } = quantizeRows(weight(`${name}.weight`, [outWidth, inWidth]), inWidth);
+    const columns = transposed(data, new Int8Array(data.length), inWidth);
+    stored = {
+      kernel: graph.int8(`${name}.kernel`, [inWidth, outWidth], columns),
+      scales: graph.float32(`${name}.scales`, [outWidth], scales),
+    };
+    kernels.set(name, stored);
+  }
+  return stored;
 }
 
 function floatLinear(build: Build, name: string, input: Value, inWidth: number, outWidth: number): Value {
