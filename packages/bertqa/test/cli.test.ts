@@ -100,6 +100,30 @@ test("score prints the official scores, and the instruction sets that int8 resul
   expect(scores["processor"]).toMatch(/\(.+\)$/);
 });
 
+test("score reads a file as fetch reads dev files: numbers for ids, flags as text, no list of data; what is left out is counted", async () => {
+  const model = await writeTinyExport(await temporaryFolder());
+  const data = join(await temporaryFolder(), "data.json");
+  const qas = [
+    { id: 7, question: "Who wrote it?", answers: { text: ["Ada"], answer_start: [0] } },
+    { id: 8, question: "Where is it?", answers: [], is_impossible: "true" },
+    { id: 9, question: " ", answers: [] },
+  ];
+  await writeFile(data, `\ufeff${JSON.stringify([{ title: "t", paragraphs: [{ context: passage, qas }] }])}`);
+  const { stdout, stderr, code } = await bertqa(["score", "--model", model, "--data", data]);
+  expect({ stderr, code }).toMatchObject({ code: 0 });
+  expect(JSON.parse(stdout)).toMatchObject({ total: 2, HasAns_total: 1, NoAns_total: 1, precision: "int8" });
+  expect(stderr).toContain("warning: left out: 1 × empty text\n");
+});
+
+test("score refuses rows and tables in one line that says what makes them a SQuAD file", async () => {
+  const model = await writeTinyExport(await temporaryFolder());
+  const data = join(await temporaryFolder(), "rows.json");
+  await writeFile(data, JSON.stringify([{ question: "Who?", context: passage }]));
+  const { stderr, code } = await bertqa(["score", "--model", model, "--data", data]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^score: the data is no SQuAD file: .* npx bertqa import --as dev\. \(.*rows\.json\)\n$/);
+});
+
 test.each([
   [["ask", "--context", "-", ""], "ask: the question is empty."],
   [["ask", "--context", "-"], "ask: there is no question. Give one"],

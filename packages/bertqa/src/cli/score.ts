@@ -1,4 +1,15 @@
-import { BertqaError, questionsOf, scoreQuestions, squadFileSchema, summarize, type Question } from "@bertqa/squad";
+import {
+  asRecord,
+  BertqaError,
+  parseDataJson,
+  questionsOf,
+  readRows,
+  rowsOfArticles,
+  scoreQuestions,
+  summarize,
+  summarizeProblems,
+  type Question,
+} from "@bertqa/squad";
 import { loadModel, type ModelFlags } from "./ask.ts";
 import { describeProcessor } from "./processor.ts";
 import { readInput } from "./questions.ts";
@@ -27,19 +38,31 @@ export async function score({ data, ...flags }: ModelFlags & { readonly data: st
   }
 }
 
+/** Reads articles as leniently as fetch reads dev files, and says what was left out or read otherwise. */
 async function readQuestions(file: string): Promise<Question[]> {
-  const where = { where: file, remedy: "Give a SQuAD file: an object with data" };
+  const where = { where: file, remedy: "Give a SQuAD file, or make one of another format: npx bertqa import --as dev" };
   let value: unknown;
   try {
-    value = JSON.parse(await readInput(file, "the data"));
+    value = parseDataJson(await readInput(file, "the data"));
   } catch (cause) {
     if (cause instanceof BertqaError) throw cause;
     throw new BertqaError("score", `the data is not valid JSON: ${(cause as Error).message}`, { ...where, cause });
   }
-  const parsed = squadFileSchema.safeParse(value);
-  if (parsed.success) return questionsOf(parsed.data);
-  const [first] = parsed.error.issues;
-  throw new BertqaError("score", `the data is no SQuAD file: ${first?.path.join(".")}: ${first?.message}`, where);
+  const articles = Array.isArray(value) ? value : asRecord(value)["data"];
+  if (!Array.isArray(articles) || !articles.some((article) => "paragraphs" in asRecord(article))) {
+    throw new BertqaError(
+      "score",
+      'the data is no SQuAD file: expected a list "data" of articles with paragraphs',
+      where,
+    );
+  }
+  const read = readRows("dev", rowsOfArticles(articles, "data"));
+  const leftOut = summarizeProblems(read.problems, ["row"]);
+  if (leftOut.length > 0) process.stderr.write(`warning: left out: ${leftOut.join(", ")}\n`);
+  const warnings = summarizeProblems(read.problems, ["label", "reading"]);
+  if (warnings.length > 0) process.stderr.write(`warning: ${warnings.join(", ")}\n`);
+  for (const note of read.notes) process.stderr.write(`note: ${note}\n`);
+  return questionsOf({ data: read.articles });
 }
 
 function progressOn(stream: NodeJS.WriteStream) {
