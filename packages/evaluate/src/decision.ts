@@ -24,12 +24,18 @@ export interface DecisionSources {
 export function decisionOf({ evaluation, tuneQuestions, windows, predictions, where }: DecisionSources): Decision {
   const { maxTokens, windowOverlapTokens, maxQuestionTokens } = windows.options;
   const { maxAnswerTokens, nBest } = predictions.options;
-  const { method, slope, intercept, fittedOn } = evaluation.noAnswer.calibration;
+  const { calibration, share } = evaluation.noAnswer;
+  const { method, slope, intercept, fittedOn } = calibration;
+  const percent = (100 * share.expected).toFixed(0);
+  const origin = share.rule === "stated" ? "as stated" : "estimated without labels";
+  const weighting =
+    share.rule === "tune" ? "" : `, weighted to ${percent} % of questions without an answer (${origin})`;
   const primary = evaluation.scores.find(({ kind }) => kind === evaluation.primary) as ThresholdScores;
   const thresholdRule =
     primary.kind === "tuned"
-      ? "highest F1, of equally good ones the nearest to 0"
+      ? `highest F1, of equally good ones the nearest to 0${weighting}`
       : "0, as too few questions were held out";
+  const calibrationRule = `maximum likelihood, with a weak Gaussian prior${weighting}`;
   const decision = {
     formatVersion: decisionFormatVersion,
     window: { maxTokens, windowOverlapTokens, maxQuestionTokens },
@@ -38,9 +44,7 @@ export function decisionOf({ evaluation, tuneQuestions, windows, predictions, wh
     noAnswerAllowed: predictions.resolved["noAnswerAllowed"],
     threshold: { nullOdds: primary.nullOddsThreshold, basis: basisOf(tuneQuestions, thresholdRule) },
     calibration:
-      fittedOn === "nothing"
-        ? null
-        : { method, slope, intercept, basis: basisOf(tuneQuestions, "maximum likelihood, with a weak Gaussian prior") },
+      fittedOn === "nothing" ? null : { method, slope, intercept, basis: basisOf(tuneQuestions, calibrationRule) },
     answerability: null,
   };
   return parseDecision("evaluate", decision, where);

@@ -15,6 +15,12 @@ export const evaluateOptionsSchema = z.strictObject({
     .describe(
       'How null odds become a probability of no answer, fitted on held-out questions; "temperature" fits no offset',
     ),
+  expectedNoAnswerShare: z
+    .union([z.number().gt(0).lt(1), z.enum(["tune", "estimate"])])
+    .default("tune")
+    .describe(
+      'Share of questions without an answer that threshold and calibration are made for: 0 to 1, where you know it; "tune": as among the held-out questions; "estimate": from the null odds of the dev questions, whose answers are not read',
+    ),
   reliabilityBins: z.int().min(2).max(100).default(10).describe("Bins of the reliability curve, 2 to 100"),
 });
 export type EvaluateOptions = z.output<typeof evaluateOptionsSchema>;

@@ -33,6 +33,31 @@ test("threshold and calibration never look at dev: other answers to dev's questi
   expect(predictionsOf(otherResults)).toEqual(predictionsOf(results));
 });
 
+test.each([0.48, "estimate"] as const)(
+  "nor does it with expectedNoAnswerShare %s, where the threshold is another than that of the held-out share",
+  (expectedNoAnswerShare) => {
+    const weighted = { ...options, expectedNoAnswerShare };
+    const { evaluation: one } = analyse(dev, tune, weighted);
+    // Every answer taken away, and every question given the first word of its passage as answer.
+    const without = devQuestions.map((question) => ({ ...question, answers: [] }));
+    const withOne = devQuestions.map((question) => ({
+      ...question,
+      answers: [{ text: question.context.split(" ")[0] as string, startCodePoint: 0 }],
+    }));
+    for (const questions of [without, withOne]) {
+      const { evaluation: other } = analyse({ ...dev, questions }, tune, weighted);
+      expect(other.scores.map(({ all }) => all)).not.toEqual(one.scores.map(({ all }) => all));
+      expect(rowOf(other, "tuned").nullOddsThreshold).toBe(rowOf(one, "tuned").nullOddsThreshold);
+      expect(other.noAnswer.calibration).toEqual(one.noAnswer.calibration);
+      expect(other.noAnswer.share).toEqual(one.noAnswer.share);
+    }
+    expect(one.noAnswer.calibration).not.toEqual(evaluation.noAnswer.calibration);
+    expect(one.noAnswer.share.rule).toBe(expectedNoAnswerShare === "estimate" ? "estimated" : "stated");
+    expect(rowOf(one, "tuned").label).toMatch(/^tuned on held-out for \d+ % without answer$/);
+    expect(one.remarks.join(" ")).toMatch(/Threshold and calibration are made for \d+ % .* among the held-out .* 33 %/);
+  },
+);
+
 test("nor do other predictions on dev move them", () => {
   const { evaluation: other } = analyse({ ...dev, ...madeUpAnswers(devQuestions, 77) }, tune, options);
   expect(rowOf(other, "tuned").nullOddsThreshold).toBe(rowOf(evaluation, "tuned").nullOddsThreshold);

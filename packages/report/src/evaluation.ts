@@ -1,5 +1,5 @@
 import type { ReportHead, ThresholdKind } from "@bertqa/core";
-import type { Calibration, Curves, NoAnswerHistograms, ReliabilityBin, SweepPoint } from "@bertqa/squad";
+import type { Calibration, Curves, NoAnswerHistograms, NoAnswerShare, ReliabilityBin, SweepPoint } from "@bertqa/squad";
 
 /** What evaluate finds out: the content of `report.json`, and what the HTML report is drawn from. Scores are percentages. */
 export interface Evaluation {
@@ -70,6 +70,8 @@ export interface IntervalScore {
 
 export interface NoAnswerAnalysis {
   readonly calibration: Calibration;
+  /** What share of questions without an answer threshold and calibration are made for. */
+  readonly share: NoAnswerShare;
   /** Equal-width bins of the no-answer probability on dev; empty bins are left out. */
   readonly reliability: readonly ReliabilityBin[];
   /** Σ bin share × |mean probability − observed share|, from 0 to 1. */

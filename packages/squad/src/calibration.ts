@@ -25,6 +25,7 @@ const maxIterations = 100;
 const convergedStep = 1e-10;
 
 interface Point {
+  readonly weight: number;
   readonly x: number;
   readonly label: number;
 }
@@ -41,16 +42,25 @@ export const uncalibrated: Calibration = { method: "none", slope: 1, intercept: 
  * Fits the probability of no answer to held-out questions: logistic regression on the null odds (Platt, 1999), by Newton's
  * method with a weak prior; `temperature` (Guo et al., 2017) fits the slope alone.
  *
+ * @param weightOf weight of a question's likelihood
  * @returns {@link uncalibrated} where there is nothing to fit on
  */
-export function calibrate(questions: readonly OddsQuestion[], method: Calibration["method"]): Calibration {
+export function calibrate(
+  questions: readonly OddsQuestion[],
+  method: Calibration["method"],
+  weightOf: (question: OddsQuestion) => number = () => 1,
+): Calibration {
   if (questions.length === 0 || method === "none") return uncalibrated;
   const odds = questions.map(({ nullOdds }) => nullOdds);
   const hasIntercept = method === "logistic";
   // Standardised, so that the prior means the same for a model with large logits as for one with small ones.
   const centre = hasIntercept ? mean(odds) : 0;
   const scale = Math.sqrt(mean(odds.map((x) => (x - centre) ** 2))) || 1;
-  const points = questions.map(({ nullOdds, hasAns }) => ({ x: (nullOdds - centre) / scale, label: hasAns ? 0 : 1 }));
+  const points = questions.map((question) => ({
+    weight: weightOf(question),
+    x: (question.nullOdds - centre) / scale,
+    label: question.hasAns ? 0 : 1,
+  }));
   const { slope, intercept } = fitLogistic(points, hasIntercept);
   return { method, slope: slope / scale, intercept: intercept - (slope * centre) / scale, fittedOn: "tune" };
 }
@@ -113,11 +123,11 @@ function moved(weights: Weights, step: Weights, share: number): Weights {
 function newtonStep(points: readonly Point[], weights: Weights, hasIntercept: boolean): Weights {
   let [gradientSlope, gradientIntercept] = [weights.slope / priorVariance, weights.intercept / priorVariance];
   let [slopes, cross, intercepts] = [1 / priorVariance, 0, 1 / priorVariance];
-  for (const { x, label } of points) {
+  for (const { weight, x, label } of points) {
     const p = sigmoid(weights.slope * x + weights.intercept);
-    gradientSlope += (p - label) * x;
-    gradientIntercept += p - label;
-    const curvature = p * (1 - p);
+    gradientSlope += weight * (p - label) * x;
+    gradientIntercept += weight * (p - label);
+    const curvature = weight * p * (1 - p);
     slopes += curvature * x * x;
     cross += curvature * x;
     intercepts += curvature;
@@ -132,9 +142,9 @@ function newtonStep(points: readonly Point[], weights: Weights, hasIntercept: bo
 
 function penalizedLoss(points: readonly Point[], { slope, intercept }: Weights): number {
   let loss = (slope ** 2 + intercept ** 2) / (2 * priorVariance);
-  for (const { x, label } of points) {
+  for (const { weight, x, label } of points) {
     const logit = slope * x + intercept;
-    loss += softplus(logit) - label * logit;
+    loss += weight * (softplus(logit) - label * logit);
   }
   return loss;
 }

@@ -5,6 +5,7 @@ export * from "./official/evaluation.ts";
 export * from "./official/histogram.ts";
 export * from "./official/normalize.ts";
 export * from "./official/score.ts";
+export * from "./no-answer-share.ts";
 export * from "./outcome.ts";
 export * from "./positions.ts";
 export * from "./question.ts";

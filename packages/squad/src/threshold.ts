@@ -18,10 +18,16 @@ const margin = 1;
  * Candidates lie halfway between neighbouring null odds, so that each is as far as can be from the questions it parts, and
  * {@link margin} beyond the lowest and the highest. Among equally good ones the one nearest to 0 wins, the threshold of an
  * untuned model; of two as near, the lower.
+ *
+ * @param weightOf weight of a question in the mean
  */
-export function chooseThreshold(questions: readonly OddsQuestion[], metric: "exact" | "f1"): number {
+export function chooseThreshold(
+  questions: readonly OddsQuestion[],
+  metric: "exact" | "f1",
+  weightOf: WeightOf = () => 1,
+): number {
   let best: { threshold: number; sum: number } | undefined;
-  for (const { threshold, sums } of cuts(questions)) {
+  for (const { threshold, sums } of cuts(questions, weightOf)) {
     const sum = sums[metric];
     const isBetter = !best || sum > best.sum + tieTolerance;
     const isTie = best && Math.abs(sum - best.sum) <= tieTolerance;
@@ -34,7 +40,7 @@ export function chooseThreshold(questions: readonly OddsQuestion[], metric: "exa
 
 /** Scores over the threshold in percent, at most `points` of them, evenly spread over the questions. */
 export function sweepThresholds(questions: readonly OddsQuestion[], points: number): SweepPoint[] {
-  const all = [...cuts(questions)];
+  const all = [...cuts(questions, () => 1)];
   const count = Math.min(points, all.length);
   return Array.from({ length: count }, (_, i) => {
     const cut = all[Math.round((i * (all.length - 1)) / Math.max(count - 1, 1))] as Cut;
@@ -49,17 +55,23 @@ interface Cut {
   readonly sums: { readonly exact: number; readonly f1: number };
 }
 
+type WeightOf = (question: OddsQuestion) => number;
+
 /** All ways to part the questions by a threshold, from answering nothing to answering everything. */
-function* cuts(questions: readonly OddsQuestion[]): Generator<Cut> {
+function* cuts(questions: readonly OddsQuestion[], weightOf: WeightOf): Generator<Cut> {
   const sorted = questions.toSorted((a, b) => a.nullOdds - b.nullOdds);
-  const unanswerable = sorted.filter(({ hasAns }) => !hasAns).length;
+  const unanswerable = sorted.reduce((sum, question) => sum + (question.hasAns ? 0 : weightOf(question)), 0);
   let sums = { exact: unanswerable, f1: unanswerable };
   const first = sorted[0];
   if (!first) return;
   yield { threshold: first.nullOdds - margin, sums };
   for (const [i, question] of sorted.entries()) {
     const noAnswer = question.hasAns ? 0 : 1;
-    sums = { exact: sums.exact + question.exact - noAnswer, f1: sums.f1 + question.f1 - noAnswer };
+    const weight = weightOf(question);
+    sums = {
+      exact: sums.exact + weight * (question.exact - noAnswer),
+      f1: sums.f1 + weight * (question.f1 - noAnswer),
+    };
     const next = sorted[i + 1]?.nullOdds;
     if (next === question.nullOdds) continue;
     yield { threshold: next === undefined ? question.nullOdds + margin : between(question.nullOdds, next), sums };

@@ -4,9 +4,11 @@ import {
   articleKey,
   BertqaError,
   calibrate,
+  estimateNoAnswerShare,
   expectedCalibrationError,
   noAnswerHistograms,
   noAnswerProbability,
+  noAnswerShareOf,
   outcomeOf,
   precisionRecallCurves,
   rankQuestions,
@@ -14,7 +16,9 @@ import {
   scoreAt,
   scoreQuestions,
   sweepThresholds,
+  weightsForShare,
   type Calibration,
+  type NoAnswerShare,
   type OddsQuestion,
   type Question,
 } from "@bertqa/squad";
@@ -68,11 +72,12 @@ export function analyse(
   const articleOfQuestion = numberClusters(dev.questions.map(articleKey));
   const articles = new Set(articleOfQuestion).size;
   const { bootstrapSamples: samples, seed } = options;
-  const thresholds = chooseThresholds(scored, scoredTune);
+  const share = expectedShare(scoredTune, Object.values(dev.nullOdds), options, noAnswerAllowed);
+  const thresholds = chooseThresholds(scored, scoredTune, share);
   const scores = scoreThresholds(scored, articleOfQuestion, thresholds, { samples, seed });
   const primary = scoredTune.length > 0 ? "tuned" : "zero";
   const { nullOddsThreshold } = scores.find(({ kind }) => kind === primary) as ThresholdScores;
-  const noAnswer = analyseNoAnswer(scored, scoredTune, options);
+  const noAnswer = analyseNoAnswer(scored, scoredTune, options, share);
   const results = dev.questions.map((question, i) =>
     resultAt(nullOddsThreshold, question, scored[i] as OddsQuestion, dev.bestSpans, noAnswer.calibration),
   );
@@ -95,7 +100,7 @@ export function analyse(
     thresholdSweep: sweepThresholds(scored, sweepPoints),
     noAnswer,
     breakdowns: breakDown(results.map(({ exact, f1 }, i) => ({ question: dev.questions[i] as Question, exact, f1 }))),
-    remarks: remarksOn(articles, heldOut, canTune),
+    remarks: [...remarksOn(articles, heldOut, canTune), ...remarksOnShare(share)],
   };
   return { evaluation, results };
 }
@@ -138,12 +143,39 @@ function resultAt(
   };
 }
 
+/** @param devOdds null odds of all dev questions: of them no answer, nor whether there is one, is known here */
+function expectedShare(
+  tune: readonly OddsQuestion[],
+  devOdds: readonly number[],
+  { expectedNoAnswerShare: wanted }: EvaluateOptions,
+  noAnswerAllowed: boolean,
+): NoAnswerShare {
+  const given = noAnswerShareOf(tune);
+  if (wanted === "tune" || !noAnswerAllowed || given === 0) return { rule: "tune", tune: given, expected: given };
+  if (wanted !== "estimate") return { rule: "stated", tune: given, expected: wanted };
+  return {
+    rule: "estimated",
+    tune: given,
+    expected: estimateNoAnswerShare(calibrate(tune, "logistic"), given, devOdds),
+  };
+}
+
+function remarksOnShare({ rule, tune, expected }: NoAnswerShare): string[] {
+  if (rule === "tune") return [];
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  const how = rule === "stated" ? "as evaluate.json states" : "as estimated from dev's null odds, without its answers";
+  return [
+    `Threshold and calibration are made for ${percent(expected)} of questions without an answer, ${how}; among the held-out questions it is ${percent(tune)}.`,
+  ];
+}
+
 function analyseNoAnswer(
   dev: readonly OddsQuestion[],
   tune: readonly OddsQuestion[],
   options: EvaluateOptions,
+  share: NoAnswerShare,
 ): NoAnswerAnalysis {
-  const calibration = calibrate(tune, options.calibration);
+  const calibration = calibrate(tune, options.calibration, weightsForShare(tune, share.expected));
   const forecasts = dev.map(({ hasAns, nullOdds }) => ({ hasAns, naProb: noAnswerProbability(calibration, nullOdds) }));
   const reliability = reliabilityBins(
     forecasts.map(({ hasAns, naProb }) => ({ probability: naProb, isUnanswerable: !hasAns })),
@@ -151,6 +183,7 @@ function analyseNoAnswer(
   );
   return {
     calibration,
+    share,
     reliability,
     expectedCalibrationError: expectedCalibrationError(reliability),
     histograms: noAnswerHistograms(forecasts),

@@ -1,6 +1,6 @@
 import type { ThresholdKind } from "@bertqa/core";
 import type { Estimate, Halves, IntervalScore, PlainScore, ThresholdScores } from "@bertqa/report";
-import { chooseThreshold, scoreAt, type OddsQuestion } from "@bertqa/squad";
+import { chooseThreshold, scoreAt, weightsForShare, type NoAnswerShare, type OddsQuestion } from "@bertqa/squad";
 import { estimateMeans, type BootstrapPlan } from "./bootstrap.ts";
 
 /** A threshold and how it came about, before it is scored. */
@@ -16,17 +16,27 @@ const labels: Readonly<Record<ThresholdKind, string>> = {
   bestF1OnDev: "best F1 on dev (optimistic)",
 };
 
+/** `tuned on held-out`, and for which share of questions without an answer where that is not the held-out questions'. */
+function tunedLabel({ rule, expected }: NoAnswerShare): string {
+  return rule === "tune" ? labels.tuned : `${labels.tuned} for ${(100 * expected).toFixed(0)} % without answer`;
+}
+
 /** The thresholds to report: 0, the one of the tune split where there is one, and dev's own best ones. */
-export function chooseThresholds(dev: readonly OddsQuestion[], tune: readonly OddsQuestion[]): ChosenThreshold[] {
+export function chooseThresholds(
+  dev: readonly OddsQuestion[],
+  tune: readonly OddsQuestion[],
+  share: NoAnswerShare,
+): ChosenThreshold[] {
   const row = (kind: ThresholdKind, nullOddsThreshold: number, chosenOn: ThresholdScores["chosenOn"]) => ({
     kind,
     label: labels[kind],
     nullOddsThreshold,
     chosenOn,
   });
+  const tuned = chooseThreshold(tune, "f1", weightsForShare(tune, share.expected));
   return [
     row("zero", 0, "nothing"),
-    ...(tune.length > 0 ? [row("tuned", chooseThreshold(tune, "f1"), "tune")] : []),
+    ...(tune.length > 0 ? [{ ...row("tuned", tuned, "tune"), label: tunedLabel(share) }] : []),
     row("bestExactOnDev", chooseThreshold(dev, "exact"), "dev"),
     row("bestF1OnDev", chooseThreshold(dev, "f1"), "dev"),
   ];
