@@ -83,8 +83,12 @@ async function get(url: URL): Promise<Response> {
   }
 }
 
+/** A page need not be drawn more often. */
+const progressMs = 50;
+
 /** Counts the bytes of the large files as they come, after any decompression. */
 class Progress {
+  #toldAtMs = 0;
   #bytesLoaded = 0;
   #bytesTotal: number;
 
@@ -101,8 +105,10 @@ class Progress {
     const count = new TransformStream<Uint8Array, Uint8Array>({
       transform: (chunk, controller) => {
         this.#bytesLoaded += chunk.byteLength;
-        send({ type: "progress", bytesLoaded: this.#bytesLoaded, bytesTotal: this.#bytesTotal });
         controller.enqueue(chunk);
+        if (performance.now() - this.#toldAtMs < progressMs && this.#bytesLoaded < this.#bytesTotal) return;
+        this.#toldAtMs = performance.now();
+        send({ type: "progress", bytesLoaded: this.#bytesLoaded, bytesTotal: this.#bytesTotal });
       },
     });
     return new Response(response.body?.pipeThrough(count), { status: response.status });
