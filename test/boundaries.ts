@@ -28,8 +28,10 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   evaluate: [...pure, "core", "report"],
   export: [...pure, "core"],
 
+  "remote-cache": ["core", "http", "runner"],
+
   cli: [
-    ...[...pure, "ui", "core", "runner", "engine", "model", "formats", "report"],
+    ...[...pure, "remote-cache", "ui", "core", "runner", "engine", "model", "formats", "report"],
     ...["fetch", "tokenize", "train", "predict", "evaluate", "export"],
   ],
   page: ["ui"],

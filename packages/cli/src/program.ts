@@ -1,5 +1,6 @@
 import { runCommand } from "@bertqa/runner/command";
 import { InvalidArgumentError, Option, type Command } from "commander";
+import type { CacheServerFlags, TokenFlags } from "./commands/cache-server.ts";
 import type { CompareOptions } from "./commands/compare.ts";
 import type { ImportFlags } from "./commands/import.ts";
 import type { NewFlags } from "./commands/new.ts";
@@ -130,6 +131,58 @@ export function addCommands(program: Command): void {
     .action((runs: string[], options: CompareOptions) =>
       runCommand(async () => (await import("./commands/compare.ts")).compare(runs, options)),
     );
+
+  program
+    .command("nx")
+    .description("run Nx with its arguments; a shared cache that fails then costs a warning, and not the run")
+    .argument("[words...]", "what you would give to nx: run pipeline:evaluate")
+    .helpOption(false)
+    .allowUnknownOption()
+    .passThroughOptions()
+    .action((words: string[]) => runCommand(async () => (await import("./commands/nx.ts")).nx(words)));
+
+  const cacheServer = program
+    .command("cache-server")
+    .description("keep results of Nx for a team: in a folder, or in an S3-compatible bucket")
+    .option("--folder <dir>", "keep them here")
+    .option("--bucket <name>", "keep them in this bucket; credentials as the AWS client finds them")
+    .option("--prefix <text>", "before every key in the bucket", "")
+    .option("--endpoint <url>", "an S3-compatible server instead of Amazon's")
+    .option("--region <name>", "the bucket's region")
+    .addOption(tokensOption())
+    .option("--host <address>", "address to listen on; other machines reach none but theirs", "127.0.0.1")
+    .option("--port <n>", "port; 0 takes a free one", wholeNumber(0), 8787)
+    .option("--max-size <bytes>", "what may be kept: 50GB; the longest unused goes beyond it", byteCount, 50 * 2 ** 30)
+    .option("--max-entry <bytes>", "the largest result that is taken", byteCount, 4 * 2 ** 30)
+    .option("--debug", "print the stack of an error")
+    .action((flags: CacheServerFlags) =>
+      runCommand(async () => (await import("./commands/cache-server.ts")).cacheServer(flags)),
+    );
+
+  cacheServer
+    .command("token")
+    .description("make a token and print it; its hash alone is kept")
+    .argument("<name>", "whose it is: ci-main, ci-pull-requests, anna")
+    .addOption(tokensOption())
+    .addOption(new Option("--scope <scope>", "read, or write as well").choices(["read", "write"]).makeOptionMandatory())
+    .option("--namespace <name>", "where it writes; all read shared, and nobody else this one", "shared")
+    .option("--remove", "remove the token of this name instead")
+    .action((name: string, _flags: unknown, command: Command) =>
+      runCommand(async () =>
+        (await import("./commands/cache-server.ts")).cacheToken(name, command.optsWithGlobals<TokenFlags>()),
+      ),
+    );
+}
+
+function tokensOption(): Option {
+  return new Option("--tokens <file>", "the file of tokens' hashes").default("cache-tokens.json");
+}
+
+function byteCount(text: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?([KMGT]?)B?$/i.exec(text);
+  const bytes = Math.floor(Number(match?.[1] ?? NaN) * 1024 ** " KMGT".indexOf((match?.[2] || " ").toUpperCase()));
+  if (bytes > 0) return bytes;
+  throw new InvalidArgumentError("Expected a number of bytes such as 500MB or 50GB.");
 }
 
 function share(text: string): number {

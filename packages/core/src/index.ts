@@ -24,7 +24,14 @@ export * from "./artifacts/predictions.ts";
 export * from "./artifacts/windows.ts";
 export * from "./bert.ts";
 export * from "./hash.ts";
-export { artifactKinds, manifestName, stageOfKind, type ArtifactKind, type Manifest } from "./manifest.ts";
+export {
+  artifactKinds,
+  manifestName,
+  parseManifest,
+  stageOfKind,
+  type ArtifactKind,
+  type Manifest,
+} from "./manifest.ts";
 export * from "./options.ts";
 export * from "./random.ts";
 export * from "./reporter.ts";

@@ -1,10 +1,11 @@
 import { manifestName, type Reporter } from "@bertqa/core";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 
 /**
  * Removes the entries of Nx's local cache that hold a damaged artifact: Nx checks nothing that it restores, so running the stage
- * again would bring the same damage back. Entries are found by the manifest, which is the same in the cache.
+ * again would bring the same damage back. Entries are found by the manifest, which is the same in the cache. Their hashes are noted,
+ * so that `bertqa nx` does not take them from a shared cache again.
  */
 export async function dropFromNxCache(
   workspaceFolder: string | undefined,
@@ -19,6 +20,8 @@ export async function dropFromNxCache(
   for (const entry of await readdir(cache).catch(() => [])) {
     const cached = await readFile(join(cache, entry, inWorkspace, manifestName), "utf8").catch(() => undefined);
     if (cached !== manifest) continue;
+    await mkdir(join(workspaceFolder, ".nx", "bertqa-dropped"), { recursive: true });
+    await writeFile(join(workspaceFolder, ".nx", "bertqa-dropped", entry), "");
     await rm(join(cache, entry), { recursive: true, force: true });
     reporter.line(`dropped the damaged entry ${entry} from Nx's cache: the next run makes it again`);
   }

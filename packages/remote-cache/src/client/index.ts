@@ -1,0 +1,1 @@
+export { runNx, type NxRun } from "./run-nx.ts";

@@ -1,0 +1,308 @@
+import { once } from "node:events";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { startCacheProxy, type CacheProxyOptions } from "../src/client/proxy.ts";
+import type { Patience } from "../src/client/upstream.ts";
+import { digestHeader } from "../src/names.ts";
+import { archiveOf, artifactItems, sha256 } from "./support/archives.ts";
+import { startServer, temporaryFolder, tokenOf } from "./support/servers.ts";
+
+const weights = "weights, as many as a small model has";
+const good = await archiveOf(artifactItems({ "model/model.safetensors": weights }));
+// The times of a server that will never answer: any would do.
+const patience = { connectMs: 200, silenceMs: 100, slowestBytesPerSecond: 1e6, graceMs: 60, mostBytes: 1e8 };
+
+async function startProxy(url: string, more: Partial<CacheProxyOptions> & { readonly name?: string } = {}) {
+  const warnings: string[] = [];
+  const { name = "main", ...options } = more;
+  const proxy = await startCacheProxy({
+    address: { url, token: tokenOf(name) },
+    warn: (text) => void warnings.push(text),
+    ...options,
+  });
+  const headers = { authorization: `Bearer ${proxy.token}`, "content-type": "application/octet-stream" };
+  return {
+    ...{ proxy, warnings },
+    get: (hash: string) => fetch(`${proxy.url}/v1/cache/${hash}`, { headers }),
+    put: (hash: string, content: Buffer) =>
+      fetch(`${proxy.url}/v1/cache/${hash}`, { method: "PUT", headers, body: new Uint8Array(content) }),
+  };
+}
+
+/** A server that does as the test says. */
+async function startLiar(answer: (request: IncomingMessage, response: ServerResponse) => void) {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url}`);
+    answer(request, response);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+}
+
+test("what one run sends the next one takes, through the server, byte for byte", async () => {
+  const server = await startServer();
+  const first = await startProxy(server.url);
+  expect((await first.get("11")).status).toBe(404);
+  expect((await first.put("11", good)).status).toBe(200);
+  await first.proxy.finish();
+  expect(first.proxy.tally).toEqual({ taken: 0, missed: 1, stored: 1, failed: 0 });
+  const second = await startProxy(server.url, { name: "reader" });
+  const answer = await second.get("11");
+  expect([answer.status, answer.headers.get("content-length")]).toEqual([200, String(good.length)]);
+  expect(Buffer.from(await answer.arrayBuffer())).toEqual(good);
+  await second.proxy.finish();
+  expect([...first.warnings, ...second.warnings]).toEqual([]);
+});
+
+test("a token that reads only is told so once, without a warning, and sends no body at all", async () => {
+  const server = await startServer();
+  const { put, proxy, warnings } = await startProxy(server.url, { name: "reader" });
+  expect((await put("1", good)).status).toBe(200);
+  await proxy.finish();
+  expect([proxy.tally.stored, warnings]).toEqual([0, []]);
+  expect(server.log.join("")).not.toContain('"method":"PUT"');
+});
+
+const digest = { "repr-digest": digestHeader(sha256(good)) };
+const whole = { ...digest, "content-length": String(good.length) };
+const flipped = Buffer.from(good);
+flipped[good.length >> 1]! ^= 1;
+const send = (headers: Record<string, string>, body: Buffer) => (_: IncomingMessage, response: ServerResponse) =>
+  void response.writeHead(200, headers).end(body);
+const status =
+  (code: number, headers = {}) =>
+  (_: IncomingMessage, response: ServerResponse) =>
+    void response.writeHead(code, headers).end("no");
+
+/** What a server can do to a run; whether it is asked again after that; what the one warning says. */
+const lies: [
+  string,
+  (request: IncomingMessage, response: ServerResponse) => void,
+  "once" | "again",
+  RegExp,
+  Patience?,
+][] = [
+  ["says nothing", () => {}, "once", /did not answer in time/, patience],
+  ["hangs up", (request) => request.socket.destroy(), "once", /cannot be used/],
+  ["answers 401", status(401), "once", /does not know the token \(401\)/],
+  ["answers 403", status(403), "once", /lets the token read nothing \(403\)/],
+  ["answers 500", status(500), "once", /answered 500/],
+  ["redirects", status(302, { location: "http://127.0.0.1:9/" }), "once", /sends elsewhere \(302\)/],
+  [
+    "stalls in the middle",
+    (_, response) => void response.writeHead(200, whole).write(good.subarray(0, 50)),
+    "once",
+    /went silent|bytes went over/,
+    patience,
+  ],
+  [
+    "drips a byte at a time",
+    (_, response) => {
+      response.writeHead(200, { "content-length": "100000" });
+      const timer = setInterval(() => response.write("x"), 5);
+      response.once("close", () => clearInterval(timer));
+    },
+    "once",
+    /went silent|bytes went over/,
+    patience,
+  ],
+  [
+    "breaks off",
+    (_, response) => {
+      response.writeHead(200, whole);
+      response.write(good.subarray(0, 50), () => response.destroy());
+    },
+    "again",
+    /broke off/,
+  ],
+  [
+    "says a wrong length",
+    send({ ...digest, "content-length": String(good.length - 9) }, good.subarray(0, good.length - 9)),
+    "again",
+    /not those that the server meant/,
+  ],
+  ["says no length", send({ ...digest, "transfer-encoding": "chunked" }, good), "again", /how long it is/],
+  ["sends more than any entry has", send({ "content-length": "999999999999" }, good), "again", /999999999999 bytes/],
+  ["sends wrong bytes", send(whole, flipped), "again", /not those that the server meant/],
+  [
+    "sends wrong bytes and says nothing of their sha256",
+    send({ "content-length": String(good.length) }, flipped),
+    "again",
+    /no whole tar\.gz/,
+  ],
+  [
+    "sends bytes that are no archive, with the right sha256",
+    send({ "repr-digest": digestHeader(sha256("<html>")), "content-length": "6" }, Buffer.from("<html>")),
+    "again",
+    /no whole tar\.gz/,
+  ],
+];
+
+describe("a run goes on as if there were no cache, with one warning, where the server", () => {
+  test.each(lies)("%s", async (_, answer, asked, warning, limits) => {
+    const { url, requests } = await startLiar(answer);
+    const { get, put, proxy, warnings } = await startProxy(url, limits ? { patience: limits } : {});
+    expect((await get("1")).status).toBe(404);
+    expect((await get("2")).status).toBe(404);
+    expect(requests.filter((line) => line.startsWith("GET")).length).toBe(asked === "once" ? 1 : 2);
+    if (asked === "once") expect((await put("3", good)).status).toBe(200);
+    await proxy.finish();
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(warning);
+    expect(warnings[0]).toMatch(/The run goes on/);
+    expect(warnings[0]).not.toContain(tokenOf("main"));
+  });
+
+  test("is not there", async () => {
+    const gone = createServer().listen(0, "127.0.0.1");
+    await once(gone, "listening");
+    const { port } = gone.address() as AddressInfo;
+    await new Promise((resolve) => gone.close(resolve));
+    const { get, proxy, warnings } = await startProxy(`http://127.0.0.1:${port}`);
+    expect((await get("1")).status).toBe(404);
+    await proxy.finish();
+    expect(warnings.join()).toMatch(/cannot be used: ECONNREFUSED/);
+  });
+
+  test.each([
+    ["http://cache.example", /travel in the clear.*ssh -N/],
+    ["ftp://cache.example", /no plain http or https address/],
+    ["https://user:secret@cache.example", /no plain http or https address/],
+  ])("has the address %s", async (url, warning) => {
+    const { get, proxy, warnings } = await startProxy(url);
+    expect((await get("1")).status).toBe(404);
+    await proxy.finish();
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(warning);
+    expect(warnings[0]).not.toContain("secret");
+  });
+
+  test.each([401, 500, 503, 302])("answers %d to what is sent", async (code) => {
+    const { url } = await startLiar((request, response) => {
+      request.resume().once("end", () => response.writeHead(request.method === "PUT" ? code : 404).end());
+    });
+    const { put, proxy, warnings } = await startProxy(url);
+    expect((await put("1", good)).status).toBe(200);
+    await proxy.finish();
+    expect([warnings.length, proxy.tally.stored]).toEqual([1, 0]);
+  });
+
+  test("takes what is sent and never answers", async () => {
+    const { url } = await startLiar((request, response) => {
+      if (request.method === "HEAD") response.writeHead(404).end();
+      else request.resume();
+    });
+    const { put, proxy, warnings } = await startProxy(url, { patience });
+    expect((await put("1", good)).status).toBe(200);
+    await proxy.finish();
+    expect(warnings.join()).toMatch(/did not answer in time|bytes went over/);
+  });
+});
+
+describe("an archive is not handed to Nx where", () => {
+  const files = { "model/model.safetensors": weights };
+  const bad: [string, Buffer | Promise<Buffer>, RegExp][] = [
+    [
+      "a file of an artifact is not what its manifest says",
+      archiveOf([
+        ...artifactItems(files).slice(0, 1),
+        { name: "artifacts/tiny/train/model/model.safetensors", content: weights.replace("small", "SMALL") },
+      ]),
+      /is not what its manifest says/,
+    ],
+    ["a file of an artifact is missing", archiveOf(artifactItems(files).slice(0, 1)), /is missing/],
+    [
+      "an artifact holds a file that its manifest does not list",
+      archiveOf([...artifactItems(files), { name: "artifacts/tiny/train/more", content: "x" }]),
+      /not listed/,
+    ],
+    [
+      "it holds a link",
+      archiveOf([{ name: "artifacts/tiny/x", type: "symlink", linkname: "/etc/passwd" }]),
+      /neither a regular file nor a folder/,
+    ],
+    ["a name leads elsewhere", archiveOf([{ name: "../../x", content: "x" }]), /leads elsewhere/],
+    ["a name is absolute", archiveOf([{ name: "/etc/x", content: "x" }]), /leads elsewhere/],
+    [
+      "a name is there twice",
+      archiveOf([
+        { name: "a", content: "1" },
+        { name: "a", content: "2" },
+      ]),
+      /twice/,
+    ],
+    ["its exit code is none", archiveOf([], { code: Buffer.alloc(3) }), /exit code is not 4 bytes/],
+    [
+      "a manifest is none",
+      archiveOf([{ name: "artifacts/tiny/train/manifest.json", content: '{"kind":"x\\u001b[2J"}' }]),
+      /is no manifest/,
+    ],
+  ];
+
+  test.each(bad)("%s; nor is it ever sent", async (_, archive, warning) => {
+    const content = await archive;
+    const server = await startServer();
+    await server.call("PUT", "1", "main", { body: new Uint8Array(content) });
+    const taking = await startProxy(server.url);
+    expect((await taking.get("1")).status).toBe(404);
+    await taking.proxy.finish();
+    const sending = await startProxy(server.url);
+    expect((await sending.put("2", content)).status).toBe(200);
+    await sending.proxy.finish();
+    expect((await server.call("HEAD", "2", "main")).status).toBe(404);
+    for (const { warnings } of [taking, sending]) {
+      expect(warnings).toHaveLength(1);
+      expect(warnings[0]).toMatch(warning);
+      expect(warnings[0]).not.toMatch(/\p{Cc}/u);
+    }
+  });
+});
+
+test("an entry that a stage found damaged is not taken again", async () => {
+  const server = await startServer();
+  await server.call("PUT", "5", "main", { body: new Uint8Array(good) });
+  const droppedFolder = join(await temporaryFolder(), "dropped");
+  await mkdir(droppedFolder);
+  await writeFile(join(droppedFolder, "5"), "");
+  const { get, proxy } = await startProxy(server.url, { droppedFolder });
+  expect((await get("5")).status).toBe(404);
+  await proxy.finish();
+});
+
+test("who has not the run's own token gets nothing, and the real token is not that one", async () => {
+  const server = await startServer();
+  await server.call("PUT", "5", "main", { body: new Uint8Array(good) });
+  const { proxy } = await startProxy(server.url);
+  expect((await fetch(`${proxy.url}/v1/cache/5`)).status).toBe(401);
+  const headers = { authorization: `Bearer ${tokenOf("main")}` };
+  expect((await fetch(`${proxy.url}/v1/cache/5`, { headers })).status).toBe(401);
+  await proxy.finish();
+});
+
+test("nothing is left in the temporary folder, and results that cannot be sent in time are given up", async () => {
+  const { url } = await startLiar((request, response) => {
+    if (request.method === "HEAD") response.writeHead(404).end();
+  });
+  const folder = await temporaryFolder();
+  const before = process.env["TMPDIR"];
+  process.env["TMPDIR"] = folder;
+  const { put, proxy, warnings } = await startProxy(url, {
+    finishMs: 50,
+  }).finally(() => {
+    if (before === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = before;
+  });
+  await put("1", good);
+  expect(await readdir(folder)).toHaveLength(1);
+  await proxy.finish();
+  expect(warnings.join()).toMatch(/not sent within/);
+  expect(await readdir(folder)).toEqual([]);
+});

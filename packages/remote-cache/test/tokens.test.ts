@@ -1,0 +1,72 @@
+import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { addToken, followTokens, grantOf, readTokens, removeToken } from "../src/server/tokens.ts";
+import { temporaryFolder } from "./support/servers.ts";
+
+const main = { name: "main", scope: "write", namespace: "shared" } as const;
+
+test("a token opens its grant; the file is for its owner alone and holds the hash alone", async () => {
+  const path = join(await temporaryFolder(), "tokens.json");
+  const token = await addToken(path, main);
+  const other = await addToken(path, { name: "pr", scope: "write", namespace: "pr" });
+  expect(token).toMatch(/^bertqa-[\w-]{43}$/);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(readFileSync(path, "utf8")).not.toContain(token);
+  const grants = await readTokens(path);
+  expect(grantOf(grants, token)).toMatchObject({ name: "main", reads: ["shared"], writes: "shared" });
+  expect(grantOf(grants, other)).toMatchObject({ name: "pr", reads: ["shared", "pr"], writes: "pr" });
+  expect(grantOf(grants, `${token}x`)).toBeUndefined();
+});
+
+test("a token of scope read writes nowhere, whatever its namespace", async () => {
+  const path = join(await temporaryFolder(), "tokens.json");
+  const token = await addToken(path, { name: "anna", scope: "read", namespace: "shared" });
+  expect(grantOf(await readTokens(path), token)?.writes).toBeNull();
+});
+
+test("a file that others can read is refused, and so are links and other files", async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "tokens.json");
+  await expect(readTokens(path)).rejects.toThrow(/no file of tokens.*Make a token/);
+  await addToken(path, main);
+  symlinkSync(path, join(folder, "link"));
+  await expect(readTokens(join(folder, "link"))).rejects.toThrow(/not a regular file/);
+  chmodSync(path, 0o640);
+  await expect(readTokens(path)).rejects.toThrow(/others can read.*chmod 600/);
+  writeFileSync(path, '{"version":1,"tokens":[{}]}');
+  chmodSync(path, 0o600);
+  await expect(readTokens(path)).rejects.toThrow(/breaks its schema/);
+});
+
+test.each([
+  ["../x", "pr"],
+  ["a b", "pr"],
+  ["anna", "../pr"],
+  ["anna", "PR"],
+])("the name %j in the namespace %j is refused", async (name, namespace) => {
+  const path = join(await temporaryFolder(), "tokens.json");
+  await expect(addToken(path, { name, scope: "write", namespace })).rejects.toThrow(/expected/);
+});
+
+test("a server knows a new token, and forgets a removed one, without a new start; a broken file changes nothing", async () => {
+  const path = join(await temporaryFolder(), "tokens.json");
+  const first = await addToken(path, main);
+  const warnings: string[] = [];
+  const current = await followTokens(path, (problem) => warnings.push(problem));
+  const second = await addToken(path, { ...main, name: "second" });
+  expect(grantOf(await current(), second)?.name).toBe("second");
+  await removeToken(path, "main");
+  expect(grantOf(await current(), first)).toBeUndefined();
+  writeFileSync(path, "{");
+  expect(grantOf(await current(), second)?.name).toBe("second");
+  expect(warnings).toHaveLength(1);
+  await expect(addToken(path, main)).rejects.toThrow(/not JSON/);
+});
+
+test("names are taken once; removing what is not there says what is", async () => {
+  const path = join(await temporaryFolder(), "tokens.json");
+  await addToken(path, main);
+  await expect(addToken(path, main)).rejects.toThrow(/there is a token named main/);
+  await expect(removeToken(path, "x")).rejects.toThrow(/no token named x.*There are: main/);
+});
