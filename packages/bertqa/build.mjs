@@ -15,7 +15,7 @@ const shared = { bundle: true, format: "esm", target: "es2023", absWorkingDir: f
 await rm(`${folder}/dist`, { recursive: true, force: true });
 await build({
   ...shared,
-  entryPoints: { node: "src/node.ts", cli: "src/cli/main.ts" },
+  entryPoints: { node: "src/node.ts", cli: "src/cli/main.ts", "engine-worker": "src/serve/engine-worker.ts" },
   platform: "node",
   splitting: true,
 });

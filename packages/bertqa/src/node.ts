@@ -3,7 +3,7 @@ import type { InferenceSession } from "onnxruntime-common";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { modelFiles, readExport } from "./export-files.ts";
-import { defaultLimits, QuestionAnswering, type Limits, type Precision } from "./question-answering.ts";
+import { defaultLimits, QuestionAnswering, type Limits, type Parts, type Precision } from "./question-answering.ts";
 import { openSession, type OnnxRuntime } from "./session.ts";
 
 export * from "./public.ts";
@@ -28,6 +28,11 @@ export interface LoadOptions extends Partial<Limits> {
  * @throws BertqaError if the folder is no export, its files do not belong together, or no runtime loads
  */
 export async function loadQuestionAnswering(folder: string, options: LoadOptions = {}): Promise<QuestionAnswering> {
+  return new QuestionAnswering(await loadParts(folder, options));
+}
+
+/** What {@link loadQuestionAnswering} puts together. */
+export async function loadParts(folder: string, options: LoadOptions = {}): Promise<Parts> {
   const precision = options.precision ?? "int8";
   if (!(await isFolder(folder))) throw new BertqaError("ask", `there is no folder ${folder}`);
   const files = await readExport({ where: folder, read: (name) => readIfThere(join(folder, name)) });
@@ -40,13 +45,7 @@ export async function loadQuestionAnswering(folder: string, options: LoadOptions
   }
   const threads = options.threads === undefined ? {} : { intraOpNumThreads: options.threads };
   const session = await openSession(runtime, model, { ...threads, ...options.sessionOptions }, modelFile);
-  return new QuestionAnswering({
-    ...files,
-    session,
-    precision,
-    runtime: name,
-    limits: { ...defaultLimits, ...definedOf(options) },
-  });
+  return { ...files, session, precision, runtime: name, limits: { ...defaultLimits, ...definedOf(options) } };
 }
 
 function definedOf({ batchTokens, maxPassageCharacters }: LoadOptions): Partial<Limits> {

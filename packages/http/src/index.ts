@@ -11,5 +11,6 @@ export {
   type ProblemPlace,
 } from "./problems.ts";
 export { createHttpService, type HttpService, type HttpServiceOptions } from "./service.ts";
+export { workSignal } from "./signal.ts";
 export { stopOnSignals, type Tally } from "./stopping.ts";
 export { hashToken, type HttpToken } from "./tokens.ts";

@@ -14,7 +14,7 @@ export interface HttpLimits {
   readonly headersMs: number;
   /** Time to send the whole request; then 408. 0: no limit, for routes that stream. */
   readonly requestMs: number;
-  /** Time from the request's header fields to its answer; then 503, and `request.signal` is aborted. */
+  /** Time from the request's header fields to its answer; then 503, and `workSignal` aborts. */
   readonly handlerMs: number;
   /** A connection on which no byte moves for so long is closed. Longer than {@link handlerMs}. */
   readonly idleMs: number;

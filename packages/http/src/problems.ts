@@ -56,14 +56,18 @@ const knownErrors: Readonly<Record<string, readonly [status: number, code: strin
   FST_ERR_HANDLER_TIMEOUT: [503, "timeout", "The answer took too long."],
 };
 
+/** A body can be wrong in a million places, and a message can hold a key of any length. */
+const shownErrors = 20;
+const cut = (text: string) => (text.length > 300 ? `${text.slice(0, 300)}…` : text);
+
 /** @returns the problem that a client is told of; an error that nobody expected says nothing but 500 */
 export function toProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   const { code, statusCode, validation, validationContext } = error as Partial<FastifyError>;
   if (validation) {
-    const errors = validation.map(({ instancePath, message }) => ({
-      pointer: instancePath,
-      detail: message ?? "is not valid",
+    const errors = validation.slice(0, shownErrors).map(({ instancePath, message = "is not valid" }) => ({
+      pointer: cut(instancePath),
+      detail: cut(message),
     }));
     const part = validationContext ?? "body";
     const detail = `The ${part} does not have the form that this address takes.`;

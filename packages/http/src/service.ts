@@ -43,7 +43,7 @@ export interface HttpServiceOptions {
   readonly logStream?: LogStream;
 }
 
-/** A server to add routes to. A route's `config: { scope }` asks for a token; its handler may stop at `request.signal`. */
+/** A server to add routes to. A route's `config: { scope }` asks for a token; its handler may stop at `workSignal(reply)`. */
 export interface HttpService {
   readonly app: FastifyInstance;
   /** For metrics of the service's own; `/metrics` prints them all. */

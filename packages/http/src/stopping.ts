@@ -68,7 +68,7 @@ export function followConnections(app: FastifyInstance) {
  * @param graceMs time for `stop`, after which the process ends with 1
  */
 export function stopOnSignals(stop: (reason: { signal?: string; error?: unknown }) => Promise<void>, graceMs: number) {
-  closeWithGrace({ delay: graceMs + 5000, logger: false }, async ({ signal, err }) =>
+  closeWithGrace({ delay: graceMs + 5000, logger: false, skip: ["beforeExit"] }, async ({ signal, err }) =>
     stop({ ...(signal !== undefined && { signal }), ...(err !== undefined && { error: err }) }),
   );
 }

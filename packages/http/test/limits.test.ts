@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { expect, test } from "vitest";
+import { workSignal } from "../src/index.ts";
 import { bodyOf, deferred, exchange, open, readAll, startService } from "./support.ts";
 
 const short = { headersMs: 200, requestMs: 400, handlerMs: 600, idleMs: 800, keepAliveMs: 300, graceMs: 500 };
@@ -40,8 +41,8 @@ test("connections over the limit are closed at once and counted; those before go
 test("a handler that takes too long is answered with 503, and told to stop", async () => {
   let stopped: Promise<unknown> | undefined;
   const { address } = await startService({ limits: short }, ({ app }) => {
-    app.get("/slow", async (request) => {
-      stopped = once(request.signal, "abort");
+    app.get("/slow", async (_request, reply) => {
+      stopped = once(workSignal(reply), "abort");
       await stopped;
       return "late";
     });
@@ -53,12 +54,13 @@ test("a handler that takes too long is answered with 503, and told to stop", asy
   await stopped;
 });
 
-test("a client that goes away aborts its request's signal", async () => {
+test("a client that goes away aborts the work of its request, and not before", async () => {
   const begun = deferred<AbortSignal>();
   const { address } = await startService({}, ({ app }) => {
-    app.post("/slow", async (request) => {
-      begun.resolve(request.signal);
-      await once(request.signal, "abort");
+    app.post("/slow", async (_request, reply) => {
+      const signal = workSignal(reply);
+      begun.resolve(signal);
+      await once(signal, "abort");
       return "nobody reads this";
     });
   });
@@ -66,6 +68,9 @@ test("a client that goes away aborts its request's signal", async () => {
   const headers = { "content-type": "application/json" };
   const asked = fetch(`${address}/slow`, { method: "POST", headers, body: "{}", signal: client.signal });
   const signal = await begun.promise;
+  // Reading the body to its end is no going away.
+  await fetch(`${address}/healthz`);
+  expect(signal.aborted).toBe(false);
   client.abort();
   await expect(asked).rejects.toThrow();
   if (!signal.aborted) await once(signal, "abort");

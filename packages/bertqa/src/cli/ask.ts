@@ -1,6 +1,6 @@
 import { BertqaError } from "@bertqa/squad";
 import { loadQuestionAnswering, type LoadOptions, type QuestionAnswering } from "../node.ts";
-import { PassageIndex, readDocuments } from "./documents.ts";
+import { PassageIndex, rankAnswers, readDocuments } from "./documents.ts";
 import { findLastExport } from "./last-export.ts";
 import { parseQuestions, readInput, type AskedQuestion } from "./questions.ts";
 import { jsonLine, markFor, renderAnswer, renderSentence, shown } from "./render.ts";
@@ -91,22 +91,13 @@ async function askDocuments(
   for (const { id, question } of asked) {
     const passages = index.search(question, flags.passages);
     const results = await qa.answerAll(passages.map(({ text: context }) => ({ question, context })));
-    const ranked = results
-      .flatMap(({ candidates, noAnswerProbability }, i) => {
-        const [best] = candidates;
-        const passage = passages[i]!;
-        if (!best) return [];
-        const line = passage.firstLine + passage.text.slice(0, best.utf16[0]).split("\n").length - 1;
-        return [{ ...best, noAnswerProbability, file: passage.file, line, context: passage.text }];
-      })
-      .sort((a, b) => b.score - a.score)
-      .slice(0, Math.max(flags.topK, 1));
+    const ranked = rankAnswers(passages, results, Math.max(flags.topK, 1));
     if (flags.json) {
-      const answers = ranked.map(({ text, score, noAnswerProbability, file, line }) => ({
+      const answers = ranked.map(({ text, score, noAnswerProbability, passage, line }) => ({
         answer: text,
         score,
         noAnswerProbability,
-        file,
+        file: passage.file,
         line,
       }));
       process.stdout.write(
@@ -114,9 +105,9 @@ async function askDocuments(
       );
       continue;
     }
-    const lines = ranked.flatMap(({ text, score, file, line, context, codePoints, utf16 }) => [
-      `  ${text} · probability ${shown(score)} · ${file}:${line}`,
-      `    ${renderSentence(context, { codePoints, utf16 }, mark)}`,
+    const lines = ranked.flatMap(({ text, score, passage, line, codePoints, utf16 }) => [
+      `  ${text} · probability ${shown(score)} · ${passage.file}:${line}`,
+      `    ${renderSentence(passage.text, { codePoints, utf16 }, mark)}`,
     ]);
     process.stdout.write(
       [question.trim(), ...(lines.length > 0 ? lines : ["  no passage shares a word with it"]), "", ""].join("\n"),

@@ -1,7 +1,8 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { AskFlags, ModelFlags } from "./ask.ts";
+import type { ServeFlags } from "./serve.ts";
 
-/** Adds `ask` and `score`. Each loads its code when it is called. */
+/** Adds `ask`, `score` and `serve`. Each loads its code when it is called. */
 export function addCommands(program: Command): void {
   const ask = program
     .command("ask")
@@ -27,6 +28,26 @@ export function addCommands(program: Command): void {
   addModelOptions(score).action(async (flags: ModelFlags & { readonly data: string }) =>
     (await import("./score.ts")).score(flags),
   );
+
+  const serve = program
+    .command("serve")
+    .description("answer over HTTP, with a page to ask in; the API is described at /openapi.json")
+    .option("--host <address>", "address to listen on; others reach it elsewhere than on loopback", "127.0.0.1")
+    .option("--port <n>", "0: any free one", portNumber, 8080)
+    .option("--documents <folder>", "text and Markdown files for POST /v1/search")
+    .option("--token-file <file>", "bearer tokens that open the server, one a line; or one in BERTQA_TOKEN")
+    .option("--open-to-all", "listen elsewhere than on loopback without a token")
+    .option("--allowed-host <name...>", "host names to answer to, besides this machine's own")
+    .option("--cors-origin <origin...>", "origins whose pages may call the server")
+    .option("--max-questions <n>", "questions of a request; default 64", wholeNumber)
+    .option("--max-waiting <n>", "questions that may wait before 429; default 256", wholeNumber)
+    .option("--max-connections <n>", "open connections; default 512", wholeNumber)
+    .addOption(
+      new Option("--log-level <name>", "JSON Lines on standard error")
+        .choices(["fatal", "error", "warn", "info", "debug", "silent"])
+        .default("info"),
+    );
+  addModelOptions(serve).action(async (flags: ServeFlags) => (await import("./serve.ts")).serve(flags));
 }
 
 function addModelOptions(command: Command): Command {
@@ -50,4 +71,10 @@ function wholeNumber(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new InvalidArgumentError("Expected a whole number above 0.");
+}
+
+function portNumber(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value < 65536) return value;
+  throw new InvalidArgumentError("Expected a port, 0 to 65535.");
 }

@@ -2,6 +2,7 @@ import { BertqaError } from "@bertqa/squad";
 import MiniSearch from "minisearch";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
+import type { Candidate, QuestionAnswer } from "../question-answering.ts";
 
 /** A part of a document that is read in one go. */
 export interface Passage {
@@ -67,6 +68,14 @@ export class PassageIndex {
     this.#index.addAll(passages);
   }
 
+  get passageCount(): number {
+    return this.#passages.length;
+  }
+
+  get fileCount(): number {
+    return new Set(this.#passages.map(({ file }) => file)).size;
+  }
+
   /** The passages that share most with the question, best first. */
   search(question: string, count: number): Passage[] {
     return this.#index
@@ -74,4 +83,31 @@ export class PassageIndex {
       .slice(0, count)
       .map(({ id }) => this.#passages[id as number]!);
   }
+}
+
+/** An answer found in documents. */
+export interface FoundAnswer extends Candidate {
+  /** Probability, 0 to 1, that this passage holds no answer. */
+  readonly noAnswerProbability: number;
+  readonly passage: Passage;
+  /** Line of the file that the answer stands on, from 1. */
+  readonly line: number;
+}
+
+/** Puts the best span of each passage in order, most probable first: `answers` are those of the passages, in their order. */
+export function rankAnswers(
+  passages: readonly Passage[],
+  answers: readonly QuestionAnswer[],
+  count: number,
+): FoundAnswer[] {
+  return answers
+    .flatMap(({ candidates, noAnswerProbability }, i) => {
+      const [best] = candidates;
+      const passage = passages[i]!;
+      if (!best) return [];
+      const line = passage.firstLine + passage.text.slice(0, best.utf16[0]).split("\n").length - 1;
+      return [{ ...best, noAnswerProbability, passage, line }];
+    })
+    .sort((a, b) => b.score - a.score)
+    .slice(0, count);
 }

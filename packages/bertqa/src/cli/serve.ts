@@ -1,0 +1,131 @@
+import {
+  createHttpService,
+  describeError,
+  hashToken,
+  stopOnSignals,
+  type HttpService,
+  type HttpToken,
+  type LogLevel,
+} from "@bertqa/http";
+import { BertqaError } from "@bertqa/squad";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import { addApi, askScope } from "../serve/api.ts";
+import { defaultQueueLimits } from "../serve/admission.ts";
+import { AnswerEngine } from "../serve/engine.ts";
+import { addPage, loadPage } from "../serve/page-files.ts";
+import { defaultApiLimits } from "../serve/schemas.ts";
+import type { ModelFlags } from "./ask.ts";
+import { PassageIndex, readDocuments } from "./documents.ts";
+import { findLastExport } from "./last-export.ts";
+
+export interface ServeFlags extends ModelFlags {
+  readonly host: string;
+  readonly port: number;
+  readonly documents?: string;
+  readonly tokenFile?: string;
+  readonly openToAll?: boolean;
+  readonly allowedHost?: readonly string[];
+  readonly corsOrigin?: readonly string[];
+  readonly maxQuestions?: number;
+  readonly maxWaiting?: number;
+  readonly maxConnections?: number;
+  readonly logLevel: LogLevel;
+}
+
+/** A request that was taken has so long to be answered: the queue alone may hold it for a third of this. */
+const answerMs = 60_000;
+
+/** `bertqa serve`: answers over HTTP until it is told to stop. Prints its address once the model is loaded. */
+export async function serve(flags: ServeFlags): Promise<void> {
+  const model = resolve(flags.model ?? (await findLastExport(process.cwd())));
+  const documents = flags.documents === undefined ? undefined : new PassageIndex(await readDocuments(flags.documents));
+  const limits = {
+    ...defaultApiLimits,
+    ...(flags.maxQuestions !== undefined && { questions: flags.maxQuestions }),
+    ...(flags.maxPassageCharacters !== undefined && {
+      passageCharacters: flags.maxPassageCharacters,
+      requestCharacters: Math.max(defaultApiLimits.requestCharacters, flags.maxPassageCharacters),
+    }),
+  };
+  let engine: AnswerEngine | undefined;
+  const service = await createHttpService({
+    ...{ host: flags.host, port: flags.port, tokens: await readTokens(flags.tokenFile), logLevel: flags.logLevel },
+    openToAll: flags.openToAll ?? false,
+    allowedHosts: flags.allowedHost ?? [],
+    corsOrigins: flags.corsOrigin ?? [],
+    isReady: () => engine !== undefined,
+    limits: {
+      // A character is six bytes of JSON at most, as an escape.
+      bodyBytes: 6 * limits.requestCharacters + limits.questions * (6 * limits.questionCharacters + 2000),
+      handlerMs: answerMs,
+      idleMs: answerMs + 30_000,
+      graceMs: answerMs,
+      ...(flags.maxConnections !== undefined && { connections: flags.maxConnections }),
+    },
+  });
+  const queue = {
+    ...defaultQueueLimits,
+    ...(flags.maxWaiting !== undefined && { waitingQuestions: flags.maxWaiting }),
+  };
+  const api = await addApi(service, { name: nameOf(model), limits, queue, documents });
+  addPage(service, await loadPage());
+  const stop = async () => {
+    await service.stop();
+    await engine?.stop();
+  };
+  stopOnSignals(async ({ error }) => {
+    if (error !== undefined) service.app.log.fatal({ err: error }, "stopping after a defect");
+    await stop();
+  }, service.limits.graceMs);
+
+  const address = await service.listen();
+  try {
+    engine = api.engine = await AnswerEngine.load(model, loadOptions(flags, limits.passageCharacters), (error) => {
+      engine = api.engine = undefined;
+      endAfter(service, error);
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  process.stdout.write(`${address}\n`);
+}
+
+/** A model that died takes the process along, once what was taken is answered: what started the server starts it again. */
+function endAfter(service: HttpService, error: unknown): void {
+  service.app.log.fatal({ err: describeError(error) }, "the model's thread died");
+  process.exitCode = 1;
+  void service.stop().then(() => process.exit(1));
+}
+
+function loadOptions({ precision, runtime, threads }: ServeFlags, passageCharacters: number) {
+  return {
+    precision,
+    ...(runtime !== undefined && { runtime }),
+    ...(threads !== undefined && { threads }),
+    // In UTF-16 units, where the request's schema counts code points.
+    maxPassageCharacters: 2 * passageCharacters,
+  };
+}
+
+/** `artifacts/<pipeline>/export` is named after its pipeline. */
+function nameOf(model: string): string {
+  return basename(model) === "export" ? basename(dirname(model)) : basename(model);
+}
+
+/** Tokens, one a line, from a file or the environment: an argument would show in the list of processes. */
+async function readTokens(file: string | undefined): Promise<HttpToken[]> {
+  let text = process.env["BERTQA_TOKEN"] ?? "";
+  if (file !== undefined) {
+    text = await readFile(file, "utf8").catch((cause: unknown) => {
+      const problem = `the file of tokens cannot be read: ${(cause as Error).message}`;
+      throw new BertqaError("serve", problem, { where: file, cause });
+    });
+  }
+  const tokens = text.split(/\r?\n/).filter((line) => line.trim() !== "");
+  if (file !== undefined && tokens.length === 0) {
+    throw new BertqaError("serve", "the file of tokens is empty", { where: file });
+  }
+  return tokens.map((token) => ({ sha256: hashToken(token.trim()), scopes: [askScope, "metrics"] }));
+}

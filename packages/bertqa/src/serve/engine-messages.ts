@@ -1,0 +1,31 @@
+import type { Decision } from "../public.ts";
+import type { LoadOptions } from "../node.ts";
+import type { Precision, QuestionAnswer, QuestionInput } from "../question-answering.ts";
+import type { RunRecord } from "./shared-session.ts";
+
+/** What the worker is started with. */
+export interface EngineData {
+  readonly model: string;
+  readonly options: LoadOptions;
+}
+
+/** The model, as far as clients are told. */
+export interface LoadedModel {
+  readonly precision: Precision;
+  readonly runtime: string;
+  readonly decision: Decision;
+}
+
+export type ToWorker =
+  | { readonly kind: "ask"; readonly id: number; readonly inputs: readonly QuestionInput[] }
+  | { readonly kind: "cancel"; readonly id: number }
+  | { readonly kind: "stop" };
+
+export type FromWorker =
+  | { readonly kind: "loaded"; readonly model: LoadedModel }
+  /** The model does not load; the message is for people. */
+  | { readonly kind: "refused"; readonly message: string }
+  | { readonly kind: "run"; readonly record: RunRecord }
+  | { readonly kind: "answers"; readonly id: number; readonly answers: readonly QuestionAnswer[] }
+  /** `message` is for the client where the input is at fault, else `error` is a defect. */
+  | { readonly kind: "failed"; readonly id: number; readonly message?: string; readonly error?: unknown };

@@ -1,0 +1,5 @@
+// In the workspace the sources run as they are; a thread does not inherit what runs TypeScript.
+import { register } from "tsx/esm/api";
+
+register();
+await import("./engine-worker.ts");

@@ -1,0 +1,53 @@
+import { contentSecurityPolicy, pageFile, type PageFiles } from "@bertqa/page/files";
+import type { HttpService } from "@bertqa/http";
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
+
+/** Builds the page. A name, so that it is not bundled: it brings a compiler. */
+const pagePackage = "@bertqa/page";
+
+/**
+ * The page's files: of the published package those that were built with it; in the workspace the page is built now.
+ *
+ * @returns nothing where the page cannot be had
+ */
+export async function loadPage(): Promise<PageFiles> {
+  if (!import.meta.url.endsWith(".ts")) return readPage(join(import.meta.dirname, "page"));
+  const { buildServedPage } = (await import(pagePackage)) as { buildServedPage: () => Promise<PageFiles> };
+  return buildServedPage();
+}
+
+/** Files under a folder, without links; those under `assets` have names with a hash. */
+async function readPage(folder: string): Promise<PageFiles> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const read = files.map(async (file) => {
+    const path = relative(folder, file).split(sep).join("/");
+    return [path, pageFile(path, await readFile(file), path.startsWith("assets/"))] as const;
+  });
+  return new Map(await Promise.all(read));
+}
+
+/** Serves each file at its path, index.html at `/`: no path that a client makes up reaches a disk. */
+export function addPage({ app }: HttpService, files: PageFiles): void {
+  for (const [path, { bytes, contentType, isImmutable }] of files) {
+    const tag = `"${createHash("sha256").update(bytes).digest("base64url")}"`;
+    const body = Buffer.from(bytes);
+    const headers = {
+      "content-type": contentType,
+      "content-security-policy": contentSecurityPolicy,
+      "cross-origin-embedder-policy": "require-corp",
+      "cache-control": isImmutable ? "public, max-age=31536000, immutable" : "no-cache",
+      etag: tag,
+    };
+    const addresses = path === "index.html" ? ["/", "/index.html"] : [`/${path}`];
+    for (const url of addresses) {
+      app.get(url, { schema: { hide: true } }, (request, reply) => {
+        reply.headers(headers);
+        const known = request.headers["if-none-match"]?.split(/\s*,\s*/).map((each) => each.replace(/^W\//, ""));
+        return known?.includes(tag) ? reply.code(304).send() : reply.send(body);
+      });
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { createHttpService, type HttpServiceOptions } from "@bertqa/http";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { PassageIndex, readDocuments } from "../src/cli/documents.ts";
+import { defaultQueueLimits, type QueueLimits } from "../src/serve/admission.ts";
+import { addApi } from "../src/serve/api.ts";
+import { AnswerEngine } from "../src/serve/engine.ts";
+import { defaultApiLimits, type ApiLimits } from "../src/serve/schemas.ts";
+import { temporaryFolder, writeTinyExport } from "./tiny-export.ts";
+
+export const passage = "Ada Lovelace wrote the program in 1843. It is the engine of it, where Ada wrote on it.";
+export const json = { "content-type": "application/json" };
+
+export interface ServerOptions extends HttpServiceOptions {
+  readonly limitsOfApi?: Partial<ApiLimits>;
+  readonly queue?: Partial<QueueLimits>;
+  readonly documents?: string;
+  readonly isLoaded?: boolean;
+}
+
+/** The server in this process, with a made-up model; stopped after the test. */
+export async function startServer(options: ServerOptions = {}) {
+  const folder = await writeTinyExport(await temporaryFolder());
+  const server = await openServer(folder, options);
+  onTestFinished(async () => void (await server.stop()));
+  return server;
+}
+
+/** One server for all tests of a file, in whose hooks it is called. */
+export async function openSharedServer(options: ServerOptions = {}) {
+  const folder = await mkdtemp(join(tmpdir(), "bertqa-"));
+  const server = await openServer(await writeTinyExport(folder), options);
+  const stop = async () => {
+    await server.stop();
+    await rm(folder, { recursive: true });
+  };
+  return { ...server, stop };
+}
+
+async function openServer(folder: string, options: ServerOptions) {
+  const { limitsOfApi, queue, documents, isLoaded = true, ...ofService } = options;
+  const lines: string[] = [];
+  const service = await createHttpService({ logStream: { write: (line) => lines.push(line) }, ...ofService });
+  const api = await addApi(service, {
+    name: "tiny",
+    limits: { ...defaultApiLimits, ...limitsOfApi },
+    queue: { ...defaultQueueLimits, ...queue },
+    documents: documents === undefined ? undefined : new PassageIndex(await readDocuments(documents)),
+  });
+  const engine = await AnswerEngine.load(folder, {}, () => {});
+  if (isLoaded) api.engine = engine;
+  const address = await service.listen();
+  const stop = async () => {
+    const tally = await service.stop();
+    await engine.stop();
+    return tally;
+  };
+  let stopped: ReturnType<typeof stop> | undefined;
+  const stopOnce = () => (stopped ??= stop());
+  return { address, service, lines, stop: stopOnce, folder, engine };
+}
+
+export async function post(address: string, path: string, body: unknown, headers: Record<string, string> = {}) {
+  return fetch(address + path, {
+    method: "POST",
+    headers: { ...json, ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+}

@@ -1,0 +1,241 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { loadQuestionAnswering } from "../src/node.ts";
+import { openSharedServer, passage, post, startServer } from "./serve-support.ts";
+import { temporaryFolder, writeTinyExport } from "./tiny-export.ts";
+
+let small: Awaited<ReturnType<typeof openSharedServer>>;
+beforeAll(async () => {
+  small = await openSharedServer({ limitsOfApi: { passageCharacters: 2000, requestCharacters: 5000 } });
+});
+afterAll(() => small.stop());
+
+test("the answers are those of the package, with ids and in order", async () => {
+  const { address, folder } = await startServer();
+  const questions = [
+    { id: 7, question: "Who wrote it?", context: passage },
+    { id: "b", question: "Where is it?", context: "The engine is on Ada." },
+    { question: "What is it?", context: "" },
+  ];
+  const response = await post(address, "/v1/answers", { questions, topK: 3 });
+  expect(response.status).toBe(200);
+  const { answers } = (await response.json()) as { answers: Record<string, unknown>[] };
+  expect(answers.map(({ id, question }) => [id, question])).toEqual([
+    [7, "Who wrote it?"],
+    ["b", "Where is it?"],
+    [undefined, "What is it?"],
+  ]);
+  const qa = await loadQuestionAnswering(folder);
+  for (const [i, { question, context }] of questions.entries()) {
+    const expected = await qa.answer({ question, context, topK: 3 });
+    // int8 quantizes activations over the whole batch, so the scores of one asked alone differ a little.
+    expect(answers[i]).toMatchObject({
+      answer: expected.answer,
+      span: expected.span,
+      windowCount: expected.windowCount,
+    });
+    expect(answers[i]!["candidates"]).toHaveLength(expected.candidates.length);
+    expect(answers[i]!["score"]).toBeCloseTo(expected.score, 1);
+  }
+  await qa.dispose();
+});
+
+test("requests that come together share runs of the model, and each gets its own answers", async () => {
+  const { address } = await startServer();
+  const contexts = Array.from(
+    { length: 24 },
+    (_, i) => `${"the engine of it. ".repeat(1 + (i % 5))}Ada wrote ${i % 10}.`,
+  );
+  const answers = await Promise.all(
+    contexts.map(async (context) => {
+      const response = await post(address, "/v1/answers", { questions: [{ question: "Who wrote it?", context }] });
+      return ((await response.json()) as { answers: { answer: string; span: { utf16: [number, number] } }[] })
+        .answers[0]!;
+    }),
+  );
+  for (const [i, { answer, span }] of answers.entries()) expect(contexts[i]!.slice(...span.utf16)).toBe(answer);
+  const metrics = await (await fetch(`${address}/metrics`)).text();
+  const [runs, windows] = ["count", "sum"].map((name) =>
+    Number(new RegExp(`bertqa_batch_windows_${name} (\\d+)`).exec(metrics)![1]),
+  ) as [number, number];
+  expect(windows).toBeGreaterThanOrEqual(24);
+  expect(runs).toBeLessThan(windows);
+  expect(metrics).toContain("bertqa_questions_waiting 0");
+});
+
+test.each([
+  ["no questions", { questions: [] }, 422, "invalid"],
+  ["an unknown key", { questions: [{ question: "Who?", context: "a", extra: 1 }] }, 422, "invalid"],
+  ["a blank question", { questions: [{ question: " \n", context: "a" }] }, 422, "invalid"],
+  ["a long question", { questions: [{ question: "x".repeat(1001), context: "a" }] }, 422, "invalid"],
+  ["a long passage", { questions: [{ question: "x", context: "a".repeat(2001) }] }, 422, "invalid"],
+  [
+    "long passages together",
+    { questions: Array(3).fill({ question: "x", context: "a ".repeat(900) }) },
+    422,
+    "passages_too_long",
+  ],
+  ["too many questions", { questions: Array(65).fill({ question: "Who?", context: "a" }) }, 422, "too_many_questions"],
+  ["a hundred thousand empty questions", { questions: Array(100_000).fill({}) }, 422, "too_many_questions"],
+  ["topK 0", { questions: [{ question: "Who?", context: "a" }], topK: 0 }, 422, "invalid"],
+  ["no object", "[]", 422, "invalid"],
+  ["null", "null", 422, "invalid"],
+  ["a key named __proto__", '{"questions":[{"question":"a","context":"b","__proto__":{}}]}', 400, "invalid_json"],
+  ["deep arrays", `{"questions":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, 422, "invalid"],
+])("%s is refused", async (_, body, status, code) => {
+  const response = await post(small.address, "/v1/answers", body);
+  const problem = (await response.json()) as { errors?: unknown[] };
+  expect(problem).toMatchObject({ status, code });
+  expect(response.status).toBe(status);
+  expect(problem.errors?.length ?? 0).toBeLessThanOrEqual(20);
+});
+
+test("a question may be as long in code points as the limit says, and texts may hold anything that JSON can", async () => {
+  const { address } = small;
+  const context = `Ada \ud800 wrote \u0000 it. ${"𝒳".repeat(50)} \u202e`;
+  const questions = [{ question: "𝒳".repeat(1000), context }];
+  const response = await post(address, "/v1/answers", { questions });
+  expect(response.status).toBe(200);
+});
+
+test("before the model is loaded the server runs, is not ready, and says when to come again", async () => {
+  const { address } = await startServer({ isLoaded: false, isReady: () => false });
+  expect((await fetch(`${address}/healthz`)).status).toBe(200);
+  expect((await fetch(`${address}/readyz`)).status).toBe(503);
+  const response = await post(address, "/v1/answers", { questions: [{ question: "Who?", context: "a" }] });
+  expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
+});
+
+test("a full queue is refused with Retry-After; what waits is answered", async () => {
+  const { address } = await startServer({ queue: { waitingQuestions: 4 } });
+  const questions = Array(4).fill({ question: "Who wrote it?", context: passage.repeat(40) });
+  const statuses = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const response = await post(address, "/v1/answers", { questions });
+      if (response.status === 429) expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
+      return response.status;
+    }),
+  );
+  expect(statuses).toContain(200);
+  expect(statuses).toContain(429);
+  expect(statuses.every((status) => status === 200 || status === 429)).toBe(true);
+});
+
+test("a client that goes away takes its questions out of the queue", async () => {
+  const { address, service } = await startServer();
+  const questions = Array(64).fill({ question: "Who wrote it?", context: passage.repeat(35) });
+  const client = new AbortController();
+  const asked = fetch(`${address}/v1/answers`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ questions }),
+    signal: client.signal,
+  });
+  const waiting = async () => {
+    const [gauge] = (await service.metrics.getMetricsAsJSON()).filter(
+      ({ name }) => name === "bertqa_questions_waiting",
+    );
+    return (gauge as unknown as { values: { value: number }[] }).values[0]!.value;
+  };
+  while ((await waiting()) === 0) await fetch(`${address}/healthz`);
+  client.abort();
+  await expect(asked).rejects.toThrow();
+  while ((await waiting()) > 0) await fetch(`${address}/healthz`);
+  const metrics = await (await fetch(`${address}/metrics`)).text();
+  // 64 passages of 60 windows and more: far from all of them went through the model.
+  expect(Number(/bertqa_batch_windows_sum (\d+)/.exec(metrics)![1])).toBeLessThan(64 * 60);
+  expect(metrics).toContain('http_requests_abandoned_total{route="/v1/answers"} 1');
+});
+
+test("search reads the passages that share most, and names file and line", async () => {
+  const documents = await temporaryFolder();
+  await mkdir(join(documents, "notes"));
+  await writeFile(join(documents, "notes/ada.md"), "# Notes\n\nAda wrote the program.\n");
+  const { address } = await startServer({ documents });
+  const response = await post(address, "/v1/search", { id: "s", question: "Which program?", passages: 2 });
+  const found = (await response.json()) as {
+    answers: { passage: string; answer: string; span: { utf16: [number, number] } }[];
+  };
+  expect(found).toMatchObject({ id: "s", question: "Which program?", passagesRead: 1 });
+  const [best] = found.answers;
+  expect(best).toMatchObject({ file: "notes/ada.md" });
+  expect(best!.passage.slice(...best!.span.utf16)).toBe(best!.answer);
+  const nothing = await post(address, "/v1/search", { question: "zzz" });
+  expect(await nothing.json()).toEqual({ question: "zzz", answers: [], passagesRead: 0 });
+  expect((await (await fetch(`${address}/v1/model`)).json()) as object).toMatchObject({
+    name: "tiny",
+    precision: "int8",
+    documents: { files: 1, passages: 1 },
+  });
+});
+
+test("the thread that serves stays free while the model runs", async () => {
+  const { address } = await startServer();
+  const questions = Array(32).fill({ question: "Who wrote it?", context: passage.repeat(60) });
+  let isDone = false;
+  const asked = post(address, "/v1/answers", { questions }).then((response) => {
+    isDone = true;
+    return response.status;
+  });
+  let answered = 0;
+  while (!isDone) {
+    expect((await fetch(`${address}/healthz`)).status).toBe(200);
+    answered += 1;
+  }
+  expect(await asked).toBe(200);
+  expect(answered).toBeGreaterThan(5);
+});
+
+test("bertqa serve prints its address, serves the page, and finishes what it took on SIGTERM", async () => {
+  const model = await writeTinyExport(await temporaryFolder());
+  const bin = join(import.meta.dirname, "../bin/bertqa.mjs");
+  const child = execFile(process.execPath, [bin, "serve", "--model", model, "--port", "0"], {
+    env: { ...process.env, BERTQA_TOKEN: "a-token-of-more-than-22-characters" },
+  });
+  const exit = once(child, "exit");
+  let log = "";
+  child.stderr!.on("data", (text: string) => (log += text));
+  const [line] = (await once(child.stdout!, "data")) as [string];
+  const address = line.trim();
+  const page = await fetch(`${address}/`);
+  expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+  expect(await page.text()).toContain("<html");
+  const again = await fetch(`${address}/`, { headers: { "if-none-match": page.headers.get("etag")! } });
+  expect(again.status).toBe(304);
+  const questions = Array(64).fill({ question: "Who wrote it?", context: passage.repeat(30) });
+  expect((await post(address, "/v1/answers", { questions })).status).toBe(401);
+  const headers = { authorization: "Bearer a-token-of-more-than-22-characters" };
+  const asked = post(address, "/v1/answers", { questions }, headers);
+  const waiting = async () => (await (await fetch(`${address}/metrics`, { headers })).text()).includes("waiting 64");
+  while (!(await waiting()));
+  child.kill("SIGTERM");
+  const response = await asked;
+  expect(response.status).toBe(200);
+  expect(((await response.json()) as { answers: unknown[] }).answers).toHaveLength(64);
+  expect(await exit).toEqual([0, null]);
+  const stopped = JSON.parse(log.trim().split("\n").at(-1)!) as { taken: number; answered: number };
+  expect(stopped).toMatchObject({ msg: "stopped", abandoned: 0 });
+  expect(stopped.answered).toBe(stopped.taken);
+  expect(log).not.toMatch(/Ada|Lovelace|a-token|Who wrote/);
+});
+
+test.each([
+  [["--host", "0.0.0.0"], "http: 0.0.0.0 can be reached by others, and the server asks for no token.", 1],
+  [["--model", "/nowhere"], "ask: there is no folder /nowhere.", 1],
+  [["--port", "70000"], "error: option '--port <n>' argument '70000' is invalid.", 2],
+] as const)("serve %j is refused in one line", async (args, line, code) => {
+  const model = await writeTinyExport(await temporaryFolder());
+  const bin = join(import.meta.dirname, "../bin/bertqa.mjs");
+  const flags = ["serve", "--model", model, "--port", "0", "--log-level", "silent", ...args];
+  const { stderr, exitCode } = await new Promise<{ stderr: string; exitCode: number }>((resolve) => {
+    execFile(process.execPath, [bin, ...flags], (error, _stdout, stderr) =>
+      resolve({ stderr, exitCode: Number(error?.code ?? 0) }),
+    );
+  });
+  expect(stderr.startsWith(line), stderr).toBe(true);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect(exitCode).toBe(code);
+});
