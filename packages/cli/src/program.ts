@@ -14,6 +14,8 @@ interface CellFlags {
 
 /** Adds the commands of a workspace that trains. Each loads its code when it is called: none waits for TensorFlow in vain. */
 export function addCommands(program: Command): void {
+  // `bertqa nx` hands everything behind it to Nx, options too.
+  program.enablePositionalOptions();
   program
     .command("doctor")
     .description("look at what bertqa needs on this machine, and say what to do where something is missing")
@@ -167,11 +169,14 @@ export function addCommands(program: Command): void {
     .addOption(new Option("--scope <scope>", "read, or write as well").choices(["read", "write"]).makeOptionMandatory())
     .option("--namespace <name>", "where it writes; all read shared, and nobody else this one", "shared")
     .option("--remove", "remove the token of this name instead")
-    .action((name: string, _flags: unknown, command: Command) =>
-      runCommand(async () =>
-        (await import("./commands/cache-server.ts")).cacheToken(name, command.optsWithGlobals<TokenFlags>()),
-      ),
-    );
+    .action((name: string, flags: TokenFlags, command: Command) => {
+      // The option may stand before or behind "token"; the default of the one must not win over the value of the other.
+      const isOwn = command.getOptionValueSource("tokens") === "cli";
+      const tokens = isOwn ? flags.tokens : cacheServer.opts<CacheServerFlags>().tokens;
+      return runCommand(async () =>
+        (await import("./commands/cache-server.ts")).cacheToken(name, { ...flags, tokens }),
+      );
+    });
 }
 
 function tokensOption(): Option {
