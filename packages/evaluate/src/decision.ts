@@ -2,12 +2,14 @@ import type { Manifest } from "@bertqa/core";
 import { decisionFormatVersion, parseDecision, type Decision, type DecisionBasis } from "@bertqa/answers";
 import type { Evaluation, ThresholdScores } from "@bertqa/report";
 import { articleKey, type Question } from "@bertqa/squad";
+import type { EvaluateOptions } from "./options.ts";
 
 /** What decides how the model's logits become answers, beside the evaluation. */
 export interface DecisionSources {
   readonly evaluation: Evaluation;
   /** The held-out questions that threshold and calibration were chosen on; empty where there are none or too few. */
   readonly tuneQuestions: readonly Question[];
+  readonly tuneArticles: EvaluateOptions["tuneArticles"];
   /** Manifests of tokenize's and predict's artifacts. */
   readonly windows: Manifest;
   readonly predictions: Manifest;
@@ -21,15 +23,17 @@ export interface DecisionSources {
  *
  * @throws BertqaError if the artifacts say no limits
  */
-export function decisionOf({ evaluation, tuneQuestions, windows, predictions, where }: DecisionSources): Decision {
+export function decisionOf(sources: DecisionSources): Decision {
+  const { evaluation, tuneQuestions, tuneArticles, windows, predictions, where } = sources;
   const { maxTokens, windowOverlapTokens, maxQuestionTokens } = windows.options;
   const { maxAnswerTokens, nBest } = predictions.options;
   const { calibration, share } = evaluation.noAnswer;
   const { method, slope, intercept, fittedOn } = calibration;
   const percent = (100 * share.expected).toFixed(0);
   const origin = share.rule === "stated" ? "as stated" : "estimated without labels";
-  const weighting =
-    share.rule === "tune" ? "" : `, weighted to ${percent} % of questions without an answer (${origin})`;
+  const articles = tuneArticles === "bothKinds" ? ", in articles with both kinds of question" : "";
+  const shift = share.rule === "tune" ? "" : `, weighted to ${percent} % of questions without an answer (${origin})`;
+  const weighting = `${articles}${shift}`;
   const primary = evaluation.scores.find(({ kind }) => kind === evaluation.primary) as ThresholdScores;
   const thresholdRule =
     primary.kind === "tuned"

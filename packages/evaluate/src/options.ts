@@ -21,6 +21,12 @@ export const evaluateOptionsSchema = z.strictObject({
     .describe(
       'Share of questions without an answer that threshold and calibration are made for: 0 to 1, where you know it; "tune": as among the held-out questions; "estimate": from the null odds of the dev questions, whose answers are not read',
     ),
+  tuneArticles: z
+    .enum(["all", "bothKinds"])
+    .default("all")
+    .describe(
+      'Held-out articles that threshold and calibration are chosen on; "bothKinds": those that hold questions with and without an answer, for data in which some articles were never given the latter, as SQuAD 2.0\'s train file',
+    ),
   reliabilityBins: z.int().min(2).max(100).default(10).describe("Bins of the reliability curve, 2 to 100"),
 });
 export type EvaluateOptions = z.output<typeof evaluateOptionsSchema>;

@@ -1,5 +1,6 @@
 import {
   BertqaError,
+  countOf,
   defineStage,
   encoderName,
   evaluationLayout,
@@ -13,6 +14,7 @@ import { buildReport } from "@bertqa/report";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { analyse, type AnsweredSplit } from "./analysis/analyse.ts";
+import { questionsToTuneOn } from "./analysis/tune-articles.ts";
 import { dataRemarks } from "./data-remarks.ts";
 import { decisionOf } from "./decision.ts";
 import { recordEvaluation } from "./history.ts";
@@ -49,10 +51,12 @@ export const evaluateStage = defineStage({
       const problem = "there is nothing to score: no dev question says whether and where it is answered";
       throw new BertqaError(stage, problem, { remedy: "Its answers are in the predictions", where: dev.where });
     }
-    const tune = predictions.has("tune") ? await readSplit(inputs, "tune") : null;
+    const heldOut = predictions.has("tune") ? await readSplit(inputs, "tune") : null;
+    const tune = heldOut && { ...heldOut, questions: questionsToTuneOn(heldOut.questions, options) };
     const noAnswerAllowed = predictions.artifact.manifest.resolved["noAnswerAllowed"] !== false;
     const { evaluation: scored, results } = analyse(dev, tune, options, noAnswerAllowed);
-    const remarks = [...scored.remarks, ...dataRemarks(dataset.artifact.manifest.counts)];
+    const leftOut = (heldOut?.questions.length ?? 0) - (tune?.questions.length ?? 0);
+    const remarks = [...scored.remarks, ...tuneRemarks(leftOut), ...dataRemarks(dataset.artifact.manifest.counts)];
     const evaluation = { ...scored, remarks };
     for (const line of scoreLines(evaluation)) reporter.line(line);
     const page = buildReport({
@@ -70,6 +74,7 @@ export const evaluateStage = defineStage({
       windows: windows.artifact.manifest,
       predictions: predictions.artifact.manifest,
       where: predictions.artifact.folder,
+      tuneArticles: options.tuneArticles,
     });
     const write = writerInto(draft);
     await write("scores", `${JSON.stringify(officialScores(dev, await predictions.predictions("dev")), null, 2)}\n`);
@@ -86,6 +91,13 @@ export const evaluateStage = defineStage({
     context.reporter.line(`report: ${join(context.artifact.folder, evaluationLayout.page)}`);
   },
 });
+
+function tuneRemarks(leftOut: number): string[] {
+  if (leftOut === 0) return [];
+  return [
+    `${countOf(leftOut, "held-out question")} of articles with questions of one kind only took no part in the choice of threshold and calibration.`,
+  ];
+}
 
 function writerInto(draft: ArtifactDraft) {
   return async (file: keyof typeof evaluationLayout, text: string) =>

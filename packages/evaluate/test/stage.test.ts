@@ -99,6 +99,27 @@ test("decision.json says how the questions were answered, at which threshold, an
   }
 });
 
+test("articles with questions of one kind only can be left out of the choice, and report and decision.json say so", async () => {
+  const data = structuredClone(train.data);
+  const [first] = data;
+  for (const paragraph of first!.paragraphs) paragraph.qas = paragraph.qas.filter((qa) => !qa.is_impossible);
+  // Four articles held out, the first without any unanswerable question.
+  const held = questionsOf({ data }).filter(({ articleIndex }) => articleIndex < 4);
+  const answers = { dev: madeUpAnswers(questionsOf(dev), 1), tune: madeUpAnswers(held, 2) };
+  const pipeline = await makePipeline({ train: { data }, dev, answers });
+  pipelines.push(pipeline);
+  const chosen = evaluateOptionsSchema.parse({ bootstrapSamples: 50, tuneArticles: "bothKinds" });
+  const { folder, manifest } = await runIn(evaluateStage, chosen, pipeline.folders);
+  const kept = held.filter(({ articleIndex }) => articleIndex > 0).length;
+  expect(manifest.counts["tuneQuestions"]).toBe(kept);
+  const text = readFileSync(join(folder, "decision.json"), "utf8");
+  const { basis } = parseDecision("test", JSON.parse(text), "decision.json").threshold;
+  expect(basis).toMatchObject({ questions: kept, articles: 3 });
+  expect(basis.rule).toContain("in articles with both kinds of question");
+  const summary = readFileSync(join(folder, "summary.md"), "utf8");
+  expect(summary).toContain(`${held.length - kept} held-out questions of articles with questions of one kind only`);
+});
+
 test("questions without labels are not scored, and where no question has any, that is said", async () => {
   const unlabelled = (kept: number): SquadFile => {
     const data = structuredClone(dev.data);
