@@ -2,7 +2,8 @@
 
     python -m venv peer && peer/bin/pip install torch==2.13.0 transformers==4.57.6 onnxruntime
 
-`torch`: transformers' tokenizer and PyTorch in float32, batches of 32 in the file's order, each padded to its longest window.
+`torch`: transformers' tokenizer and PyTorch in float32, batches of 32 in the file's order, each padded to its longest window;
+`torch-bfloat16`: the same, for processors that multiply bfloat16.
 `onnxruntime`: the export's int8 file on the very batches that bertqa runs, without tokenizing.
 Neither searches spans: what stands around the model is in their favour. Prints one JSON object: {"seconds": …}.
 """
@@ -17,12 +18,12 @@ import numpy as np
 BATCH_WINDOWS = 32
 
 
-def run_torch(work):
+def run_torch(work, dtype="float32"):
     import torch
     from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(work["model"])
-    model = AutoModelForQuestionAnswering.from_pretrained(work["model"]).eval()
+    model = AutoModelForQuestionAnswering.from_pretrained(work["model"]).eval().to(getattr(torch, dtype))
 
     def answer(pairs):
         questions, contexts = zip(*pairs)
@@ -39,7 +40,7 @@ def run_torch(work):
         for first in range(0, len(encoded["input_ids"]), BATCH_WINDOWS):
             rows = {key: encoded[key][first : first + BATCH_WINDOWS] for key in keys}
             with torch.no_grad():
-                model(**tokenizer.pad(rows, padding="longest", return_tensors="pt")).start_logits.numpy()
+                model(**tokenizer.pad(rows, padding="longest", return_tensors="pt")).start_logits.float().numpy()
 
     answer(work["pairs"][:20])
     started = time.perf_counter()
@@ -73,5 +74,6 @@ def run_onnxruntime(work):
 side, work_file = sys.argv[1:]
 with open(work_file, encoding="utf8") as file:
     work = json.load(file)
-seconds = {"torch": run_torch, "onnxruntime": run_onnxruntime}[side](work)
+sides = {"torch": run_torch, "torch-bfloat16": lambda work: run_torch(work, "bfloat16"), "onnxruntime": run_onnxruntime}
+seconds = sides[side](work)
 print(json.dumps({"seconds": seconds}))
