@@ -11,12 +11,8 @@ export interface QuantizedMatrix {
   readonly scales: Float32Array;
 }
 
-/** Shares of a row's largest weight that are tried as its range: below, the clipped weights cost more than finer steps bring. */
-const RANGES = Array.from({ length: 11 }, (_, i) => 1 - i * 0.04); // 1 to 0.6
-
 /**
- * Symmetric int8 with a scale for each row: a Linear's output, or a word. A row's range is the one with the least squared
- * error: a few large weights are clipped where all the others gain by it.
+ * Symmetric int8 with a scale for each row: a Linear's output, or a word.
  *
  * @param weights float32 [rows, width] row-major
  */
@@ -24,33 +20,14 @@ export function quantizeRows(weights: Float32Array, width: number): QuantizedMat
   const data = new Int8Array(weights.length);
   const scales = new Float32Array(weights.length / width);
   for (let row = 0; row < scales.length; row += 1) {
-    const values = weights.subarray(row * width, (row + 1) * width);
-    const scale = bestScale(values);
+    const start = row * width;
+    let largest = 0;
+    for (let i = start; i < start + width; i += 1) largest = Math.max(largest, Math.abs(weights[i]!));
+    const scale = Math.fround((largest || 1) / MAX_WEIGHT);
     scales[row] = scale;
-    values.forEach((value, i) => (data[row * width + i] = stepOf(value, scale)));
+    for (let i = start; i < start + width; i += 1) {
+      data[i] = Math.max(-MAX_WEIGHT, Math.min(MAX_WEIGHT, Math.round(weights[i]! / scale)));
+    }
   }
   return { data, scales };
-}
-
-function bestScale(values: Float32Array): number {
-  let largest = 0;
-  for (const value of values) largest = Math.max(largest, Math.abs(value));
-  if (largest === 0) return 1;
-  let best = { scale: 0, error: Infinity };
-  for (const range of RANGES) {
-    const scale = Math.fround((largest * range) / MAX_WEIGHT);
-    const error = squaredError(values, scale);
-    if (error < best.error) best = { scale, error };
-  }
-  return best.scale;
-}
-
-function squaredError(values: Float32Array, scale: number): number {
-  let sum = 0;
-  for (const value of values) sum += (value - stepOf(value, scale) * scale) ** 2;
-  return sum;
-}
-
-function stepOf(value: number, scale: number): number {
-  return Math.max(-MAX_WEIGHT, Math.min(MAX_WEIGHT, Math.round(value / scale)));
 }
