@@ -1,20 +1,10 @@
 import { execFileSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readTraces, undeclaredReads } from "./support/declared-inputs.ts";
+import { makeTinyWorkspace, stages } from "./support/tiny-workspace.ts";
 
 /**
  * The caching table of ARCHITECTURE.md, held by running Nx on a tiny pipeline in a copy of this workspace. The tests build on
@@ -22,14 +12,17 @@ import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
  */
 const repository = join(import.meta.dirname, "..");
 const workspace = mkdtempSync(join(tmpdir(), "bertqa-caching-"));
-const stages = ["fetch", "tokenize", "train", "predict", "evaluate", "export"];
+const traces = mkdtempSync(join(tmpdir(), "bertqa-traces-"));
+
+/** Variables of the commands; the first run is traced. */
+let variables: Readonly<Record<string, string>> = {};
 
 /** Runs a command of this workspace; what it printed on stdout. */
 function npx(...args: readonly string[]): string {
   return execFileSync("npx", args, {
     cwd: workspace,
     encoding: "utf8",
-    env: { ...process.env, NX_DAEMON: "false", NX_TUI: "false", FORCE_COLOR: "0" },
+    env: { ...process.env, NX_DAEMON: "false", NX_TUI: "false", FORCE_COLOR: "0", ...variables },
     stdio: ["ignore", "pipe", "pipe"],
   });
 }
@@ -67,62 +60,48 @@ function edit(file: string, change: (text: string) => string): void {
   writeFileSync(path, after);
 }
 
-/** A copy whose packages are its own files, so that Nx hashes them, over the installed dependencies of this repository. */
-function copyWorkspace(): void {
-  for (const name of [
-    "packages",
-    "nx.json",
-    "package.json",
-    "package-lock.json",
-    "tsconfig.base.json",
-    ".gitignore",
-    "README.md",
-  ]) {
-    cpSync(join(repository, name), join(workspace, name), {
-      recursive: true,
-      filter: (path) => !path.endsWith("node_modules"),
-    });
-  }
-  linkModules(join(repository, "node_modules"), join(workspace, "node_modules"));
-  for (const name of readdirSync(join(repository, "packages"))) {
-    const own = join("packages", name, "node_modules");
-    if (existsSync(join(repository, own))) symlinkSync(join(repository, own), join(workspace, own));
-  }
-}
+beforeAll(() => makeTinyWorkspace(workspace));
 
-function linkModules(from: string, to: string): void {
-  mkdirSync(to);
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    const [source, target] = [join(from, entry.name), join(to, entry.name)];
-    // Relative links (the commands, and our own packages) must lead to the copy.
-    if (entry.name === ".bin" || entry.name === "@bertqa") {
-      mkdirSync(target);
-      for (const link of readdirSync(source)) symlinkSync(readlinkSync(join(source, link)), join(target, link));
-    } else {
-      symlinkSync(source, target);
-    }
-  }
-}
-
-beforeAll(async () => {
-  copyWorkspace();
-  const pipeline = join(workspace, "pipelines", "tiny");
-  mkdirSync(pipeline, { recursive: true });
-  await writeTinyPipeline(pipeline);
-  const project = {
-    name: "tiny",
-    namedInputs: { localSources: [{ runtime: "node packages/fetch/bin/bertqa-fetch-fingerprint.mjs pipelines/tiny" }] },
-    targets: Object.fromEntries(stages.map((stage) => [stage, {}])),
-  };
-  writeFileSync(join(pipeline, "project.json"), JSON.stringify(project));
-});
-
-afterAll(() => rmSync(workspace, { recursive: true, force: true }));
+afterAll(() => [workspace, traces].forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
 const slow = { timeout: 180_000 };
 
 test("the first run runs every stage", slow, () => {
+  const tracer = join(import.meta.dirname, "support", "trace.mjs");
+  variables = { NODE_OPTIONS: `--import=${tracer}`, BERTQA_TRACE: traces };
   expect(stagesThatRun()).toEqual(stages);
+  variables = {};
+});
+
+describe("what the first run read", () => {
+  const nx = JSON.parse(readFileSync(join(repository, "nx.json"), "utf8"));
+  // As bertqa-fetch-fingerprint lists them.
+  const localSources = ["train-data.json", "dev-data.json", "encoder"];
+
+  test.each(stages)("Nx was told of everything that %s read", (stage) => {
+    const trace = readTraces(traces).get(stage);
+    if (!trace) throw new Error("the stage left no trace");
+    expect(trace.files).toContain(join(workspace, "pipelines", "tiny", `${stage}.json`));
+    expect(undeclaredReads(trace, stage, { workspace, nx, localSources })).toEqual([]);
+  });
+
+  test("the check itself names a file, a variable and a program that Nx was not told of", () => {
+    const files = [
+      "pipelines/tiny/notes.txt",
+      "artifacts/tiny/export/config.json",
+      "packages/engine/native/kernels.cc",
+    ];
+    const trace = {
+      files: [...files.map((file) => join(workspace, file)), "/etc/hostname"],
+      variables: ["LUCK"],
+      programs: ["curl"],
+    };
+    expect(undeclaredReads(trace, "evaluate", { workspace, nx, localSources })).toEqual([
+      ...[...files, "/etc/hostname"].map((file) => `reads ${file}`),
+      "reads the variable LUCK",
+      "starts curl",
+    ]);
+  });
 });
 
 test("a second run, with nothing changed, runs nothing", slow, () => {
@@ -208,6 +187,22 @@ test(
     expect(tasksThatRun("run-many", "-t", "evaluate", "-p", "sweep-*").sort()).toEqual(expected.sort());
     expect(stagesThatRun()).toEqual([]);
     expect(npx("bertqa", "compare", ...made)).toMatch(/\d ± \d+\.\d\d \(3 runs\)/);
+  },
+);
+
+test(
+  "nx affected: a change in evaluate reaches every pipeline, one in the source its cells, one in the command line none",
+  slow,
+  () => {
+    const affected = (file: string) => {
+      const names = npx("nx", "show", "projects", "--affected", `--files=${file}`).trim().split("\n");
+      return names.filter((name) => name === "tiny" || name.startsWith("sweep-")).sort();
+    };
+    const cells = [1, 2, 3].map((seed) => `sweep-seed-${seed}`);
+    expect(affected("packages/evaluate/src/stage.ts")).toEqual([...cells, "tiny"]);
+    expect(affected("pipelines/tiny/tokenize.json")).toEqual([...cells, "tiny"]);
+    expect(affected("pipelines/sweep-seed-2/train.json")).toEqual(["sweep-seed-2"]);
+    expect(affected("packages/cli/src/print.ts")).toEqual([]);
   },
 );
 

@@ -40,6 +40,8 @@ describe.each(pipelines)("pipelines/%s", (name) => {
     const runtime = `node packages/fetch/bin/bertqa-fetch-fingerprint.mjs pipelines/${name}`;
     expect(project.namedInputs?.localSources).toEqual(ownStages(name).includes("fetch") ? [{ runtime }] : undefined);
     expect(Object.keys(project.targets)).toEqual(ownStages(name));
+    // `nx affected` looks at projects: a change in a stage's package must reach the pipelines that run it.
+    expect(project.implicitDependencies).toEqual(expect.arrayContaining(ownStages(name)));
   });
 });
 

@@ -154,7 +154,7 @@ function flips(
 }
 
 /** Runs of a set that differ in seeds alone. */
-export interface SetGroup {
+interface SetGroup {
   /** Its values of the options in which the set's groups differ, in the order of {@link RunSet.options}. */
   readonly values: readonly unknown[];
   readonly names: readonly string[];

@@ -98,7 +98,8 @@ test("a cell of another seed holds train and later, takes fetch and tokenize fro
   ]);
   expect(await read("seeds/pipeline.json")).toEqual({ artifacts: { fetch: "own-data", tokenize: "own-data" } });
   expect(await read("seeds/train.json")).toEqual({ ...(await read("own-data/train.json")), seed: 2 });
-  const { name, targets, namedInputs } = await read("seeds/project.json");
+  const { name, targets, namedInputs, implicitDependencies } = await read("seeds/project.json");
+  expect(implicitDependencies).toEqual(["own-data", "train", "predict", "evaluate", "export"]);
   expect([name, namedInputs, Object.keys(targets)]).toEqual([
     "seeds",
     undefined,

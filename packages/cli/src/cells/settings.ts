@@ -8,7 +8,7 @@ export interface Setting {
   readonly values: readonly SettingValue[];
 }
 
-export interface SettingValue {
+interface SettingValue {
   /** As it was typed. */
   readonly text: string;
   readonly value: unknown;

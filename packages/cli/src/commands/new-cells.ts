@@ -162,13 +162,22 @@ function filesOf(
   const { namedInputs: _, $schema, ...project } = source.project;
   const fingerprint = `node packages/fetch/bin/bertqa-fetch-fingerprint.mjs ${relative("", join(source.parentFolder, plan.name))}`;
   const namedInputs = own.has("fetch") ? { namedInputs: { localSources: [{ runtime: fingerprint }] } } : {};
+  // For `nx affected`: what a change reaches is told by projects, not by the inputs of targets.
+  const implicitDependencies = [...new Set([...shared.values()].map((owner) => owner.project)), ...own.keys()];
   return new Map([
     ["README.md", readmeOf(plan, shared)],
     ...(shared.size > 0 ? [["pipeline.json", jsonFile({ artifacts: slots })] as const] : []),
     ...[...own].map(([stage, options]) => [`${stage}.json`, jsonFile(options)] as const),
     [
       "project.json",
-      jsonFile({ $schema, ...project, name: plan.name, ...namedInputs, targets: Object.fromEntries(targets) }),
+      jsonFile({
+        $schema,
+        ...project,
+        name: plan.name,
+        implicitDependencies,
+        ...namedInputs,
+        targets: Object.fromEntries(targets),
+      }),
     ],
   ]);
 }
