@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readTraces, undeclaredReads } from "./support/declared-inputs.ts";
-import { makeTinyWorkspace, stages } from "./support/tiny-workspace.ts";
+import { copyWorkspace, stages } from "./support/workspace-copy.ts";
 
 /**
  * The caching table of ARCHITECTURE.md, held by running Nx on a tiny pipeline in a copy of this workspace. The tests build on
@@ -60,7 +60,7 @@ function edit(file: string, change: (text: string) => string): void {
   writeFileSync(path, after);
 }
 
-beforeAll(() => makeTinyWorkspace(workspace));
+beforeAll(() => copyWorkspace(workspace));
 
 afterAll(() => [workspace, traces].forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 

@@ -5,23 +5,11 @@ import { writeTinyPipeline } from "./tiny-pipeline.ts";
 const repository = join(import.meta.dirname, "..", "..");
 export const stages = ["fetch", "tokenize", "train", "predict", "evaluate", "export"];
 
-/** Makes a copy of this workspace whose only pipeline is `tiny`. */
-export async function makeTinyWorkspace(workspace: string): Promise<void> {
-  copyWorkspace(workspace);
-  const pipeline = join(workspace, "pipelines", "tiny");
-  mkdirSync(pipeline, { recursive: true });
-  await writeTinyPipeline(pipeline);
-  const project = {
-    name: "tiny",
-    implicitDependencies: stages,
-    namedInputs: { localSources: [{ runtime: "node packages/fetch/bin/bertqa-fetch-fingerprint.mjs pipelines/tiny" }] },
-    targets: Object.fromEntries(stages.map((stage) => [stage, {}])),
-  };
-  writeFileSync(join(pipeline, "project.json"), JSON.stringify(project));
-}
-
-/** A copy whose packages are its own files, so that Nx hashes them, over the installed dependencies of this repository. */
-function copyWorkspace(workspace: string): void {
+/**
+ * Makes a copy of this workspace with a tiny pipeline. Its packages are its own files, so that Nx hashes them, over the installed
+ * dependencies of this repository.
+ */
+export async function copyWorkspace(workspace: string): Promise<void> {
   for (const name of [
     ".ci",
     "packages",
@@ -42,6 +30,16 @@ function copyWorkspace(workspace: string): void {
     const own = join("packages", name, "node_modules");
     if (existsSync(join(repository, own))) symlinkSync(join(repository, own), join(workspace, own));
   }
+  const pipeline = join(workspace, "pipelines", "tiny");
+  mkdirSync(pipeline, { recursive: true });
+  await writeTinyPipeline(pipeline);
+  const project = {
+    name: "tiny",
+    implicitDependencies: stages,
+    namedInputs: { localSources: [{ runtime: "node packages/fetch/bin/bertqa-fetch-fingerprint.mjs pipelines/tiny" }] },
+    targets: Object.fromEntries(stages.map((stage) => [stage, {}])),
+  };
+  writeFileSync(join(pipeline, "project.json"), JSON.stringify(project));
 }
 
 function linkModules(from: string, to: string): void {
