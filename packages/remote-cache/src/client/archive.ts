@@ -78,7 +78,7 @@ async function* unpack(path: string): AsyncGenerator<Entry> {
   const unzipped = createGunzip();
   source.on("error", (error) => unzipped.destroy(error));
   unzipped.on("error", (error) => archive.destroy(error));
-  source.pipe(unzipped).pipe(archive as unknown as NodeJS.WritableStream);
+  source.pipe(unzipped).pipe(archive);
   try {
     yield* archive;
   } finally {
