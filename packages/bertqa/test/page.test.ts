@@ -1,21 +1,20 @@
-import { createHttpService, hashToken, HttpProblem, type HttpService } from "@bertqa/http";
+import { createHttpService, hashToken, HttpProblem, type HttpService, type HttpToken } from "@bertqa/http";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { loadQuestionAnswering, type QuestionAnswering, type QuestionInput } from "../src/node.ts";
-import { addPage } from "../src/page.ts";
+import { loadQuestionAnswering, type QuestionAnswering } from "../src/node.ts";
+import { defaultQueueLimits } from "../src/serve/admission.ts";
+import { addApi, askScope } from "../src/serve/api.ts";
+import { AnswerEngine } from "../src/serve/engine.ts";
+import { addPage, loadPage } from "../src/serve/page-files.ts";
+import { defaultApiLimits } from "../src/serve/schemas.ts";
 import { chromiumPath, skipReason } from "./browser-page.ts";
 import { ask, axeFindings, looks, marked, StrictBrowser } from "./chromium.ts";
 import { writeTinyExport } from "./tiny-export.ts";
 
 const token = "a-token-of-this-test-alone-0123456789";
-
-interface Asked {
-  readonly questions: readonly QuestionInput[];
-  readonly topK: number;
-}
 
 describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`, () => {
   let folder: string;
@@ -24,21 +23,27 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
   let sure: QuestionAnswering;
   /** Never does. */
   let unsure: QuestionAnswering;
-  const services: HttpService[] = [];
+  const running: { readonly service: HttpService; readonly engine?: AnswerEngine }[] = [];
 
-  /** A server of a model, with the page: what `bertqa serve` adds to it is batching and a queue. */
-  async function serve(answerAll: (asked: Asked) => Promise<unknown>, hasToken = false): Promise<string> {
-    const tokens = hasToken ? [{ sha256: hashToken(token), scopes: ["answer"] }] : [];
+  /** The server as `bertqa serve` puts it together. */
+  async function serve(folder: string, tokens: readonly HttpToken[] = []): Promise<string> {
     const service = await createHttpService({ tokens, logLevel: "silent" });
-    await addPage(service.app);
-    const config = hasToken ? { scope: "answer" } : {};
-    service.app.post("/v1/answers", { config }, async ({ body }) => ({ answers: await answerAll(body as Asked) }));
-    services.push(service);
+    const api = await addApi(service, { name: "tiny", limits: defaultApiLimits, queue: defaultQueueLimits });
+    addPage(service, await loadPage());
+    api.engine = await AnswerEngine.load(folder, {}, () => {});
+    running.push({ service, engine: api.engine });
     return service.listen();
   }
 
-  const by = (qa: QuestionAnswering) => (asked: Asked) =>
-    qa.answerAll(asked.questions.map((question) => ({ ...question, topK: asked.topK })));
+  /** A server whose model never answers as it should. */
+  async function serveTrouble(answer: Parameters<HttpService["app"]["post"]>[1]): Promise<string> {
+    const service = await createHttpService({ logLevel: "silent" });
+    addPage(service, await loadPage());
+    service.app.get("/v1/model", () => ({ name: "trouble", precision: "int8" }));
+    service.app.post("/v1/answers", answer);
+    running.push({ service });
+    return service.listen();
+  }
 
   let sureAddress: string;
   let unsureAddress: string;
@@ -47,14 +52,15 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
     folder = await mkdtemp(join(tmpdir(), "bertqa-page-"));
     sure = await loadQuestionAnswering(await writeTinyExport(join(folder, "sure")));
     unsure = await loadQuestionAnswering(await writeTinyExport(join(folder, "unsure"), { threshold: -100 }));
-    sureAddress = await serve(by(sure));
-    unsureAddress = await serve(by(unsure));
+    sureAddress = await serve(join(folder, "sure"));
+    unsureAddress = await serve(join(folder, "unsure"));
     browser = await StrictBrowser.launch();
   });
   afterEach(() => browser.closePages(/status of (401|429)/));
   afterAll(async () => {
     await browser.close();
-    await Promise.all(services.map((service) => service.stop()));
+    await Promise.all(running.map(({ service }) => service.stop()));
+    await Promise.all(running.map(({ engine }) => engine?.stop()));
     await Promise.all([sure, unsure].map((qa) => qa.dispose()));
     await rm(folder, { recursive: true });
   });
@@ -81,6 +87,7 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
 
   test("the answer is marked where it stands, said to screen readers, and given with its probability", async () => {
     const page = await browser.open(sureAddress);
+    expect(await page.locator("#model-facts").innerText()).toMatch(/^tiny\s+int8\s+on this server$/);
     const context = "Ada 😀 wrote the program in 1843. It is of 😀 the engine.";
     await write(page, context);
     await ask(page, "Who wrote the program?");
@@ -194,7 +201,9 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
   });
 
   test("a server that wants a token is given the one that is typed, and the question is asked again", async () => {
-    const page = await browser.open(await serve(by(sure), true));
+    const page = await browser.open(
+      await serve(join(folder, "sure"), [{ sha256: hashToken(token), scopes: [askScope] }]),
+    );
     await page.getByLabel("Question", { exact: true }).fill("Who wrote the program?");
     await page.keyboard.press("Enter");
     await page.getByLabel("Token of this server").fill(token);
@@ -204,9 +213,9 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
   });
 
   test("a busy server is told in one line, and the question stays to be asked again", async () => {
-    const address = await serve(() =>
-      Promise.reject(new HttpProblem(429, "busy", "The queue is full.", { retryAfterSeconds: 7 })),
-    );
+    const address = await serveTrouble(() => {
+      throw new HttpProblem(429, "busy", "The queue is full.", { retryAfterSeconds: 7 });
+    });
     const page = await browser.open(address);
     await page.getByLabel("Question", { exact: true }).fill("Who?");
     await page.keyboard.press("Enter");
@@ -218,14 +227,11 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
   test("a question that takes long is stopped, at the server too", async () => {
     let heard = () => {};
     const stopped = new Promise<void>((resolve) => (heard = resolve));
-    const service = await createHttpService({ logLevel: "silent" });
-    services.push(service);
-    await addPage(service.app);
-    service.app.post("/v1/answers", (_request, reply) => {
+    const address = await serveTrouble((_request, reply) => {
       reply.raw.on("close", () => heard());
       return new Promise(() => {});
     });
-    const page = await browser.open(await service.listen());
+    const page = await browser.open(address);
     await page.getByLabel("Question", { exact: true }).fill("Who?");
     await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Stop" }).click();

@@ -6,6 +6,8 @@ interface Problem {
   readonly detail?: string;
 }
 
+const place = "on this server";
+
 /** Asks the server that the page came from. */
 export class ServerBackEnd implements BackEnd {
   #token = "";
@@ -15,10 +17,19 @@ export class ServerBackEnd implements BackEnd {
     this.#token = token;
   }
 
+  /** The model's name and precision, where no token is wanted for them. Waits while the server loads its model. */
   async open(): Promise<ModelFacts> {
-    const response = await this.#fetch("readyz", {});
-    if (!response.ok) throw await errorOf(response);
-    return { facts: ["on this server"], remarks: [] };
+    for (;;) {
+      const response = await this.#fetch("v1/model", {});
+      if (response.status === 503) {
+        await new Promise((resolve) => setTimeout(resolve, 1000 * secondsToWait(response)));
+        continue;
+      }
+      if (response.status === 401) return { facts: [place], remarks: [] };
+      if (!response.ok) throw await errorOf(response);
+      const { name, precision } = (await response.json()) as { name: string; precision: string };
+      return { facts: [name, precision, place], remarks: [] };
+    }
   }
 
   async answer(question: AskedQuestion, signal: AbortSignal): Promise<Answer> {
@@ -51,9 +62,12 @@ export class ServerBackEnd implements BackEnd {
 async function errorOf(response: Response): Promise<PageError> {
   if (response.status === 401) return new PageError("This server wants a token.", true);
   if (response.status === 429 || response.status === 503) {
-    const seconds = Number(response.headers.get("retry-after")) || 1;
-    return new PageError(`The server is busy. Ask again in ${seconds} s.`);
+    return new PageError(`The server is busy. Ask again in ${secondsToWait(response)} s.`);
   }
   const problem = (await response.json().catch(() => ({}))) as Problem;
   return new PageError(problem.detail ?? problem.title ?? `The server answered ${response.status}.`);
+}
+
+function secondsToWait(response: Response): number {
+  return Number(response.headers.get("retry-after")) || 1;
 }
