@@ -1,5 +1,6 @@
 import { createHttpService, hashToken, HttpProblem, type HttpService, type HttpToken } from "@bertqa/http";
 import { mkdtemp, rm } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
@@ -36,11 +37,11 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
   }
 
   /** A server whose model never answers as it should. */
-  async function serveTrouble(answer: Parameters<HttpService["app"]["post"]>[1]): Promise<string> {
+  async function serveTrouble(answer: (response: ServerResponse) => unknown): Promise<string> {
     const service = await createHttpService({ logLevel: "silent" });
     addPage(service, await loadPage());
     service.app.get("/v1/model", () => ({ name: "trouble", precision: "int8" }));
-    service.app.post("/v1/answers", answer);
+    service.app.post("/v1/answers", (_request, reply) => answer(reply.raw));
     running.push({ service });
     return service.listen();
   }
@@ -60,7 +61,7 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
   afterAll(async () => {
     await browser.close();
     await Promise.all(running.map(({ service }) => service.stop()));
-    await Promise.all(running.map(({ engine }) => engine?.stop()));
+    for (const { engine } of running) await engine?.stop();
     await Promise.all([sure, unsure].map((qa) => qa.dispose()));
     await rm(folder, { recursive: true });
   });
@@ -227,8 +228,8 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
   test("a question that takes long is stopped, at the server too", async () => {
     let heard = () => {};
     const stopped = new Promise<void>((resolve) => (heard = resolve));
-    const address = await serveTrouble((_request, reply) => {
-      reply.raw.on("close", () => heard());
+    const address = await serveTrouble((response) => {
+      response.on("close", () => heard());
       return new Promise(() => {});
     });
     const page = await browser.open(address);
