@@ -30,6 +30,7 @@ interface Result {
 }
 
 type Side = "int8" | "float32" | "runtime";
+const torchFloat32 = "PyTorch float32, padded to the batch";
 
 const program = new Command("bench")
   .description("Times an exported model on SQuAD questions, beside PyTorch and Python's onnxruntime.")
@@ -132,8 +133,6 @@ function resultOf([command = "", ...args]: readonly string[]): Result {
 function exactOf(options: Options, side: "int8" | "float32"): number {
   return resultOf(ours({ ...options, questions: Number.MAX_SAFE_INTEGER }, side)).exact!;
 }
-
-const torchFloat32 = "PyTorch float32, padded to the batch";
 
 function takeTurns(options: Options, workFile: string): Map<string, Result[]> {
   const theirs = (side: string) => [options.peer, join(import.meta.dirname, "peer_ask.py"), side, workFile];
