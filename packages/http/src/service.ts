@@ -118,7 +118,7 @@ export async function createHttpService(options: HttpServiceOptions = {}): Promi
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, missing(request.url.split("?")[0]!)));
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
-    if (problem.status >= 500 && !(error instanceof HttpProblem)) {
+    if (problem.code === "internal") {
       request.log.error({ err: error, route: routeOf(request) }, "a request failed");
     }
     return sendProblem(request, reply, problem);
