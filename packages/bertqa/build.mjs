@@ -8,8 +8,7 @@ import { tsImport } from "tsx/esm/api";
 
 const folder = import.meta.dirname;
 const { dependencies, optionalDependencies } = JSON.parse(await readFile(`${folder}/package.json`, "utf8"));
-// The page is built here, not where the package is installed.
-const external = [...Object.keys({ ...dependencies, ...optionalDependencies }), "@bertqa/page"];
+const external = Object.keys({ ...dependencies, ...optionalDependencies });
 const shared = { bundle: true, format: "esm", target: "es2023", absWorkingDir: folder, outdir: "dist", external };
 
 await rm(`${folder}/dist`, { recursive: true, force: true });
