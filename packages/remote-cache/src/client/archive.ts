@@ -5,7 +5,7 @@ import { createGunzip } from "node:zlib";
 import { extract, type Extract, type Header } from "tar-stream";
 
 /** What of an archive's unpacked bytes is at most taken: a small archive can hold a great deal of nothing. */
-export const mostUnpackedBytes = 32 * 2 ** 30;
+const mostUnpackedBytes = 32 * 2 ** 30;
 const mostEntries = 100_000;
 /** Manifests and what a task printed are read whole. */
 const mostTextBytes = 64 * 2 ** 20;
@@ -15,7 +15,7 @@ const namePattern = /^(?!\.{1,2}(\/|$))[^/\\\p{Cc}]+(\/(?!\.{1,2}(\/|$))[^/\\\p{
 const artifactPattern = /^artifacts\/[^/]+\/[^/]+$/;
 
 /** An archive that Nx could not take, or would take and a stage would refuse. */
-export class ArchiveError extends Error {}
+class ArchiveError extends Error {}
 
 type Bytes = AsyncIterable<Buffer>;
 type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;

@@ -19,7 +19,7 @@ import {
 } from "./upstream.ts";
 
 /** What came of the cache in a run. */
-export interface CacheTally {
+interface CacheTally {
   taken: number;
   missed: number;
   stored: number;

@@ -30,7 +30,7 @@ export interface CacheAddress {
 /** The server cannot be used, for this request and very likely for the next. */
 export class UnusableServerError extends Error {}
 /** One entry cannot be used; others may well be. */
-export class UnusableEntryError extends Error {}
+class UnusableEntryError extends Error {}
 
 /** The cache's server, as far as our side of the protocol goes. */
 export interface Upstream {

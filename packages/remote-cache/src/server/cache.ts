@@ -10,7 +10,7 @@ export interface CacheEvents {
   evicted(key: EntryKey, bytes: number): void;
 }
 
-export type PutResult = "stored" | "exists" | "forbidden";
+type PutResult = "stored" | "exists" | "forbidden";
 
 /** Results by hash, in namespaces: what a token may see and where what it sends goes is decided here, and nowhere else. */
 export interface Cache {
