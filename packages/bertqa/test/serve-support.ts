@@ -18,6 +18,7 @@ export interface ServerOptions extends HttpServiceOptions {
   readonly queue?: Partial<QueueLimits>;
   readonly documents?: string;
   readonly isLoaded?: boolean;
+  readonly batchTokens?: number;
 }
 
 /** The server in this process, with a made-up model; stopped after the test. */
@@ -40,7 +41,7 @@ export async function openSharedServer(options: ServerOptions = {}) {
 }
 
 async function openServer(folder: string, options: ServerOptions) {
-  const { limitsOfApi, queue, documents, isLoaded = true, ...ofService } = options;
+  const { limitsOfApi, queue, documents, isLoaded = true, batchTokens = 1, ...ofService } = options;
   const lines: string[] = [];
   const service = await createHttpService({ logStream: { write: (line) => lines.push(line) }, ...ofService });
   const api = await addApi(service, {
@@ -49,7 +50,7 @@ async function openServer(folder: string, options: ServerOptions) {
     queue: { ...defaultQueueLimits, ...queue },
     documents: documents === undefined ? undefined : new PassageIndex(await readDocuments(documents)),
   });
-  const engine = await AnswerEngine.load(folder, {}, () => {});
+  const engine = await AnswerEngine.load(folder, { batchTokens }, () => {});
   if (isLoaded) api.engine = engine;
   const address = await service.listen();
   const stop = async () => {

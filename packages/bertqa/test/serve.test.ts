@@ -43,8 +43,8 @@ test("the answers are those of the package, with ids and in order", async () => 
   await qa.dispose();
 });
 
-test("requests that come together share runs of the model, and each gets its own answers", async () => {
-  const { address } = await startServer();
+test("with --batch-tokens, requests that come together share runs of the model, and each gets its own answers", async () => {
+  const { address } = await startServer({ batchTokens: 2048 });
   const contexts = Array.from(
     { length: 24 },
     (_, i) => `${"the engine of it. ".repeat(1 + (i % 5))}Ada wrote ${i % 10}.`,

@@ -40,6 +40,7 @@ export function addCommands(program: Command): void {
     .option("--allowed-host <name...>", "host names to answer to, besides this machine's own")
     .option("--cors-origin <origin...>", "origins whose pages may call the server")
     .option("--max-questions <n>", "questions of a request; default 64", wholeNumber)
+    .option("--batch-tokens <n>", "run waiting windows together up to so many tokens; default: one by one", wholeNumber)
     .option("--max-waiting <n>", "questions that may wait before 429; default 256", wholeNumber)
     .option("--max-connections <n>", "open connections; default 512", wholeNumber)
     .addOption(

@@ -27,6 +27,7 @@ export interface ServeFlags extends ModelFlags {
   readonly openToAll?: boolean;
   readonly allowedHost?: readonly string[];
   readonly corsOrigin?: readonly string[];
+  readonly batchTokens?: number;
   readonly maxQuestions?: number;
   readonly maxWaiting?: number;
   readonly maxConnections?: number;
@@ -99,11 +100,12 @@ function endAfter(service: HttpService, error: unknown): void {
   void service.stop().then(() => process.exit(1));
 }
 
-function loadOptions({ precision, runtime, threads }: ServeFlags, passageCharacters: number) {
+function loadOptions({ precision, runtime, threads, batchTokens }: ServeFlags, passageCharacters: number) {
   return {
     precision,
     ...(runtime !== undefined && { runtime }),
     ...(threads !== undefined && { threads }),
+    ...(batchTokens !== undefined && { batchTokens }),
     // In UTF-16 units, where the request's schema counts code points.
     maxPassageCharacters: 2 * passageCharacters,
   };
