@@ -148,6 +148,43 @@ test("a dev dependency and the README: nothing", slow, () => {
   expect(stagesThatRun()).toEqual([]);
 });
 
+/** Nx's hash of each stage as things are, without running any. */
+function hashes(path: string = process.env["PATH"] ?? ""): Record<string, string> {
+  const script = join(import.meta.dirname, "support", "task-hashes.mjs");
+  const env = { ...process.env, NX_DAEMON: "false", PATH: path };
+  return JSON.parse(execFileSync(process.execPath, [script], { cwd: workspace, encoding: "utf8", env }));
+}
+
+test(
+  "what decides bytes beside sources and options changes the hash: Node's major version, manifests, tsx, kernels",
+  slow,
+  () => {
+    const before = hashes();
+    const stagesOf = (now: Record<string, string>) => stages.filter((stage) => now[stage] !== before[stage]);
+    // A node that says it is of another major version, and is otherwise the same.
+    const bin = join(workspace, "other-node");
+    mkdirSync(bin);
+    const script = `#!/bin/sh\n[ "$1" = -p ] && exec echo 99\nexec '${process.execPath}' "$@"\n`;
+    writeFileSync(join(bin, "node"), script, { mode: 0o755 });
+    expect(stagesOf(hashes(`${bin}:${process.env["PATH"]}`))).toEqual(stages);
+
+    // Nx hashes a package of npm by its integrity.
+    const otherRelease = (name: string) => (text: string) =>
+      text.replace(new RegExp(`("node_modules/${name}": \\{[^}]*?"integrity": "sha512-)..`), "$1xx");
+    const edits: [string, (text: string) => string, readonly string[]][] = [
+      ["packages/fetch/package.json", (text) => text.replace('"private"', '"note": "x",\n  "private"'), ["fetch"]],
+      ["package-lock.json", otherRelease("tsx"), stages],
+      ["packages/engine/native/kernels.cc", (text) => `${text}\n// x\n`, ["train", "predict"]],
+    ];
+    for (const [file, change, expected] of edits) {
+      const kept = readFileSync(join(workspace, file));
+      edit(file, change);
+      expect({ file, changes: stagesOf(hashes()) }).toEqual({ file, changes: expected });
+      writeFileSync(join(workspace, file), kept);
+    }
+  },
+);
+
 test("artifacts deleted: nothing runs, and they are restored", slow, () => {
   rmSync(join(workspace, "artifacts"), { recursive: true });
   expect(stagesThatRun()).toEqual([]);

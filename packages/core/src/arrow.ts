@@ -17,6 +17,7 @@ import {
   Utf8,
 } from "apache-arrow";
 import { readFile, writeFile } from "node:fs/promises";
+import { checkArrowShape } from "./arrow-shape.ts";
 
 /**
  * Arrow IPC files as plain columns of typed arrays: one record batch a file, no nulls, no compression, so that reading
@@ -77,6 +78,7 @@ export async function readColumns<T extends ColumnTypes>(
   const bytes = new Uint8Array(await readFile(path));
   let table: Table;
   try {
+    checkArrowShape(bytes, Object.keys(types).length);
     table = tableFromIPC(bytes);
   } catch (cause) {
     throw new BertqaError(stage, `${path} is not a whole Arrow file`, { remedy, cause });
@@ -88,10 +90,12 @@ export async function readColumns<T extends ColumnTypes>(
     throw new BertqaError(stage, `${path} holds ${got}, expected ${JSON.stringify(expected)} in 1`, { remedy });
   }
   const batch = table.batches[0] as RecordBatch;
-  const columns = Object.entries(types).map(([name, type], i) => [
-    name,
-    fromData(type, batch.data.children[i] as Data, batch.numRows),
-  ]);
+  const columns = Object.entries(types).map(([name, type], i) => {
+    const data = batch.data.children[i] as Data;
+    const problem = findProblem(type, data, batch.numRows);
+    if (problem) throw new BertqaError(stage, `${path} is not a whole Arrow file: ${name} ${problem}`, { remedy });
+    return [name, fromData(type, data, batch.numRows)];
+  });
   return { ...(Object.fromEntries(columns) as Columns<T>), rowCount: batch.numRows };
 }
 
@@ -127,6 +131,26 @@ function textData(texts: readonly string[]): Data {
   const encoded = texts.map((text) => Buffer.from(text, "utf8"));
   const valueOffsets = offsetsOfLengths(encoded.map((bytes) => bytes.length));
   return makeData({ type: new Utf8(), valueOffsets, data: Buffer.concat(encoded), length: texts.length, nullCount: 0 });
+}
+
+/** What a column's buffers lack for its rows: counts and offsets are the file's own words, and it may come from anywhere. */
+function findProblem(type: ColumnType, data: Data, rowCount: number): string | undefined {
+  if (data.nullCount > 0) return `has ${data.nullCount} rows without a value`;
+  const isList = type === "utf8" || type.startsWith("list:");
+  const values = ((type === "utf8" ? data.values : isList ? data.children[0]?.values : data.values) ??
+    []) as NumericArray;
+  if (!isList) {
+    return values.length < rowCount ? `holds ${values.length} values for ${rowCount} rows` : undefined;
+  }
+  const offsets = (data.valueOffsets ?? []) as Int32Array;
+  if (offsets.length < rowCount + 1) return `holds ${offsets.length} offsets for ${rowCount} rows`;
+  let before = 0;
+  for (let row = 0; row <= rowCount; row++) {
+    const offset = offsets[row] as number;
+    if (offset < before || offset > values.length) return `has the offset ${offset} in row ${row}`;
+    before = offset;
+  }
+  return undefined;
 }
 
 function fromData(type: ColumnType, data: Data, rowCount: number): Column {

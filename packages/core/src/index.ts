@@ -3,6 +3,7 @@ export {
   BertqaError,
   countCodePoints,
   isPlaced,
+  printable,
   questionsOf,
   ShapeError,
   sliceCodePoints,

@@ -28,9 +28,9 @@ export function rowsOfTasks(tasks: readonly { readonly value: unknown; readonly 
 
 function spansOf(task: unknown): Pick<RawRow, "answers" | "brokenShape"> {
   const { annotations, completions } = asRecord(task);
-  const given = ((annotations ?? completions) as unknown[])
-    .map(asRecord)
-    .filter(({ was_cancelled }) => was_cancelled !== true);
+  // One task decided that the file is Label Studio's; the others may be anything.
+  const all = [annotations, completions].find((each) => Array.isArray(each)) ?? [];
+  const given = (all as unknown[]).map(asRecord).filter(({ was_cancelled }) => was_cancelled !== true);
   if (given.length === 0) return {};
   const marked = given.map(({ result }) => (Array.isArray(result) ? result : []).map(asRecord).flatMap(spanOf));
   const empty = marked.filter((spans) => spans.length === 0).length;

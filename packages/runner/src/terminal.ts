@@ -1,4 +1,4 @@
-import { formatDuration, type Progress, type Reporter } from "@bertqa/core";
+import { formatDuration, printable, type Progress, type Reporter } from "@bertqa/core";
 import cliProgress from "cli-progress";
 
 const stageColumnWidth = 10;
@@ -7,7 +7,7 @@ const pipedRowEveryMs = 10_000;
 /** A reporter that writes to stderr. */
 export function createReporter(stage: string, stream: NodeJS.WriteStream = process.stderr): Reporter {
   const prefix = stage.padEnd(stageColumnWidth);
-  const line = (text: string) => void stream.write(`${prefix}${text}\n`);
+  const line = (text: string) => void stream.write(`${prefix}${printable(text)}\n`);
   return {
     line,
     progress: (total, unit, doneBefore = 0) =>

@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
 const recordName = "run.json";
+const partialName = `${recordName}.partial`;
 const formatVersion = 1;
 const recordSchema = z.strictObject({
   formatVersion: z.literal(formatVersion),
@@ -47,7 +48,7 @@ export async function openWork(place: WorkPlace, work: WorkIdentity): Promise<Wo
   if (found && isSame(found.identity, identity)) {
     return { folder, ...(found.resumedFrom === undefined ? {} : { resumedFrom: found.resumedFrom }) };
   }
-  if (existsSync(folder) && (await readdir(folder)).length > 0) {
+  if (await holdsWork(folder)) {
     const aside = await moveAside(folder, found);
     const differs = found ? describeDifference(found.identity, identity) : "it is of an unknown run";
     reporter.line(`the work in progress is not this run's (${differs}); it was moved to ${aside}`);
@@ -57,6 +58,11 @@ export async function openWork(place: WorkPlace, work: WorkIdentity): Promise<Wo
   await writeRecord(folder, { formatVersion, identity, ...(resumedFrom === undefined ? {} : { resumedFrom }) });
   if (resumedFrom !== undefined) reporter.line(`${stage} resumes from another run's work, as asked (${resumedFrom})`);
   return { folder, ...(resumedFrom === undefined ? {} : { resumedFrom }) };
+}
+
+/** A run that ended while it wrote its first record had done nothing yet. */
+async function holdsWork(folder: string): Promise<boolean> {
+  return existsSync(folder) && (await readdir(folder)).some((name) => name !== partialName);
 }
 
 /** Puts another run's folder in this run's place, under this run's identity. @returns what differs */
@@ -77,8 +83,9 @@ async function takeUp(place: WorkPlace, from: string, identity: WorkRecord["iden
 /** Work whose record is cut short could never be taken up again: the old record stays until the new one is on disk. */
 async function writeRecord(folder: string, record: WorkRecord): Promise<void> {
   const path = join(folder, recordName);
-  await writeFile(`${path}.partial`, `${JSON.stringify(record, null, 2)}\n`, { flush: true });
-  await rename(`${path}.partial`, path);
+  const partial = join(folder, partialName);
+  await writeFile(partial, `${JSON.stringify(record, null, 2)}\n`, { flush: true });
+  await rename(partial, path);
   await flushFolder(folder);
 }
 

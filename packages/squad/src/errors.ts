@@ -19,7 +19,7 @@ export class BertqaError extends Error {
     const parts = [`${stage}: ${withFullStop(problem)}`];
     if (details.remedy) parts.push(withFullStop(details.remedy));
     if (details.where) parts.push(`(${details.where})`);
-    super(parts.join(" "), details.cause === undefined ? undefined : { cause: details.cause });
+    super(printable(parts.join(" ")), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = "BertqaError";
     this.stage = stage;
   }
@@ -31,6 +31,18 @@ export class ShapeError extends BertqaError {
     super(stage, problem, details);
     this.name = "ShapeError";
   }
+}
+
+/**
+ * A text that may hold names and values from elsewhere, for a terminal and one line of a log: control characters, which could move
+ * its cursor, colour it, change its title or turn the direction of what follows, are written as escapes (`\\x1b`).
+ */
+export function printable(text: string): string {
+  // eslint-disable-next-line no-control-regex -- these are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return code.length <= 2 ? `\\x${code.padStart(2, "0")}` : `\\u${code.padStart(4, "0")}`;
+  });
 }
 
 function withFullStop(sentence: string): string {

@@ -1,0 +1,300 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { parseDecision, readTokenizerJson, readVocabulary } from "@bertqa/answers";
+import {
+  BertqaError,
+  nbestSchema,
+  openArtifact,
+  parseBertConfig,
+  predictionsSchema,
+  readColumns,
+  readJsonFile,
+  readOptions,
+  readSafetensors,
+  squadFileSchema,
+  windowColumns,
+  writeSafetensors,
+  type SeededRandom,
+} from "@bertqa/core";
+import { fetchOptionsSchema } from "@bertqa/fetch";
+import { openQuestionFile } from "@bertqa/formats";
+import { readRows } from "@bertqa/squad";
+import { trainOptionsSchema } from "@bertqa/train";
+import { readExport } from "../../packages/bertqa/src/export-files.ts";
+import { parseHistory } from "../../packages/evaluate/src/history.ts";
+import { readPytorchTensors } from "../../packages/fetch/src/encoder/pytorch.ts";
+import { tokenizerFromVocabulary } from "../../packages/fetch/src/encoder/wordpiece.ts";
+import { decision, vocabulary, writeTinyExport } from "../../packages/bertqa/test/tiny-export.ts";
+import { hostileBytes, hostileJson } from "./support/hostile-inputs.ts";
+import { isFull, randomOf, report } from "./support/scale.ts";
+import { TinyWorkspace } from "./support/workspace.ts";
+
+/**
+ * Every reader of data from outside is given valid files with changes in their structure and their bytes. It gives a result or a
+ * clear error; it does not overflow the stack, take ten seconds or a gigabyte, or change what all objects inherit.
+ */
+const inputs = isFull ? 2000 : 40;
+
+interface Reader {
+  readonly name: string;
+  /** Valid inputs, one of which is changed. */
+  readonly valid: () => Promise<readonly Uint8Array[]>;
+  readonly change: (random: SeededRandom, valid: Uint8Array) => Buffer;
+  /** @param path where the input lies */
+  readonly read: (path: string, bytes: Buffer) => unknown;
+  /** Errors that its only caller turns into a clear one: it catches them all. */
+  readonly isWrapped?: boolean;
+}
+
+let workspace: TinyWorkspace;
+let folder: string;
+beforeAll(async () => {
+  workspace = await TinyWorkspace.make("tokenize");
+  folder = await writeTinyExport(join(workspace.folder, "export"));
+}, 300_000);
+afterAll(() => workspace.remove());
+
+const asBytes = (value: unknown) => Buffer.from(JSON.stringify(value));
+const ofPlace = (stage: string, ...names: string[]) =>
+  Promise.all(names.map((name) => readFile(join(workspace.place(stage), name))));
+const fixture = (folderOfPackage: string, name: string) =>
+  readFile(join(import.meta.dirname, "../../packages", folderOfPackage, "test/fixtures", name));
+const textOf = (bytes: Buffer) => bytes.toString("utf8");
+
+const candidate = { text: "a", probability: 0.5, start_logit: 1, end_logit: 2, code_points: [0, 1], utf16: [0, 1] };
+const rows = [
+  { id: "1", question: "Who?", context: "Ada wrote it.", answers: { text: ["Ada"], answer_start: [0] } },
+  { id: "2", question: "When?", context: "Ada wrote it.", answers: { text: [], answer_start: [] } },
+];
+const csv = 'id,question,context,answer,answer_start\n1,Who?,"Ada, wrote it.",Ada,0\n2,"When ""?""",Ada wrote it.,,\n';
+const labelStudio = [
+  {
+    id: 1,
+    data: { text: "Ada wrote it.", question: "Who?" },
+    annotations: [{ result: [{ type: "labels", value: { start: 0, end: 3, text: "Ada" } }] }],
+  },
+];
+
+async function readQuestions(path: string): Promise<void> {
+  const file = await openQuestionFile("fetch", path);
+  readRows("train", file.rows);
+}
+
+/** An export of which one file is the input. */
+function exportWith(name: string) {
+  return (_path: string, bytes: Buffer) =>
+    readExport({
+      where: folder,
+      read: (asked) => (asked === name ? Promise.resolve(bytes) : readFile(join(folder, asked)).catch(() => undefined)),
+    });
+}
+
+async function safetensorsFile(): Promise<readonly Uint8Array[]> {
+  const path = join(workspace.folder, "some.safetensors");
+  const tensor = (...shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+  await writeSafetensors(
+    path,
+    new Map([
+      ["a", tensor(2, 3)],
+      ["b", tensor(4)],
+      ["c", tensor(0)],
+    ]),
+    { format: "pt" },
+  );
+  return [await readFile(path)];
+}
+
+const readers: readonly Reader[] = [
+  {
+    name: "questions as SQuAD",
+    valid: () => ofPlace("fetch", "train.json", "dev.json"),
+    change: hostileJson,
+    read: readQuestions,
+  },
+  {
+    name: "questions as rows",
+    valid: async () => [asBytes(rows), asBytes({ data: rows })],
+    change: hostileJson,
+    read: readQuestions,
+  },
+  {
+    name: "questions as JSON Lines",
+    valid: async () => [Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join(""))],
+    change: hostileBytes,
+    read: readQuestions,
+  },
+  {
+    name: "questions as CSV",
+    valid: async () => [Buffer.from(csv), Buffer.from(csv.replaceAll(",", "\t"))],
+    change: hostileBytes,
+    read: readQuestions,
+  },
+  {
+    name: "questions of Label Studio",
+    valid: async () => [asBytes(labelStudio)],
+    change: hostileJson,
+    read: readQuestions,
+  },
+  {
+    name: "questions as Parquet",
+    valid: () => Promise.all(["rows-snappy.parquet", "rows-zstd.parquet"].map((name) => fixture("formats", `${name}`))),
+    change: hostileBytes,
+    read: readQuestions,
+  },
+  {
+    name: "questions as gzip",
+    valid: async () => [gzipSync(asBytes(rows))],
+    change: hostileBytes,
+    read: readQuestions,
+  },
+  {
+    name: "a dataset artifact's questions",
+    valid: () => ofPlace("fetch", "dev.json"),
+    change: hostileJson,
+    read: (path) => readJsonFile("test", path, squadFileSchema),
+  },
+  {
+    name: "options of train",
+    valid: async () => [asBytes({ epochs: 1, learningRate: 1e-3 }), asBytes(trainOptionsSchema.parse({}))],
+    change: hostileJson,
+    read: (path) => readOptions("train", path, trainOptionsSchema),
+  },
+  {
+    name: "options of fetch",
+    valid: async () => [await readFile(join(workspace.pipeline, "fetch.json"))],
+    change: hostileJson,
+    read: (path) => readOptions("fetch", path, fetchOptionsSchema),
+  },
+  {
+    name: "a manifest",
+    valid: () => ofPlace("tokenize", "manifest.json"),
+    change: hostileJson,
+    read: async (_path, bytes) => {
+      const place = workspace.place("tokenize");
+      const whole = await readFile(join(place, "manifest.json"));
+      await writeFile(join(place, "manifest.json"), bytes);
+      try {
+        const artifact = await openArtifact("test", place, "windows");
+        for (const { path } of artifact.manifest.files) await artifact.file(path);
+      } finally {
+        await writeFile(join(place, "manifest.json"), whole);
+      }
+    },
+  },
+  { name: "safetensors", valid: safetensorsFile, change: hostileBytes, read: (path) => readSafetensors(path, "test") },
+  {
+    name: "Arrow windows",
+    valid: () => ofPlace("tokenize", "train-00000.arrow", "dev-00000.arrow"),
+    change: hostileBytes,
+    read: (path) => readColumns("test", path, windowColumns, ""),
+  },
+  {
+    name: "config.json",
+    valid: () => ofPlace("fetch", "encoder/config.json"),
+    change: hostileJson,
+    read: async (path) => parseBertConfig(await readJsonFile("test", path, z.unknown()), "test", path),
+  },
+  {
+    name: "tokenizer.json",
+    valid: () => ofPlace("fetch", "encoder/tokenizer.json"),
+    change: hostileJson,
+    read: (path, bytes) => readTokenizerJson("test", textOf(bytes), path).encode("Who is Ada [SEP] 😀?"),
+  },
+  {
+    name: "vocab.txt",
+    valid: async () => [Buffer.from(vocabulary.join("\n"))],
+    change: hostileBytes,
+    read: (path, bytes) => readVocabulary("test", textOf(bytes), {}, path).encode("Who is Ada?"),
+  },
+  {
+    name: "vocab.txt of an encoder",
+    valid: async () => [Buffer.from(vocabulary.join("\n"))],
+    change: hostileBytes,
+    read: (_path, bytes) => tokenizerFromVocabulary(textOf(bytes), {}),
+    isWrapped: true,
+  },
+  {
+    name: "pytorch_model.bin",
+    valid: () => Promise.all(["zip.bin", "legacy.bin", "parameter.bin"].map((name) => fixture("fetch", name))),
+    change: hostileBytes,
+    read: (path) => readPytorchTensors(path),
+    isWrapped: true,
+  },
+  {
+    name: "predictions",
+    valid: async () => [asBytes({ a: "b", c: "" })],
+    change: hostileJson,
+    read: (path) => readJsonFile("test", path, predictionsSchema),
+  },
+  {
+    name: "candidates",
+    valid: async () => [asBytes({ a: [candidate, { ...candidate, code_points: null, utf16: null }] })],
+    change: hostileJson,
+    read: (path) => readJsonFile("test", path, nbestSchema),
+  },
+  {
+    name: "decision.json",
+    valid: async () => [asBytes(decision)],
+    change: hostileJson,
+    read: async (path) => parseDecision("test", await readJsonFile("test", path, z.unknown()), path),
+  },
+  ...["decision.json", "config.json", "tokenizer_config.json", "manifest.json"].map((name): Reader => ({
+    name: `${name} of an exported folder`,
+    valid: async () => [await readFile(join(folder, name))],
+    change: hostileJson,
+    read: exportWith(name),
+  })),
+  {
+    name: "the history of evaluations",
+    valid: async () => [Buffer.from('{"formatVersion":1}\n{"formatVersion":1,"date":"x"}\n')],
+    change: hostileBytes,
+    read: (_path, bytes) => parseHistory(textOf(bytes)),
+  },
+];
+
+describe.each(readers)("the reader of $name", ({ name, valid, change, read, isWrapped = false }) => {
+  test("gives a result or a clear error, whatever it is given", { timeout: 600_000 }, async () => {
+    const seeds = await valid();
+    const path = join(workspace.folder, "input");
+    for (const seed of seeds) {
+      await writeFile(path, seed);
+      await read(path, Buffer.from(seed)); // what is valid is read
+    }
+    let refused = 0;
+    for (let number = 0; number < inputs; number++) {
+      const random = randomOf("input", name, number);
+      const bytes = change(random, seeds[random.integerBelow(seeds.length)]!);
+      await writeFile(path, bytes);
+      const before = { cpu: process.cpuUsage(), bytes: process.memoryUsage.rss() };
+      const problem = await outcomeOf(() => read(path, bytes), isWrapped);
+      if (problem !== undefined) refused++;
+      const { user, system } = process.cpuUsage(before.cpu);
+      const what = `input ${number}, ${JSON.stringify(bytes.toString("latin1", 0, 300))}`;
+      if (problem instanceof Error) throw new Error(`no clear error for ${what}`, { cause: problem });
+      expect((user + system) / 1e6, `seconds for ${what}`).toBeLessThan(10);
+      expect(process.memoryUsage.rss() - before.bytes, `bytes for ${what}`).toBeLessThan(1e9);
+      expect([Object.keys(Object.prototype), ({} as { polluted?: unknown }).polluted], what).toEqual([[], undefined]);
+    }
+    expect(refused).toBeGreaterThan(0);
+    report(
+      `${name}: ${inputs} inputs, ${refused} refused with a clear error, ${inputs - refused} read; accepted wrongly, crashed or hung: 0`,
+    );
+  });
+});
+
+/** Undefined for a result, true for a clear error, else the error. */
+async function outcomeOf(read: () => unknown, isWrapped: boolean): Promise<Error | true | undefined> {
+  try {
+    await read();
+    return undefined;
+  } catch (error) {
+    // Every terminal shows the message: what it holds of the input must not steer it.
+    // eslint-disable-next-line no-control-regex -- they are what is looked for
+    if (error instanceof BertqaError && !/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(error.message)) return true;
+    const isOverflow = error instanceof RangeError && /call stack/.test(error.message);
+    return isWrapped && !isOverflow ? true : (error as Error);
+  }
+}
