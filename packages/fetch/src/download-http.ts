@@ -115,10 +115,21 @@ async function request({ url, token }: Address, had: number, dispatcher: Dispatc
   if (had > 0) headers["range"] = `bytes=${had}-`;
   if (token && mayCarryToken(url)) headers["authorization"] = `Bearer ${token}`;
   try {
-    return await fetch(url, { headers, dispatcher });
+    return await fetch(url, { headers, dispatcher: dispatcher.compose(refusePlainHttp(new URL(url))) });
   } catch (cause) {
     throw networkError(cause);
   }
+}
+
+/** A redirect may lead to plain http on this machine or where the address itself is plain http, not elsewhere. */
+function refusePlainHttp(asked: URL): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) => {
+    const to = new URL(String(options.origin));
+    if (to.protocol === "http:" && to.origin !== asked.origin && !isLoopback(to)) {
+      throw new SourceError(`it redirects to ${to.origin}, expected https (plain http only on this machine)`);
+    }
+    return dispatch(options, handler);
+  };
 }
 
 function mayCarryToken(url: string): boolean {

@@ -269,6 +269,14 @@ test("HF_TOKEN goes to the hub alone: not across a redirect to another host, not
   expect(plain.asked[0]?.authorization).toBeUndefined();
 });
 
+test("a redirect to plain http on another machine is refused", async () => {
+  const environment = testEnvironment(await temporaryFolder());
+  const { url } = await script(status(302, { location: "http://host.invalid/dev.json" }));
+  await expect(download(fileAt(url), environment)).rejects.toThrow(
+    `${url}: it redirects to http://host.invalid, expected https (plain http only on this machine)`,
+  );
+});
+
 test("HTTP_PROXY is used, and NO_PROXY lets a host pass it by", async () => {
   const tunnels: string[] = [];
   const proxy = createServer();
