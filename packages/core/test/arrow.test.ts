@@ -1,4 +1,4 @@
-import { readFile, truncate } from "node:fs/promises";
+import { readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { offsetsOfLengths, readColumns, writeColumns } from "../src/index.ts";
@@ -53,3 +53,47 @@ test("a file with other columns is refused with both lists", async () => {
     'holds columns {"a":"Int32"} in 1 record batches, expected {"b":"Float32"} in 1',
   );
 });
+
+test("a message of another type than a record batch is refused, where apache-arrow would read it for ever", async () => {
+  const path = join(await temporaryFolder(), "x.arrow");
+  await writeColumns(path, types, columns);
+  const whole = await readFile(path);
+  for (const type of [0, 1, 2, 9]) {
+    const bytes = Buffer.from(whole);
+    bytes[typeOfRecordBatchAt(bytes)] = type;
+    await writeFile(path, bytes);
+    await expect(readColumns("train", path, types, "Run tokenize again")).rejects.toThrow("is not a whole Arrow file");
+  }
+});
+
+test("lengths of a message that lead out of the file, and numbers of rows that it cannot hold, are refused", async () => {
+  const path = join(await temporaryFolder(), "x.arrow");
+  await writeColumns(path, types, columns);
+  const whole = await readFile(path);
+  for (const length of [0, -1, 12, 0x7ffffff8, -0x80000000]) {
+    const bytes = Buffer.from(whole);
+    bytes.writeInt32LE(length, startOfRecordBatch + 4);
+    await writeFile(path, bytes);
+    await expect(readColumns("train", path, types, ""), String(length)).rejects.toThrow("is not a whole Arrow file");
+  }
+});
+
+test("offsets that go back or lead out of their values are refused", async () => {
+  const path = join(await temporaryFolder(), "x.arrow");
+  for (const offsets of [Int32Array.of(0, 2, 1), Int32Array.of(0, 1, 9), Int32Array.of(-1, 1, 2)]) {
+    await writeColumns(path, { ids: "list:int32" }, { ids: { offsets, values: Int32Array.of(1, 2) } });
+    await expect(readColumns("train", path, { ids: "list:int32" }, "")).rejects.toThrow("ids has the offset");
+  }
+});
+
+/** The record batch comes first, after the magic and its padding: apache-arrow writes the schema into the footer alone. */
+const startOfRecordBatch = 8;
+
+/** Where a message says what it is: the second field of its FlatBuffers table. */
+function typeOfRecordBatchAt(bytes: Buffer): number {
+  const root = startOfRecordBatch + 8;
+  const table = root + bytes.readUInt32LE(root);
+  const at = table + bytes.readUInt16LE(table - bytes.readInt32LE(table) + 6);
+  expect(bytes[at]).toBe(3);
+  return at;
+}
