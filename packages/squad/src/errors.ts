@@ -38,7 +38,6 @@ export class ShapeError extends BertqaError {
  * its cursor, colour it, change its title or turn the direction of what follows, are written as escapes (`\\x1b`).
  */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are what is looked for
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) => {
     const code = character.charCodeAt(0).toString(16);
     return code.length <= 2 ? `\\x${code.padStart(2, "0")}` : `\\u${code.padStart(4, "0")}`;
