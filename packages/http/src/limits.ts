@@ -1,6 +1,6 @@
 import { BertqaError } from "@bertqa/squad";
 
-/** What one client, or many, may take of the server. A route may set its own `bodyLimit` and `handlerTimeout`. */
+/** What one client, or many, may take of the server. A route may set its own `bodyLimit` and `config.handlerMs`. */
 export interface HttpLimits {
   /** Bytes of a body that is read whole; a longer one gets 413. Streamed bodies are the route's own affair. */
   readonly bodyBytes: number;
@@ -58,7 +58,6 @@ export function serverOptions(limits: HttpLimits) {
     connectionTimeout: limits.idleMs,
     keepAliveTimeout: limits.keepAliveMs,
     requestTimeout: limits.requestMs,
-    handlerTimeout: limits.handlerMs,
     http: {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersMs,

@@ -53,7 +53,6 @@ const knownErrors: Readonly<Record<string, readonly [status: number, code: strin
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, "content_length", "The body is not as long as Content-Length says."],
   FST_ERR_BAD_URL: [400, "bad_url", "The address is not a valid one."],
   FST_ERR_MAX_PARAM_LENGTH: [414, "url_too_long", "A part of the address is too long."],
-  FST_ERR_HANDLER_TIMEOUT: [503, "timeout", "The answer took too long."],
 };
 
 /** A body can be wrong in a million places, and a message can hold a key of any length. */
@@ -74,7 +73,7 @@ export function toProblem(error: unknown): HttpProblem {
     return new HttpProblem(part === "body" ? 422 : 400, "invalid", detail, { errors });
   }
   const known = code === undefined ? undefined : knownErrors[code];
-  if (known) return new HttpProblem(...known, known[0] === 503 ? { retryAfterSeconds: 1 } : {});
+  if (known) return new HttpProblem(...known);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new HttpProblem(statusCode, "bad_request", "The request is not valid.");
   }

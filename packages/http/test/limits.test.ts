@@ -38,16 +38,26 @@ test("connections over the limit are closed at once and counted; those before go
   expect((await fetch(`${address}/healthz`)).status).toBe(200);
 });
 
-test("a handler that takes too long is answered with 503, and told to stop", async () => {
+test.each([
+  ["GET", undefined],
+  ["POST", "{}"],
+])("a handler of %s that takes too long is answered with 503, and told to stop", async (method, body) => {
   let stopped: Promise<unknown> | undefined;
   const { address } = await startService({ limits: short }, ({ app }) => {
-    app.get("/slow", async (_request, reply) => {
-      stopped = once(workSignal(reply), "abort");
-      await stopped;
-      return "late";
+    app.route({
+      method,
+      url: "/slow",
+      handler: async (_request, reply) => {
+        stopped = once(workSignal(reply), "abort");
+        await stopped;
+        return "late";
+      },
     });
   });
-  const response = await fetch(`${address}/slow`);
+  const response = await fetch(`${address}/slow`, {
+    method,
+    ...(body !== undefined && { body, headers: { "content-type": "application/json" } }),
+  });
   expect(response.status).toBe(503);
   expect(await response.json()).toMatchObject({ code: "timeout" });
   expect(response.headers.get("retry-after")).toBe("1");

@@ -83,7 +83,7 @@ export async function createCacheServer(options: CacheServerOptions): Promise<Ht
       return sendText(reply, error);
     });
     // The pace limits bodies; a large one may take hours.
-    const route = { url: "/v1/cache/:hash", handlerTimeout: 24 * 3600 * 1000 } as const;
+    const route = { url: "/v1/cache/:hash", config: { handlerMs: 24 * 3600 * 1000 } } as const;
 
     routes.route({
       ...route,
