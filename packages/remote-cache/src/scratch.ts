@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { Stream, type Readable } from "node:stream";
 
 /** A body that came in whole: written aside, flushed to the disk, its sha256 taken on the way. */
 export interface ScratchFile {
@@ -25,6 +25,8 @@ export async function spool(
   folder: string,
   expectedBytes: number,
 ): Promise<ScratchFile> {
+  // It may break off while the file is being opened; whoever reads it then finds the error all the same.
+  if (body instanceof Stream) body.on("error", () => {});
   const path = join(folder, randomBytes(12).toString("hex"));
   const file = await open(path, "wx", 0o600);
   const hash = createHash("sha256");

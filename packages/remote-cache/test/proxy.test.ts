@@ -3,10 +3,12 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startCacheProxy, type CacheProxyOptions } from "../src/client/proxy.ts";
 import type { Patience } from "../src/client/upstream.ts";
 import { digestHeader } from "../src/names.ts";
+import { spool } from "../src/scratch.ts";
 import { archiveOf, artifactItems, sha256 } from "./support/archives.ts";
 import { startServer, temporaryFolder, tokenOf } from "./support/servers.ts";
 
@@ -305,4 +307,11 @@ test("nothing is left in the temporary folder, and results that cannot be sent i
   await proxy.finish();
   expect(warnings.join()).toMatch(/not sent within/);
   expect(await readdir(folder)).toEqual([]);
+});
+
+test("a body that breaks off while its file is being opened is an error of that body, not of the process", async () => {
+  const body = new PassThrough();
+  const spooled = spool(body, await temporaryFolder(), 10);
+  body.destroy(new Error("gone"));
+  await expect(spooled).rejects.toThrow("gone");
 });
