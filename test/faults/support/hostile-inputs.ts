@@ -54,7 +54,8 @@ function changeOne(random: SeededRandom, value: unknown): unknown {
   const copy = (Array.isArray(value) ? [...(value as unknown[])] : { ...(value as object) }) as Record<string, unknown>;
   const kind = random.integerBelow(8);
   if (kind === 0) delete copy[key];
-  else if (kind === 1)
+  // A list's length is its own; a name given to it would not be written in JSON.
+  else if (kind === 1 && !Array.isArray(copy))
     Object.defineProperty(copy, pick(random, names), { value: hostileValue(random), enumerable: true });
   else if (kind === 2 && Array.isArray(copy)) copy.push(copy[0]);
   else copy[key] = changeOne(random, copy[key]);
