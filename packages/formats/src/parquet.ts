@@ -1,6 +1,7 @@
 import type { RawRow } from "@bertqa/squad";
 import { parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
+import { setImmediate } from "node:timers/promises";
 import { FormatError } from "./format-error.ts";
 import { expectedColumns, looksLikeRow, rowsOfRecords } from "./table.ts";
 
@@ -20,13 +21,24 @@ export async function rowsOfParquet(bytes: Uint8Array): Promise<RawRow[]> {
   );
 }
 
-async function readRecords(file: ArrayBuffer) {
+async function readRecords(bytes: ArrayBuffer) {
+  let hasFailed = false;
+  // hyparquet begins to read columns before it has looked at the whole schema. Where that makes it fail, nobody waits for the
+  // columns any more, and the error of one would end the process: they are given their bytes once it is known.
+  const file = {
+    byteLength: bytes.byteLength,
+    slice: async (start: number, end?: number): Promise<ArrayBuffer> => {
+      await setImmediate();
+      return hasFailed ? new Promise(() => {}) : bytes.slice(start, end);
+    },
+  };
   try {
     const metadata = await parquetMetadataAsync(file);
     // The first element of the schema is its root, and nested columns follow the one that holds them.
     const names = Object.keys((await parquetReadObjects({ file, metadata, compressors, rowEnd: 1 }))[0] ?? {});
     return { names, records: await parquetReadObjects({ file, metadata, compressors }) };
   } catch (error) {
+    hasFailed = true;
     throw new FormatError(`it is not a readable Parquet file: ${(error as Error).message}`);
   }
 }
