@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -266,6 +267,55 @@ describe("an archive is not handed to Nx where", () => {
       expect(warnings[0]).not.toMatch(/\p{Cc}/u);
     }
   });
+});
+
+test("two machines make one hash with other contents: the first's stands, and the second is told of nothing", async () => {
+  const server = await startServer();
+  const [first, second] = [await startProxy(server.url), await startProxy(server.url)];
+  const other = await archiveOf(artifactItems({ "model/model.safetensors": `${weights} on another processor` }));
+  // Both look before either has made it.
+  expect([(await first.get("7")).status, (await second.get("7")).status]).toEqual([404, 404]);
+  await first.put("7", good);
+  await first.proxy.finish();
+  expect((await second.put("7", other)).status).toBe(200);
+  await second.proxy.finish();
+  expect([first.proxy.tally.stored, second.proxy.tally]).toEqual([1, { taken: 0, missed: 1, stored: 0, failed: 0 }]);
+  expect([...first.warnings, ...second.warnings]).toEqual([]);
+  expect((await server.call("PUT", "7", "main", { body: new Uint8Array(other) })).status).toBe(409);
+  expect(Buffer.from(await (await server.call("GET", "7", "main")).arrayBuffer())).toEqual(good);
+});
+
+test("a 409 to what is sent, where another was faster after the look: no warning, and the server is asked again", async () => {
+  const { url, requests } = await startLiar((request, response) => {
+    request.resume().once("end", () => response.writeHead(request.method === "PUT" ? 409 : 404).end());
+  });
+  const { get, put, proxy, warnings } = await startProxy(url);
+  expect((await put("1", good)).status).toBe(200);
+  expect((await put("2", good)).status).toBe(200);
+  expect((await get("3")).status).toBe(404);
+  await proxy.finish();
+  expect([proxy.tally, warnings]).toEqual([{ taken: 0, missed: 1, stored: 0, failed: 0 }, []]);
+  expect(requests.filter((line) => line.startsWith("PUT"))).toHaveLength(2);
+});
+
+test("an entry that was stored damaged stands until its operator removes it, as the warning says, from a server that runs", async () => {
+  const server = await startServer();
+  const [first, second] = artifactItems({ "model/model.safetensors": weights });
+  const bad = await archiveOf([first!, { ...second!, content: weights.replace("small", "SMALL") }]);
+  await server.call("PUT", "8", "main", { body: new Uint8Array(bad) });
+  const refusing = await startProxy(server.url);
+  expect((await refusing.get("8")).status).toBe(404);
+  await refusing.put("8", good);
+  await refusing.proxy.finish();
+  expect(refusing.proxy.tally).toEqual({ taken: 0, missed: 1, stored: 0, failed: 1 });
+  const [, command] = /(rm -r FOLDER\S+)/.exec(refusing.warnings.join()) ?? [];
+  execFileSync("sh", ["-c", command!.replace("FOLDER", server.folder)]);
+  const healing = await startProxy(server.url);
+  expect((await healing.get("8")).status).toBe(404);
+  await healing.put("8", good);
+  await healing.proxy.finish();
+  expect([healing.proxy.tally.stored, healing.warnings]).toEqual([1, []]);
+  expect(Buffer.from(await (await server.call("GET", "8", "main")).arrayBuffer())).toEqual(good);
 });
 
 test("an entry that a stage found damaged is not taken again", async () => {

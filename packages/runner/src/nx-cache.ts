@@ -23,6 +23,9 @@ export async function dropFromNxCache(
     await mkdir(join(workspaceFolder, ".nx", "bertqa-dropped"), { recursive: true });
     await writeFile(join(workspaceFolder, ".nx", "bertqa-dropped", entry), "");
     await rm(join(cache, entry), { recursive: true, force: true });
-    reporter.line(`dropped the damaged entry ${entry} from Nx's cache: the next run makes it again`);
+    reporter.line(
+      `dropped the damaged entry ${entry} from Nx's cache: the next run makes it again. If it came from a shared cache, run by ` +
+        `npx bertqa nx, which does not take it again; on the server, its operator removes it: rm -r FOLDER/entries/*/${entry}`,
+    );
   }
 }

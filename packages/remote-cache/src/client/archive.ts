@@ -15,7 +15,7 @@ const namePattern = /^(?!\.{1,2}(\/|$))[^/\\\p{Cc}]+(\/(?!\.{1,2}(\/|$))[^/\\\p{
 const artifactPattern = /^artifacts\/[^/]+\/[^/]+$/;
 
 /** An archive that Nx could not take, or would take and a stage would refuse. */
-class ArchiveError extends Error {}
+export class ArchiveError extends Error {}
 
 type Bytes = AsyncIterable<Buffer>;
 type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;

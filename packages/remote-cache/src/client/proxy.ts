@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { hashPattern } from "../names.ts";
 import { spool, type ScratchFile } from "../scratch.ts";
-import { checkArchive } from "./archive.ts";
+import { ArchiveError, checkArchive } from "./archive.ts";
 import {
   defaultPatience,
   openUpstream,
@@ -74,14 +74,14 @@ export async function startCacheProxy(options: CacheProxyOptions): Promise<Cache
     if (!hasWarned) options.warn(text.replaceAll(/\p{Cc}/gu, "?"));
     hasWarned = true;
   };
-  const fail = (what: string, error: unknown) => {
+  const fail = (what: string, error: unknown, remedy = "") => {
     tally.failed += 1;
     const { message } = error as Error;
     if (error instanceof UnusableServerError) {
       isGivenUp = true;
       warnOnce(`the cache's server cannot be used: ${message}. The run goes on without it`);
     } else {
-      warnOnce(`${what}: ${message}. The run goes on, and makes it here`);
+      warnOnce(`${what}: ${message}. The run goes on, and makes it here${remedy}`);
     }
   };
   let upstream: Upstream | undefined;
@@ -102,7 +102,9 @@ export async function startCacheProxy(options: CacheProxyOptions): Promise<Cache
       return file;
     } catch (error) {
       await file?.remove();
-      fail(`the cache's entry ${hash} cannot be used`, error);
+      // Stored so: the server has kept its bytes, and no client may replace them, one that is right no more than one that is not.
+      const remedy = `. On the server, its operator removes it: rm -r FOLDER/entries/*/${hash}`;
+      fail(`the cache's entry ${hash} cannot be used`, error, error instanceof ArchiveError ? remedy : "");
       return undefined;
     }
   };
