@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -364,4 +365,18 @@ test("a body that breaks off while its file is being opened is an error of that 
   const spooled = spool(body, await temporaryFolder(), 10);
   body.destroy(new Error("gone"));
   await expect(spooled).rejects.toThrow("gone");
+});
+
+test("an answer that is being read when the run ends is given whole", async () => {
+  const server = await startServer();
+  const large = await archiveOf(artifactItems({ "model/model.safetensors": randomBytes(8e6).toString("base64") }));
+  const first = await startProxy(server.url);
+  await first.put("11", large);
+  await first.proxy.finish();
+  const second = await startProxy(server.url, { name: "reader" });
+  const answer = await second.get("11");
+  const finished = second.proxy.finish();
+  expect(Buffer.from(await answer.arrayBuffer()).equals(large)).toBe(true);
+  await finished;
+  expect(second.warnings).toEqual([]);
 });

@@ -150,13 +150,16 @@ export async function startCacheProxy(options: CacheProxyOptions): Promise<Cache
       response.writeHead(405).end();
     }
   };
+  const beingAnswered = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    handle(request, response).catch((error: unknown) => {
+    const answered = handle(request, response).catch((error: unknown) => {
       // Nx takes 409 on PUT for "there already": the result stays here.
       if (!response.headersSent) response.writeHead(request.method === "PUT" ? 409 : 404).end();
       else response.destroy();
       fail("a result could not be passed on", error);
     });
+    beingAnswered.add(answered);
+    void answered.then(() => beingAnswered.delete(answered));
   });
   server.requestTimeout = 0; // a large result may take its time, and comes from this machine
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
@@ -171,7 +174,10 @@ export async function startCacheProxy(options: CacheProxyOptions): Promise<Cache
       const timer = setTimeout(() => {
         warnOnce(`results were not sent within ${finishMs / 1000} s`);
         aborter.abort();
+        server.closeAllConnections();
       }, finishMs);
+      // The client has the last byte before the answer counts as finished here.
+      await Promise.all(beingAnswered);
       await uploads;
       clearTimeout(timer);
       server.closeAllConnections();
