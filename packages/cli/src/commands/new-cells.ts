@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { readSource, type SourcePipeline, type StageOwner } from "../cells/source.ts";
 import { keyOf, parseSettings, planCells, withOption, type CellPlan } from "../cells/settings.ts";
-import { jsonFile } from "../json-file.ts";
+import { jsonFile, refuseTaken } from "../pipeline-files.ts";
 import { findStage, stageNames } from "../stages.ts";
 
 type Options = Readonly<Record<string, unknown>>;
@@ -46,7 +46,7 @@ export async function newCells(
   }
   const first = Math.min(...settings.map(({ stage }) => stageNames.indexOf(stage)));
   const plans = planCells(name, settings);
-  for (const plan of plans) refuseTaken(source, plan.name);
+  for (const plan of plans) refuseTaken(plan.name, relative("", join(source.parentFolder, plan.name)));
   const cells: [folder: string, files: ReadonlyMap<string, string>][] = [];
   for (const plan of plans) {
     const own = await ownOptions(source, plan, first, reporter);
@@ -58,14 +58,6 @@ export async function newCells(
   reporter.line(`${countOf(cells.length, "cell")}; shared: ${from || "nothing"}`);
   reporter.line(`next: npx nx run-many -t evaluate -p "${cells.length > 1 ? `${name}-*` : name}"`);
   return cells.map(([folder]) => relative("", folder));
-}
-
-function refuseTaken({ parentFolder }: SourcePipeline, name: string): void {
-  if (!/^[a-z0-9][a-z0-9._-]*$/.test(name)) {
-    throw new BertqaError("new", `got the name ${JSON.stringify(name)}, expected small letters, digits, . _ or -`);
-  }
-  const folder = relative("", join(parentFolder, name));
-  if (existsSync(folder)) throw new BertqaError("new", `${folder} is already there`, { remedy: "Choose another name" });
 }
 
 const workspaceSchema = z.looseObject({
@@ -93,8 +85,10 @@ async function ownOptions(source: SourcePipeline, plan: CellPlan, first: number,
     for (const one of plan.chosen) {
       if (one.stage === stage) options = withOption(options, one.path, one.value, keyOf(one));
     }
-    await check(stage, options, plan);
-    if (isDeepStrictEqual(await resolved(stage, options), await resolved(stage, given)) && isSet(plan, stage)) {
+    const schema = await schemaOf(stage);
+    const resolved = check(schema, stage, options, plan);
+    const isSet = plan.chosen.some((one) => one.stage === stage);
+    if (isSet && isDeepStrictEqual(resolved, schema.safeParse(given).data)) {
       reporter.line(`${plan.name}: ${stage} as in ${owner.project}; it runs again all the same`);
     }
     own.set(stage, options);
@@ -102,26 +96,18 @@ async function ownOptions(source: SourcePipeline, plan: CellPlan, first: number,
   return own;
 }
 
-function isSet({ chosen }: CellPlan, stage: string): boolean {
-  return chosen.some((one) => one.stage === stage);
-}
-
 async function schemaOf(stage: string): Promise<z.ZodObject> {
   const schema = (await findStage(stage))?.options as z.ZodObject;
   return schema.extend({ $schema: z.string().optional() });
 }
 
-async function check(stage: string, options: Options, { chosen }: CellPlan): Promise<void> {
-  const parsed = (await schemaOf(stage)).safeParse(options);
-  if (parsed.success) return;
+/** @returns the options with their defaults */
+function check(schema: z.ZodObject, stage: string, options: Options, { chosen }: CellPlan): Options {
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data;
   const given = chosen.filter((one) => one.stage === stage).map((one) => `${keyOf(one)}=${one.text}`);
   const remedy = `npx bertqa stage ${stage} --print-schema shows what is allowed`;
   throw new BertqaError("new", `--set ${given.join(" ")}: ${describeIssues(parsed.error)}`, { remedy });
-}
-
-/** The options with their defaults. */
-async function resolved(stage: string, options: Options): Promise<unknown> {
-  return (await schemaOf(stage)).safeParse(options).data;
 }
 
 /** Local sources of fetch.json are relative to its folder. */

@@ -15,8 +15,8 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { z } from "zod";
-import { jsonFile } from "../json-file.ts";
 import { lookAtData, type Look } from "../look.ts";
+import { jsonFile, refuseTaken } from "../pipeline-files.ts";
 import { stageNames } from "../stages.ts";
 import { readQuestions, splitTrain, writeQuestions } from "./import.ts";
 
@@ -62,10 +62,7 @@ function refuseName(name: string, folder: string): void {
   if (!existsSync("nx.json") || !existsSync(template)) {
     throw new BertqaError("new", "this folder is not the workspace's", { remedy: "Run it where nx.json lies" });
   }
-  if (!/^[a-z0-9][a-z0-9._-]*$/.test(name)) {
-    throw new BertqaError("new", `got the name ${JSON.stringify(name)}, expected small letters, digits, . _ or -`);
-  }
-  if (existsSync(folder)) throw new BertqaError("new", `${folder} is already there`, { remedy: "Choose another name" });
+  refuseTaken(name, folder);
 }
 
 type FileSource = string | { readonly url: string; readonly bytes: number; readonly sha256: string };
