@@ -1,6 +1,6 @@
-import { contentSecurityPolicy, pageFile } from "@bertqa/page/files";
+import { contentSecurityPolicy, filesUnder, pageFile } from "@bertqa/page/files";
 import { BertqaError } from "@bertqa/squad";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -71,9 +71,7 @@ export async function serveFolder(
 }
 
 async function listFiles(folder: string): Promise<ReadonlySet<string>> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const paths = new Set(files.map((file) => file.slice(join(folder, "/").length).replaceAll("\\", "/")));
+  const paths = new Set(await filesUnder(folder));
   if (paths.has("index.html")) return paths;
   throw new BertqaError("demo", `there is no demo in ${folder}`, { remedy: "Run npx nx run demo:build first" });
 }

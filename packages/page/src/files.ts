@@ -1,4 +1,5 @@
-import { extname } from "node:path";
+import { readdir } from "node:fs/promises";
+import { extname, join, relative, sep } from "node:path";
 
 /**
  * What the page may do, as the header `content-security-policy`: its own files, its own server, WebAssembly; no inline script or
@@ -40,4 +41,11 @@ const contentTypes: Readonly<Record<string, string>> = {
 /** A file with the type that its name's ending stands for. */
 export function pageFile(path: string, bytes: Uint8Array, isImmutable = false): PageFile {
   return { bytes, contentType: contentTypes[extname(path)] ?? "application/octet-stream", isImmutable };
+}
+
+/** Paths of the files under a folder, relative to it; none where there is no folder. Links are left out. */
+export async function filesUnder(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return files.map((file) => relative(folder, file).split(sep).join("/"));
 }

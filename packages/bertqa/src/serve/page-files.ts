@@ -1,8 +1,8 @@
-import { contentSecurityPolicy, pageFile, type PageFiles } from "@bertqa/page/files";
+import { contentSecurityPolicy, filesUnder, pageFile, type PageFiles } from "@bertqa/page/files";
 import type { HttpService } from "@bertqa/http";
 import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 
 /** Builds the page. A name, so that it is not bundled: it brings a compiler. */
 const pagePackage = "@bertqa/page";
@@ -18,14 +18,11 @@ export async function loadPage(): Promise<PageFiles> {
   return buildServedPage();
 }
 
-/** Files under a folder, without links; those under `assets` have names with a hash. */
+/** Files under `assets` have names with a hash. */
 async function readPage(folder: string): Promise<PageFiles> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const read = files.map(async (file) => {
-    const path = relative(folder, file).split(sep).join("/");
-    return [path, pageFile(path, await readFile(file), path.startsWith("assets/"))] as const;
-  });
+  const read = (await filesUnder(folder)).map(
+    async (path) => [path, pageFile(path, await readFile(join(folder, path)), path.startsWith("assets/"))] as const,
+  );
   return new Map(await Promise.all(read));
 }
 
