@@ -20,7 +20,7 @@ try {
   const { model, options } = workerData as EngineData;
   const parts = await loadParts(model, options);
   const shared = new SharedSession(parts.session, parts.limits.batchTokens, (record) => post({ kind: "run", record }));
-  // The first run allocates, and tells how fast the machine is.
+  // The first run allocates.
   await answererFor(parts, shared).answer({
     question: "What is read first?",
     context: "This is read first. ".repeat(30),
