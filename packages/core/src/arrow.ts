@@ -137,8 +137,7 @@ function textData(texts: readonly string[]): Data {
 function findProblem(type: ColumnType, data: Data, rowCount: number): string | undefined {
   if (data.nullCount > 0) return `has ${data.nullCount} rows without a value`;
   const isList = type === "utf8" || type.startsWith("list:");
-  const values = ((type === "utf8" ? data.values : isList ? data.children[0]?.values : data.values) ??
-    []) as NumericArray;
+  const values = ((type.startsWith("list:") ? data.children[0]?.values : data.values) ?? []) as NumericArray;
   if (!isList) {
     return values.length < rowCount ? `holds ${values.length} values for ${rowCount} rows` : undefined;
   }
