@@ -13,4 +13,4 @@ export {
 export { createHttpService, type HttpService, type HttpServiceOptions } from "./service.ts";
 export { workSignal } from "./signal.ts";
 export { stopOnSignals, type Tally } from "./stopping.ts";
-export { hashToken, type HttpToken } from "./tokens.ts";
+export { bearerToken, hashToken, type HttpToken } from "./tokens.ts";

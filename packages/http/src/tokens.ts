@@ -30,6 +30,11 @@ export function hashToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
 
+/** The token that a request bears, if any (RFC 6750). */
+export function bearerToken({ headers }: FastifyRequest): string | undefined {
+  return /^bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
+}
+
 /** @returns a check that throws 401 or 403, in a time that says nothing about the tokens */
 export function tokenCheck(tokens: readonly HttpToken[]): (request: FastifyRequest, scope: string) => void {
   const known = tokens.map(({ sha256, scopes }) => {
@@ -38,7 +43,7 @@ export function tokenCheck(tokens: readonly HttpToken[]): (request: FastifyReque
   });
   return (request, scope) => {
     if (known.length === 0) return;
-    const given = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+    const given = bearerToken(request);
     if (given === undefined) throw unauthorized("Give a token: Authorization: Bearer …", "");
     const digest = createHash("sha256").update(given).digest();
     const scopes = new Set<string>();

@@ -20,12 +20,17 @@ export async function dropFromNxCache(
   for (const entry of await readdir(cache).catch(() => [])) {
     const cached = await readFile(join(cache, entry, inWorkspace, manifestName), "utf8").catch(() => undefined);
     if (cached !== manifest) continue;
-    await mkdir(join(workspaceFolder, ".nx", "bertqa-dropped"), { recursive: true });
-    await writeFile(join(workspaceFolder, ".nx", "bertqa-dropped", entry), "");
+    await mkdir(droppedFolderIn(workspaceFolder), { recursive: true });
+    await writeFile(join(droppedFolderIn(workspaceFolder), entry), "");
     await rm(join(cache, entry), { recursive: true, force: true });
     reporter.line(
       `dropped the damaged entry ${entry} from Nx's cache: the next run makes it again. If it came from a shared cache, run by ` +
         `npx bertqa nx, which does not take it again; on the server, its operator removes it: rm -r FOLDER/entries/*/${entry}`,
     );
   }
+}
+
+/** Where the hashes of dropped entries are noted, one empty file each. */
+export function droppedFolderIn(workspaceFolder: string): string {
+  return join(workspaceFolder, ".nx", "bertqa-dropped");
 }

@@ -41,7 +41,8 @@ export async function pipelinePaths(stage: string, folder: string): Promise<Pipe
   return { pipeline, pipelineFolder, artifactsFolder, workspaceFolder };
 }
 
-function workspaceOf(folder: string): string | undefined {
+/** The folder itself or the nearest above it that holds `nx.json`, if any. */
+export function workspaceOf(folder: string): string | undefined {
   for (let at = folder; ; at = dirname(at)) {
     if (existsSync(join(at, "nx.json"))) return at;
     if (dirname(at) === at) return undefined;

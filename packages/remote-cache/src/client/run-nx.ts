@@ -1,7 +1,8 @@
 import { BertqaError } from "@bertqa/core";
+import { droppedFolderIn, workspaceOf } from "@bertqa/runner";
 import { spawn, type ChildProcess } from "node:child_process";
 import { createRequire } from "node:module";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { startCacheProxy, type CacheProxy, type CacheProxyOptions } from "./proxy.ts";
@@ -34,11 +35,12 @@ export async function runNx(nxArguments: readonly string[], run: NxRun): Promise
     return endOf(plain).finally(passSignals(plain, () => {}));
   }
   const held: string[] = [];
+  const workspaceFolder = workspaceOf(run.folder);
   const proxy = await startCacheProxy({
     ...run.limits,
     address,
     warn: (text) => void (run.isTerminal ? held.push(text) : run.say(text)),
-    droppedFolder: droppedFolderOf(run.folder),
+    droppedFolder: workspaceFolder === undefined ? undefined : droppedFolderIn(workspaceFolder),
   });
   const environment = behind(proxy, run.environment);
   const nxProcess = startNx(nx, nxArguments, run.folder, environment);
@@ -80,14 +82,6 @@ function findNx(folder: string): string {
     return join(dirname(manifest), bin.nx);
   } catch (cause) {
     throw new BertqaError("nx", "there is no Nx here", { remedy: "Run npm ci in the workspace", where: folder, cause });
-  }
-}
-
-/** Where the runner notes entries of the cache that it found damaged. */
-function droppedFolderOf(folder: string): string | undefined {
-  for (let at = folder; ; at = dirname(at)) {
-    if (existsSync(join(at, "nx.json"))) return join(at, ".nx", "bertqa-dropped");
-    if (dirname(at) === at) return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import { BertqaError } from "@bertqa/core";
+import { isLoopback } from "@bertqa/http/host";
 import { createReadStream } from "node:fs";
 import { EnvHttpProxyAgent, request, type Dispatcher } from "undici";
 import { digestHeader, sha256OfHeader } from "../names.ts";
@@ -166,8 +167,8 @@ function checkedBase({ url, token }: CacheAddress): string {
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
     throw problem("the token has characters that no token may have", "Copy it anew");
   }
-  const isLoopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(parsed.hostname);
-  if (parsed.protocol === "http:" && !isLoopback && token !== undefined) {
+  const isNear = isLoopback(parsed.hostname.replace(/^\[|\]$/g, ""));
+  if (parsed.protocol === "http:" && !isNear && token !== undefined) {
     const remedy = "Use https, or a tunnel: ssh -N -L 8787:127.0.0.1:8787 HOST, then http://127.0.0.1:8787";
     throw problem(`${name} is http, and the token would travel in the clear`, remedy);
   }

@@ -1,4 +1,4 @@
-import { BertqaError } from "@bertqa/core";
+import { BertqaError, flushFolder } from "@bertqa/core";
 import { takeLock } from "@bertqa/runner";
 import { createHash, randomBytes } from "node:crypto";
 import { chmod, lstat, mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
@@ -43,11 +43,11 @@ export async function openFolderStore(folder: string): Promise<Store> {
       await mkdir(whole, { mode: 0o700 });
       try {
         await rename(file.path, join(whole, `${file.sha256}.tar.gz`));
-        await syncFolder(whole);
+        await flushFolder(whole);
         const parent = join(entries, key.namespace);
         await mkdir(parent, { recursive: true, mode: 0o700 });
         await rename(whole, placeOf(key));
-        await syncFolder(parent);
+        await flushFolder(parent);
         return true;
       } catch (error) {
         await rm(whole, { recursive: true, force: true });
@@ -122,9 +122,4 @@ async function sha256OfHandle(file: FileHandle): Promise<{ bytes: number; found:
     hash.update(piece.subarray(0, bytesRead));
     bytes += bytesRead;
   }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  await handle.sync().finally(() => handle.close());
 }

@@ -1,4 +1,4 @@
-import { createHttpService, HttpProblem, type HttpService, type LogStream } from "@bertqa/http";
+import { bearerToken, createHttpService, HttpProblem, type HttpService, type LogStream } from "@bertqa/http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Counter, Gauge } from "prom-client";
 import type { Readable } from "node:stream";
@@ -59,7 +59,7 @@ export async function createCacheServer(options: CacheServerOptions): Promise<Ht
   let incomingBytes = 0;
 
   const authorize = async (request: FastifyRequest): Promise<Grant> => {
-    const token = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+    const token = bearerToken(request);
     const grant = token === undefined ? undefined : grantOf(await grants(), token);
     if (grant) return grant;
     throw new HttpProblem(401, "unauthorized", "The cache's server does not know the token, or got none.", {
@@ -140,10 +140,7 @@ export async function createCacheServer(options: CacheServerOptions): Promise<Ht
         incomingBytes += bytes;
         let file: ScratchFile | undefined;
         try {
-          const paced = body.pipe(pacer(pace, () => void body.unpipe()));
-          body.once("error", (error) => paced.destroy(error));
-          body.once("close", () => void (body.readableEnded || paced.destroy(new Error("the client went away"))));
-          file = await spool(paced, cache.scratchFolder, bytes).catch((error: unknown) => {
+          file = await spool(paced(body, pace), cache.scratchFolder, bytes).catch((error: unknown) => {
             throw problemOf(error);
           });
           if (promised !== undefined && promised !== file.sha256) {
@@ -184,11 +181,17 @@ function lengthOf(request: FastifyRequest, mostBytes: number): number {
 /** For what is refused unread. */
 const closes = { headers: { connection: "close" } };
 
+/** A body that is given up where it comes too slowly, and fails where its client goes away. */
+function paced(body: Readable, pace: Pace): Readable {
+  const passing = body.pipe(pacer(pace, () => void body.unpipe()));
+  body.once("error", (error) => passing.destroy(error));
+  body.once("close", () => void (body.readableEnded || passing.destroy(new Error("the client went away"))));
+  return passing;
+}
+
 async function drain(body: Readable, pace: Pace): Promise<void> {
-  const paced = body.pipe(pacer(pace, () => void body.unpipe()));
-  body.once("close", () => void (body.readableEnded || paced.destroy()));
   try {
-    for await (const _piece of paced);
+    for await (const _piece of paced(body, pace));
   } catch {
     // The client went away, or was too slow: it gets the same answer, if it can still read it.
   }

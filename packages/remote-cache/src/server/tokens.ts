@@ -1,4 +1,4 @@
-import { BertqaError, describeIssues } from "@bertqa/core";
+import { BertqaError, describeIssues, flushFolder } from "@bertqa/core";
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { lstat, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -122,8 +122,7 @@ async function writeTokens(path: string, tokens: readonly Grant[]): Promise<void
   } finally {
     await file.close();
   }
-  const folder = await open(dirname(path), "r");
-  await folder.sync().finally(() => folder.close());
+  await flushFolder(dirname(path));
 }
 
 /**
