@@ -17,12 +17,18 @@ async function startSlow(limits = {}) {
   return { ...started, begun: begun.promise, finish: () => finish.resolve("whole") };
 }
 
-test("a stop finishes the request taken, and closes its connection", async () => {
+/** The same, with a request on its way to an answer. */
+async function startAnswering() {
   const { service, port, begun, finish } = await startSlow();
   const socket = await open(port);
   const answer = readAll(socket);
   socket.write("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
   await begun;
+  return { service, socket, answer, finish };
+}
+
+test("a stop finishes the request taken, and closes its connection", async () => {
+  const { service, answer, finish } = await startAnswering();
   const stopped = service.stop();
   finish();
   expect(await answer).toMatch(/^HTTP\/1\.1 200 [^]*connection: close[^]*"text":"whole"/);
@@ -43,11 +49,7 @@ test("connections without a request, and those with half of one, do not hold a s
 });
 
 test("a request that comes on a busy connection while the server stops gets 503, after the first one's answer", async () => {
-  const { service, port, begun, finish } = await startSlow();
-  const socket = await open(port);
-  const answer = readAll(socket);
-  socket.write("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  await begun;
+  const { service, socket, answer, finish } = await startAnswering();
   const stopped = service.stop();
   socket.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
   await once(service.app.server, "request");
