@@ -1,7 +1,7 @@
 import closeWithGrace from "close-with-grace";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Socket } from "node:net";
-import { HttpProblem } from "./problems.ts";
+import { HttpProblem, sendProblem } from "./problems.ts";
 
 /** What became of the requests that a server took. */
 export interface Tally {
@@ -13,14 +13,18 @@ export interface Tally {
   readonly abandoned: number;
 }
 
+const stopping = new HttpProblem(503, "stopping", "The server is stopping.", { retryAfterSeconds: 5 });
+
 /**
  * Makes a server able to stop without losing a request that it took.
  *
  * Node's own `close` waits for connections that sent half a request, and stops looking at their time limit; it also leaves a
- * connection open whose last answer said keep-alive. So the requests in flight are counted here by connection.
+ * connection open whose last answer said keep-alive. So the requests in flight are counted here by connection, and those whose
+ * body has not arrived are refused when the stop begins. A handler that streams its body has begun, and goes on.
  */
 export function followConnections(app: FastifyInstance) {
   const requestsOn = new Map<Socket, number>();
+  const arriving = new Map<FastifyRequest, FastifyReply>();
   let [taken, answered] = [0, 0];
   let isStopping = false;
 
@@ -32,14 +36,20 @@ export function followConnections(app: FastifyInstance) {
     const { socket } = request.raw;
     taken += 1;
     requestsOn.set(socket, (requestsOn.get(socket) ?? 0) + 1);
+    arriving.set(request, reply);
     reply.raw.once("close", () => {
+      arriving.delete(request);
       if (reply.raw.writableFinished) answered += 1;
       const left = (requestsOn.get(socket) ?? 1) - 1;
       if (requestsOn.has(socket)) requestsOn.set(socket, left);
       if (isStopping && left === 0) socket.destroySoon();
     });
-    if (!isStopping) return done();
-    done(new HttpProblem(503, "stopping", "The server is stopping.", { retryAfterSeconds: 5 }));
+    done(isStopping ? stopping : undefined);
+  });
+  // After the body was read, or left to the handler.
+  app.addHook("preValidation", (request, _reply, done) => {
+    arriving.delete(request);
+    done();
   });
   app.addHook("onSend", (_request, reply, payload, done) => {
     if (isStopping) reply.header("connection", "close");
@@ -48,11 +58,14 @@ export function followConnections(app: FastifyInstance) {
 
   return {
     isStopping: () => isStopping,
-    /** Refuses new requests, waits for those taken, and closes what is left after the grace. */
+    /** Refuses requests that are new or half sent, waits for those taken, and closes what is left after the grace. */
     stop: async (graceMs: number): Promise<Tally> => {
       isStopping = true;
       const closed = app.close();
       for (const [socket, count] of requestsOn) if (count === 0) socket.destroy();
+      for (const [request, reply] of arriving) {
+        if (!request.raw.complete && !reply.sent) void sendProblem(request, reply, stopping);
+      }
       const timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
       await closed;
       clearTimeout(timer);

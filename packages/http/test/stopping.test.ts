@@ -48,6 +48,45 @@ test("connections without a request, and those with half of one, do not hold a s
   await Promise.all(ends);
 });
 
+test("a request whose body has not arrived whole is refused with 503 when the stop begins, and holds nothing up", async () => {
+  const { service, port, lines } = await startSlow({ handlerMs: 50_000, requestMs: 40_000 });
+  const socket = await open(port);
+  const answer = readAll(socket);
+  socket.write(
+    "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n[1",
+  );
+  await once(service.app.server, "request");
+  expect(await service.stop()).toEqual({ taken: 1, answered: 1, abandoned: 0 });
+  const text = await answer;
+  expect(text).toMatch(/^HTTP\/1\.1 503 [^]*connection: close/);
+  expect(bodyOf(text)).toMatchObject({ status: 503, code: "stopping" });
+  expect(lines.filter((line) => /"level":"(warn|error|fatal)"/.test(line))).toEqual([]);
+});
+
+test("a stop waits for a body that its handler streams", async () => {
+  const begun = deferred<null>();
+  const { service, port } = await startService({}, ({ app }) => {
+    app.addContentTypeParser("application/octet-stream", (_request, _payload, done) => done(null));
+    app.put("/blobs/:id", async (request) => {
+      let bytes = 0;
+      for await (const chunk of request.raw) {
+        begun.resolve(null);
+        bytes += (chunk as Buffer).length;
+      }
+      return { bytes };
+    });
+  });
+  const socket = await open(port);
+  const answer = readAll(socket);
+  const head = "PUT /blobs/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n";
+  socket.write(`${head}Content-Length: 4\r\n\r\nab`);
+  await begun.promise;
+  const stopped = service.stop();
+  socket.write("cd");
+  expect(await stopped).toEqual({ taken: 1, answered: 1, abandoned: 0 });
+  expect(bodyOf(await answer)).toEqual({ bytes: 4 });
+});
+
 test("a request that comes on a busy connection while the server stops gets 503, after the first one's answer", async () => {
   const { service, socket, answer, finish } = await startAnswering();
   const stopped = service.stop();
