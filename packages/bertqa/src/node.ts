@@ -1,26 +1,8 @@
-import { BertqaError } from "@bertqa/squad";
-import type { InferenceSession } from "onnxruntime-common";
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { modelFiles, readExport } from "./export-files.ts";
-import { defaultLimits, QuestionAnswering, type Limits, type Parts, type Precision } from "./question-answering.ts";
-import { openSession, type OnnxRuntime } from "./session.ts";
+import { loadParts, type LoadOptions } from "./load-parts.ts";
+import { QuestionAnswering } from "./question-answering.ts";
 
 export * from "./public.ts";
-
-export interface LoadOptions extends Partial<Limits> {
-  /**
-   * "int8" (default): a quarter of the size and faster; "float32": the logits of training. The export's model card has
-   * the scores of both.
-   */
-  readonly precision?: Precision;
-  /** Default: onnxruntime-node where it is installed and loads, else onnxruntime-web. */
-  readonly runtime?: "onnxruntime-node" | "onnxruntime-web";
-  /** Threads within an operator; default: what ONNX Runtime takes, all physical cores. */
-  readonly threads?: number;
-  /** Passed on to ONNX Runtime. */
-  readonly sessionOptions?: InferenceSession.SessionOptions;
-}
+export type { LoadOptions } from "./load-parts.ts";
 
 /**
  * Loads an exported model from a folder.
@@ -29,63 +11,4 @@ export interface LoadOptions extends Partial<Limits> {
  */
 export async function loadQuestionAnswering(folder: string, options: LoadOptions = {}): Promise<QuestionAnswering> {
   return new QuestionAnswering(await loadParts(folder, options));
-}
-
-/** What {@link loadQuestionAnswering} puts together. */
-export async function loadParts(folder: string, options: LoadOptions = {}): Promise<Parts> {
-  const precision = options.precision ?? "int8";
-  if (!(await isFolder(folder))) throw new BertqaError("ask", `there is no folder ${folder}`);
-  const files = await readExport({ where: folder, read: (name) => readIfThere(join(folder, name)) });
-  const modelFile = join(folder, modelFiles[precision]);
-  const { name, runtime } = await loadRuntime(options.runtime, options.threads);
-  // The web build reads no files.
-  const model = name === "onnxruntime-node" ? modelFile : await readIfThere(modelFile);
-  if (model === undefined) {
-    throw new BertqaError("ask", `the export has no ${modelFiles[precision]}`, { where: folder });
-  }
-  const threads = options.threads === undefined ? {} : { intraOpNumThreads: options.threads };
-  const session = await openSession(runtime, model, { ...threads, ...options.sessionOptions }, modelFile);
-  return { ...files, session, precision, runtime: name, limits: { ...defaultLimits, ...definedOf(options) } };
-}
-
-function definedOf({ batchTokens, maxPassageCharacters }: LoadOptions): Partial<Limits> {
-  return {
-    ...(batchTokens !== undefined && { batchTokens }),
-    ...(maxPassageCharacters !== undefined && { maxPassageCharacters }),
-  };
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  return found?.isDirectory() ?? false;
-}
-
-async function readIfThere(file: string): Promise<Uint8Array | undefined> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new BertqaError("ask", `a file of the export cannot be read: ${(cause as Error).message}`, { cause });
-  }
-}
-
-async function loadRuntime(wanted: LoadOptions["runtime"], threads: number | undefined) {
-  if (wanted !== "onnxruntime-web") {
-    try {
-      return { name: "onnxruntime-node", runtime: runtimeOf(await import("onnxruntime-node")) };
-    } catch (cause) {
-      if (wanted === "onnxruntime-node") {
-        const problem = `onnxruntime-node does not load: ${(cause as Error).message.split("\n")[0]}`;
-        throw new BertqaError("ask", problem, { remedy: "npm install onnxruntime-node, or leave runtime out", cause });
-      }
-    }
-  }
-  const web = await import("onnxruntime-web");
-  if (threads !== undefined) web.env.wasm.numThreads = threads;
-  return { name: "onnxruntime-web", runtime: runtimeOf(web) };
-}
-
-/** CommonJS packages come as a default export, too. */
-function runtimeOf(module: object): OnnxRuntime {
-  return "InferenceSession" in module ? (module as OnnxRuntime) : (module as { default: OnnxRuntime }).default;
 }

@@ -1,7 +1,7 @@
 // The model in a thread of its own: onnxruntime-node computes in the thread that calls it, which must not be the one that serves.
 import { BertqaError } from "@bertqa/squad";
 import { parentPort, workerData } from "node:worker_threads";
-import { loadParts } from "../node.ts";
+import { loadParts } from "../load-parts.ts";
 import { QuestionAnswering, type Parts } from "../question-answering.ts";
 import type { EngineData, FromWorker, ToWorker } from "./engine-messages.ts";
 import { SharedSession } from "./shared-session.ts";
