@@ -1,6 +1,6 @@
 import cors from "@fastify/cors";
 import { BertqaError } from "@bertqa/squad";
-import fastify, { LogController, type FastifyInstance } from "fastify";
+import fastify, { LogController, type FastifyInstance, type FastifyRequest } from "fastify";
 import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -112,13 +112,18 @@ export async function createHttpService(options: HttpServiceOptions = {}): Promi
     await app.register(cors, { origin: [...options.corsOrigins] });
 
   const checkToken = tokenCheck(tokens);
+  const missing = missingRoutes(app, limits.urlCharacters);
+  const refuseMissing = ({ url }: FastifyRequest) => {
+    throw missing(url.split("?")[0]!);
+  };
   app.addHook("onRequest", (request, _reply, done) => {
+    // Before the body is looked at, whose own faults would hide this one.
+    if (request.is404) refuseMissing(request);
     const { scope } = request.routeOptions.config;
-    if (scope !== undefined && !request.is404) checkToken(request, scope);
+    if (scope !== undefined) checkToken(request, scope);
     done();
   });
-  const missing = missingRoutes(app, limits.urlCharacters);
-  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, missing(request.url.split("?")[0]!)));
+  app.setNotFoundHandler(refuseMissing);
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
     if (problem.code === "internal") {

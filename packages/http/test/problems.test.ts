@@ -1,3 +1,4 @@
+import { METHODS } from "node:http";
 import { expect, test } from "vitest";
 import { bodyOf, exchange, startService } from "./support.ts";
 
@@ -6,6 +7,8 @@ const json = { "content-type": "application/json" };
 test.each([
   ["an address that is not there", "GET", "/nothing", {}, undefined, 404, "not_found"],
   ["another method", "DELETE", "/things/1", {}, undefined, 405, "method"],
+  ["another method with a body", "POST", "/things/1", { "content-type": "text/plain" }, "hello", 405, "method"],
+  ["a body for nothing", "POST", "/nothing", json, "{", 404, "not_found"],
   [
     "a preflight, since no origin was named",
     "OPTIONS",
@@ -48,6 +51,14 @@ test.each([
   if (status === 405) expect(response.headers.get("allow")).toMatch(/^[A-Z, ]+$/);
   if (status === 429) expect(response.headers.get("retry-after")).toBe("2");
   expect(lines.join("")).not.toContain("secret text");
+});
+
+test.skipIf(!METHODS.includes("QUERY"))("QUERY is refused by its method, with and without a Content-Type", async () => {
+  const { address } = await startService();
+  for (const headers of [{}, json]) {
+    const response = await fetch(`${address}/healthz`, { method: "QUERY", headers });
+    expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+  }
 });
 
 test.each([
