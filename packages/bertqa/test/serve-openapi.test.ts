@@ -1,3 +1,4 @@
+import { hashToken } from "@bertqa/http";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -6,7 +7,7 @@ import { join } from "node:path";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openSharedServer, passage, post } from "./serve-support.ts";
+import { openSharedServer, passage, post, startServer } from "./serve-support.ts";
 
 interface Description {
   readonly openapi: string;
@@ -69,12 +70,31 @@ test("the description is OpenAPI 3.1 with every address, and its schemas are str
     "/v1/model",
     "/v1/search",
   ]);
+  // Not every reader of OpenAPI knows tuples; schemathesis turns them into what 3.1 forbids.
+  expect(JSON.stringify(description)).not.toContain("prefixItems");
   for (const operations of Object.values(description.paths)) {
     for (const { requestBody, responses } of Object.values(operations)) {
       const parts = [...Object.values(responses), ...(requestBody ? [requestBody] : [])];
       for (const { content } of parts) for (const { schema } of Object.values(content)) validatorOf(schema);
     }
   }
+});
+
+test("a server that asks for tokens says so, and for which addresses", async () => {
+  const tokens = [{ sha256: hashToken("a-token-of-more-than-22-characters"), scopes: ["ask"] }];
+  const { address } = await startServer({ tokens });
+  interface Secured {
+    readonly security?: unknown;
+    readonly paths: Record<string, Record<string, { security?: unknown }>>;
+  }
+  const described = (await (await fetch(`${address}/openapi.json`)).json()) as Secured;
+  expect(described.security).toEqual([{ token: [] }]);
+  for (const [path, operations] of Object.entries(described.paths)) {
+    const [[method, { security }]] = Object.entries(operations) as [[string, { security?: unknown[] }]];
+    const { status } = await fetch(address + path, { method });
+    expect([path, status === 401]).toEqual([path, security === undefined]);
+  }
+  expect(description).not.toHaveProperty("security");
 });
 
 test.each(["/healthz", "/readyz", "/metrics", "/v1/model"])("GET %s answers as described", async (path) => {

@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { createHttpService, type HttpServiceOptions } from "@bertqa/http";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -48,6 +50,7 @@ async function openServer(folder: string, options: ServerOptions) {
     name: "tiny",
     limits: { ...defaultApiLimits, ...limitsOfApi },
     queue: { ...defaultQueueLimits, ...queue },
+    hasTokens: (options.tokens ?? []).length > 0,
     documents: documents === undefined ? undefined : new PassageIndex(await readDocuments(documents)),
   });
   const engine = await AnswerEngine.load(folder, { batchTokens }, () => {});
@@ -69,4 +72,27 @@ export async function post(address: string, path: string, body: unknown, headers
     headers: { ...json, ...headers },
     body: typeof body === "string" ? body : JSON.stringify(body),
   });
+}
+
+/** The command `bertqa serve` of this workspace. */
+export const workspaceBin = join(import.meta.dirname, "../bin/bertqa.mjs");
+
+/** `bertqa serve` as a process of its own, once its model is loaded; it ends with the test at the latest. */
+export async function startCommand(bin: string, flags: readonly string[], env: Record<string, string> = {}) {
+  const options = { env: { ...process.env, ...env }, maxBuffer: 1024 ** 3 };
+  const child = execFile(process.execPath, [bin, "serve", "--port", "0", ...flags], options);
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const exit = once(child, "exit") as Promise<[code: number | null, signal: string | null]>;
+  let log = "";
+  child.stderr!.on("data", (text: string) => (log += text));
+  const failed = exit.then(() => Promise.reject(new Error(`bertqa serve ended: ${log}`)));
+  const [line] = (await Promise.race([once(child.stdout!, "data"), failed])) as [string];
+  failed.catch(() => {});
+  /** Its log: one JSON object a line. */
+  const lines = () =>
+    log
+      .trim()
+      .split("\n")
+      .map((each) => JSON.parse(each) as Record<string, unknown>);
+  return { address: line.trim(), child, exit, lines };
 }

@@ -1,10 +1,9 @@
 import { execFile } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadQuestionAnswering } from "../src/node.ts";
-import { openSharedServer, passage, post, startServer } from "./serve-support.ts";
+import { openSharedServer, passage, post, startCommand, startServer, workspaceBin } from "./serve-support.ts";
 import { temporaryFolder, writeTinyExport } from "./tiny-export.ts";
 
 let small: Awaited<ReturnType<typeof openSharedServer>>;
@@ -191,15 +190,9 @@ test("the thread that serves stays free while the model runs", async () => {
 
 test("bertqa serve prints its address, serves the page, and finishes what it took on SIGTERM", async () => {
   const model = await writeTinyExport(await temporaryFolder());
-  const bin = join(import.meta.dirname, "../bin/bertqa.mjs");
-  const child = execFile(process.execPath, [bin, "serve", "--model", model, "--port", "0"], {
-    env: { ...process.env, BERTQA_TOKEN: "a-token-of-more-than-22-characters" },
-  });
-  const exit = once(child, "exit");
-  let log = "";
-  child.stderr!.on("data", (text: string) => (log += text));
-  const [line] = (await once(child.stdout!, "data")) as [string];
-  const address = line.trim();
+  const token = "a-token-of-more-than-22-characters";
+  const server = await startCommand(workspaceBin, ["--model", model], { BERTQA_TOKEN: token });
+  const { address, child, exit, lines } = server;
   const page = await fetch(`${address}/`);
   expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
   expect(await page.text()).toContain("<html");
@@ -207,7 +200,7 @@ test("bertqa serve prints its address, serves the page, and finishes what it too
   expect(again.status).toBe(304);
   const questions = Array(64).fill({ question: "Who wrote it?", context: passage.repeat(30) });
   expect((await post(address, "/v1/answers", { questions })).status).toBe(401);
-  const headers = { authorization: "Bearer a-token-of-more-than-22-characters" };
+  const headers = { authorization: `Bearer ${token}` };
   const asked = post(address, "/v1/answers", { questions }, headers);
   const waiting = async () => (await (await fetch(`${address}/metrics`, { headers })).text()).includes("waiting 64");
   while (!(await waiting()));
@@ -216,10 +209,10 @@ test("bertqa serve prints its address, serves the page, and finishes what it too
   expect(response.status).toBe(200);
   expect(((await response.json()) as { answers: unknown[] }).answers).toHaveLength(64);
   expect(await exit).toEqual([0, null]);
-  const stopped = JSON.parse(log.trim().split("\n").at(-1)!) as { taken: number; answered: number };
+  const stopped = lines().at(-1)!;
   expect(stopped).toMatchObject({ msg: "stopped", abandoned: 0 });
-  expect(stopped.answered).toBe(stopped.taken);
-  expect(log).not.toMatch(/Ada|Lovelace|a-token|Who wrote/);
+  expect(stopped["answered"]).toBe(stopped["taken"]);
+  expect(JSON.stringify(lines())).not.toMatch(/Ada|Lovelace|a-token|Who wrote/);
 });
 
 test.each([
@@ -228,10 +221,9 @@ test.each([
   [["--port", "70000"], "error: option '--port <n>' argument '70000' is invalid.", 2],
 ] as const)("serve %j is refused in one line", async (args, line, code) => {
   const model = await writeTinyExport(await temporaryFolder());
-  const bin = join(import.meta.dirname, "../bin/bertqa.mjs");
   const flags = ["serve", "--model", model, "--port", "0", "--log-level", "silent", ...args];
   const { stderr, exitCode } = await new Promise<{ stderr: string; exitCode: number }>((resolve) => {
-    execFile(process.execPath, [bin, ...flags], (error, _stdout, stderr) =>
+    execFile(process.execPath, [workspaceBin, ...flags], (error, _stdout, stderr) =>
       resolve({ stderr, exitCode: Number(error?.code ?? 0) }),
     );
   });

@@ -49,9 +49,10 @@ export async function serve(flags: ServeFlags): Promise<void> {
       requestCharacters: Math.max(defaultApiLimits.requestCharacters, flags.maxPassageCharacters),
     }),
   };
+  const tokens = await readTokens(flags.tokenFile);
   let engine: AnswerEngine | undefined;
   const service = await createHttpService({
-    ...{ host: flags.host, port: flags.port, tokens: await readTokens(flags.tokenFile), logLevel: flags.logLevel },
+    ...{ host: flags.host, port: flags.port, tokens, logLevel: flags.logLevel },
     openToAll: flags.openToAll ?? false,
     allowedHosts: flags.allowedHost ?? [],
     corsOrigins: flags.corsOrigin ?? [],
@@ -69,7 +70,8 @@ export async function serve(flags: ServeFlags): Promise<void> {
     ...defaultQueueLimits,
     ...(flags.maxWaiting !== undefined && { waitingQuestions: flags.maxWaiting }),
   };
-  const api = await addApi(service, { name: nameOf(model), limits, queue, documents });
+  const hasTokens = tokens.length > 0;
+  const api = await addApi(service, { name: nameOf(model), limits, queue, documents, hasTokens });
   addPage(service, await loadPage());
   const stop = async () => {
     await service.stop();

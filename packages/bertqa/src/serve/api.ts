@@ -25,6 +25,8 @@ export interface ApiOptions {
   readonly limits: ApiLimits;
   readonly queue: QueueLimits;
   readonly documents?: PassageIndex | undefined;
+  /** Whether the server asks for tokens: the description says so. */
+  readonly hasTokens?: boolean;
 }
 
 /** The scope that questions ask for where the server has tokens. */
@@ -39,7 +41,7 @@ export async function addApi(service: HttpService, options: ApiOptions): Promise
   const { app } = service;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  await describeApi(app);
+  await describeApi(app, options.hasTokens ?? false);
   const api: Api = { engine: undefined };
   const admission = new Admission(options.queue, service);
   const answer = async (inputs: readonly QuestionInput[], reply: FastifyReply) => {
@@ -165,7 +167,7 @@ function addModel(app: FastifyInstance, { name, limits, documents }: ApiOptions,
 }
 
 /** OpenAPI 3.1, whose schemas are JSON Schema 2020-12, as zod writes it. */
-async function describeApi(app: FastifyInstance): Promise<void> {
+async function describeApi(app: FastifyInstance, hasTokens: boolean): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -175,12 +177,10 @@ async function describeApi(app: FastifyInstance): Promise<void> {
         description: "Answers questions from text with a fine-tuned BERT. Errors are problem details (RFC 9457).",
         license: { name: "Apache-2.0", identifier: "Apache-2.0" } as { name: string },
       },
-      components: {
-        securitySchemes: {
-          token: { type: "http", scheme: "bearer", description: "Where the server was given tokens" },
-        },
-      },
-      security: [{}, { token: [] }],
+      ...(hasTokens && {
+        components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+        security: [{ token: [] }],
+      }),
     },
     transform: jsonSchemaTransform,
     transformObject: (document) => {
@@ -199,17 +199,19 @@ function statePaths() {
   const refused = { description: "Refused", content: { "application/problem+json": { schema: problemSchema } } };
   const answered = (mediaType: string, schema: object) => ({ description: "OK", content: { [mediaType]: { schema } } });
   const status = { type: "object", properties: { status: { type: "string" } }, required: ["status"] };
-  const get = (operationId: string, summary: string, success: object, statuses: readonly number[]) => ({
+  const get = (operationId: string, summary: string, success: object, statuses: readonly number[], open = {}) => ({
     get: {
       operationId,
       summary,
+      ...open,
       responses: { 200: success, ...Object.fromEntries(statuses.map((each) => [each, refused])) },
     },
   });
   const json = answered("application/json", status);
+  const open = { security: [] };
   return {
-    "/healthz": get("health", "Whether the server runs", json, [400, 421, 503]),
-    "/readyz": get("ready", "Whether the model is loaded and the server is not stopping", json, [400, 421, 503]),
+    "/healthz": get("health", "Whether the server runs", json, [400, 421, 503], open),
+    "/readyz": get("ready", "Whether the model is loaded and the server is not stopping", json, [400, 421, 503], open),
     "/metrics": get("metrics", "For Prometheus", answered("text/plain", { type: "string" }), commonProblems),
   };
 }

@@ -27,7 +27,8 @@ function text(most: number, description: string) {
     .meta({ maxLength: most, description });
 }
 
-const range = z.tuple([z.int().nonnegative(), z.int().nonnegative()]).describe("Start and end, end exclusive");
+/** An array rather than a tuple: not every reader of OpenAPI knows `prefixItems`. */
+const range = z.array(z.int().nonnegative()).length(2);
 const probability = z.number().min(0).max(1);
 const places = {
   codePoints: range.describe("In code points, as Python and SQuAD count; end exclusive"),
