@@ -1,9 +1,10 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { post, startCommand } from "./serve-support.ts";
 import { writeTinyExport } from "./tiny-export.ts";
 
 /** The package as a user gets it. Slow, and needs the registry: `npm run test:packed`. */
@@ -22,11 +23,14 @@ describe.skipIf(!isWanted)("the packed package, installed in an empty folder", (
   let temporary: string;
   let tarball: string;
   let model: string;
+  let warnings: string;
   beforeAll(async () => {
     temporary = await mkdtemp(join(tmpdir(), "bertqa-packed-"));
     model = await writeTinyExport(join(temporary, "model"));
     const options = { cwd: packageFolder, encoding: "utf8", stdio: "pipe" } as const;
-    execFileSync("npm", ["run", "build"], options);
+    const build = spawnSync("npm", ["run", "build"], options);
+    if (build.status !== 0) throw new Error(build.stdout + build.stderr);
+    warnings = build.stderr;
     const packed = execFileSync(
       "npm",
       ["pack", "--ignore-scripts", "--json", "--pack-destination", temporary],
@@ -51,22 +55,45 @@ describe.skipIf(!isWanted)("the packed package, installed in an empty folder", (
     return execFileSync(process.execPath, args, { cwd: folder, encoding: "utf8", input, stdio: [...stdio] });
   }
 
+  test("it is built without a warning: the declarations name no type that they do not export", () => {
+    expect(warnings).toBe("");
+  });
+
   test.each([
     ["with onnxruntime-node", "onnxruntime-node", []],
     ["without it", "onnxruntime-web", ["--omit=optional"]],
-  ] as const)("%s: five lines give an answer, and so does the command", slow, async (_, runtime, flags) => {
-    const folder = await install(runtime, flags);
-    expect(JSON.parse(run(folder, ["five.js", model]))).toEqual({ runtime, isSlice: true });
+  ] as const)(
+    "%s: five lines give an answer, and so do the command and its server",
+    slow,
+    async (_, runtime, flags) => {
+      const folder = await install(runtime, flags);
+      expect(JSON.parse(run(folder, ["five.js", model]))).toEqual({ runtime, isSlice: true });
 
-    const bin = join(folder, "node_modules/bertqa/bin/bertqa.mjs");
-    const ask = [bin, "ask", "--model", model, "--context", "-", "Who wrote it?"];
-    const startedMs = performance.now();
-    expect(run(folder, ask, "Ada wrote the program in 1843.")).toContain("probability");
-    process.stderr.write(`cold ask on ${runtime}: ${((performance.now() - startedMs) / 1000).toFixed(2)} s\n`);
+      const bin = join(folder, "node_modules/bertqa/bin/bertqa.mjs");
+      const ask = [bin, "ask", "--model", model, "--context", "-", "Who wrote it?"];
+      const startedMs = performance.now();
+      expect(run(folder, ask, "Ada wrote the program in 1843.")).toContain("probability");
+      process.stderr.write(`cold ask on ${runtime}: ${((performance.now() - startedMs) / 1000).toFixed(2)} s\n`);
 
-    for (const name of ["@tensorflow", "@bertqa", "tsx", "typescript"]) {
-      expect(existsSync(join(folder, "node_modules", name)), name).toBe(false);
-    }
-    expect(() => run(folder, [bin, "stage", "train"])).toThrow('"stage" is not among the commands of this package');
-  });
+      const server = await startCommand(bin, ["--model", model]);
+      const questions = [{ question: "Who wrote it?", context: "Ada wrote the program in 1843." }];
+      const response = await post(server.address, "/v1/answers", { questions });
+      const { answers } = (await response.json()) as {
+        answers: { answer: string; span: { utf16: [number, number] } }[];
+      };
+      expect(questions[0]!.context.slice(...answers[0]!.span.utf16)).toBe(answers[0]!.answer);
+      expect((await fetch(`${server.address}/v1/model`).then((each) => each.json())) as object).toMatchObject({
+        runtime,
+      });
+      expect(await fetch(server.address).then((each) => each.text())).toContain("<html");
+      server.child.kill("SIGTERM");
+      expect(await server.exit).toEqual([0, null]);
+      expect(server.lines().at(-1)).toMatchObject({ msg: "stopped", taken: 3, answered: 3, abandoned: 0 });
+
+      for (const name of ["@tensorflow", "@bertqa", "tsx", "typescript"]) {
+        expect(existsSync(join(folder, "node_modules", name)), name).toBe(false);
+      }
+      expect(() => run(folder, [bin, "stage", "train"])).toThrow('"stage" is not among the commands of this package');
+    },
+  );
 });
