@@ -47,6 +47,7 @@ export function openCheckpoints(folder: string): CheckpointFolder {
       }
     },
     load: async () => {
+      await removeUnfinished(folder);
       const step = (await checkpointSteps(folder)).at(-1);
       if (step === undefined) return undefined;
       const path = join(folder, checkpointName(step), stateName);
@@ -62,6 +63,12 @@ export function openCheckpoints(folder: string): CheckpointFolder {
       }
     },
   };
+}
+
+/** What a killed run was writing; its next one may save at other steps. */
+async function removeUnfinished(folder: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => /^step-\d{8}\.partial$/.test(name));
+  for (const name of names) await rm(join(folder, name), { recursive: true, force: true });
 }
 
 function checkpointName(step: number): string {

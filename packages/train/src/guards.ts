@@ -27,20 +27,30 @@ export async function checkDiskSpace(folder: string, encoder: BertCheckpoint): P
 /** Ctrl-C reaches a process under Nx twice, from the terminal and from Nx: what follows this soon is the same wish. */
 const echoMs = 1000;
 
-/** Ctrl-C ends the step at hand and saves; another one, a second later or more, ends the process at once. */
+const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Ctrl-C, a supervisor's end and a terminal that is closed end the step at hand and save; another signal, a second later or more,
+ * ends the process at once.
+ */
 export function watchForStop(): { isAsked: () => boolean; dispose: () => void } {
   let askedMs: number | undefined;
   const ask = () => {
     if (askedMs !== undefined && performance.now() - askedMs > echoMs) process.exit(130);
     askedMs ??= performance.now();
   };
-  process.on("SIGINT", ask);
-  process.on("SIGTERM", ask);
+  for (const signal of stopSignals) process.on(signal, ask);
+  process.on("SIGHUP", ignoreLostTerminal);
   return {
     isAsked: () => askedMs !== undefined,
     dispose: () => {
-      process.off("SIGINT", ask);
-      process.off("SIGTERM", ask);
+      for (const signal of stopSignals) process.off(signal, ask);
+      process.off("SIGHUP", ignoreLostTerminal);
     },
   };
+}
+
+/** Nobody reads there any more, and an error of a write must not end the process before its state is saved. */
+function ignoreLostTerminal(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }

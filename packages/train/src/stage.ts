@@ -111,8 +111,8 @@ async function trainToEnd(run: Run, logFolder: string): Promise<number[]> {
   const { engine, trainer, windows, resolved, checkpoints, reporter } = run;
   const schedule = scheduleOf(resolved, windows.lengths.length);
   const { totalSteps } = schedule;
-  await checkDiskSpace(checkpoints.folder, run.encoder);
   const losses = await resume(run, totalSteps);
+  await checkDiskSpace(checkpoints.folder, run.encoder);
   const firstStep = losses.length;
   const log = openLiveLog(engine, logFolder, trainingRows(losses, schedule, resolved.logEverySteps));
   const stop = watchForStop();

@@ -1,5 +1,9 @@
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { countBatchTokens } from "@bertqa/model";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { openCheckpoints } from "../src/checkpoints.ts";
 import { trainOptionsSchema } from "../src/options.ts";
 import { neededBytes } from "../src/guards.ts";
 import { planEpoch } from "../src/plan.ts";
@@ -40,6 +44,13 @@ describe("the disk space that a run still needs", () => {
     expect(neededBytes(100, 0)).toBe(1000);
     expect(neededBytes(100, 600)).toBe(400);
   });
+});
+
+test("what a killed run was saving goes, whatever its step, before the space is counted", async () => {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, "step-00000099.partial"));
+  expect(await openCheckpoints(folder).load()).toBeUndefined();
+  expect(await readdir(folder)).toEqual([]);
 });
 
 describe("the plan of an epoch", () => {

@@ -142,7 +142,7 @@ test("gradients accumulated over two halves of a batch are those of the whole", 
 
 describe("a run that was ended in the middle continues from its last checkpoint", () => {
   /** Starts training in a process of its own and sends it a signal once the checkpoint after step 50 of 300 is there. */
-  async function endAfterFirstCheckpoint(signal: "SIGKILL" | "SIGINT") {
+  async function endAfterFirstCheckpoint(signal: "SIGKILL" | "SIGINT" | "SIGHUP") {
     const workspace = await temporaryFolder();
     const folder = join(workspace, "pipelines", "tiny");
     await cp(pipelineFolder, folder, { recursive: true });
@@ -188,8 +188,11 @@ describe("a run that was ended in the middle continues from its last checkpoint"
     },
   );
 
-  test("Ctrl-C: the state is saved, one line says how to continue, exit code 1", slow, async () => {
-    const { artifacts, code, stderr } = await endAfterFirstCheckpoint("SIGINT");
+  test.each([
+    ["Ctrl-C", "SIGINT"],
+    ["a terminal that is closed", "SIGHUP"],
+  ] as const)("%s: the state is saved, one line says how to continue, exit code 1", slow, async (_, signal) => {
+    const { artifacts, code, stderr } = await endAfterFirstCheckpoint(signal);
     expect(code).toBe(1);
     expect(stderr.trim().split("\n").at(-1)).toMatch(
       /^train: stopped on request after step \d+ of 300; its state is saved\. Run the same command again to continue from there\.$/,
