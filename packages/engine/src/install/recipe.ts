@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { BertqaError, formatDuration, type Reporter } from "@bertqa/core";
-import { createReporter, isProcessAlive, runCommand } from "@bertqa/runner";
+import { createReporter, runCommand } from "@bertqa/runner";
 import { openCacheFolder } from "@bertqa/runner/cache-folder";
 import { describeHost, type Device } from "../host.ts";
 import { kernelsFile } from "../kernels.ts";
@@ -20,6 +20,7 @@ import {
 import { buildBinding, buildKernels, findCompiler, isBindingBuilt } from "./binding.ts";
 import { checkEngine } from "./check.ts";
 import { fetchLibrary, isLibraryComplete } from "./library.ts";
+import { makePartialFolder, removeLeftovers } from "./partial.ts";
 import { chooseLibrary, type LibraryChoice } from "./platform.ts";
 
 /** The command `engine:install`. */
@@ -45,8 +46,7 @@ async function installEngine(report: Reporter): Promise<EngineRecord> {
     const root = join(await openCacheFolder("engine"), "engine");
     mkdirSync(root, { recursive: true });
     removeLeftovers(root);
-    const partial = join(root, partialName());
-    mkdirSync(partial);
+    const partial = makePartialFolder(root);
     try {
       return await installInto(root, partial, choice, report);
     } finally {
@@ -117,9 +117,8 @@ async function checkOrUnlink(choice: LibraryChoice, report: Reporter): Promise<D
 /** tfjs-node loads what lies at this path; `npm ci` wipes it, and a link costs nothing to restore. */
 function linkBinding(target: string): void {
   const link = bindingLinkPath();
-  const partial = `${link}${partialName()}`;
+  const partial = `${link}.partial-${randomBytes(6).toString("hex")}`;
   mkdirSync(dirname(link), { recursive: true });
-  rmSync(partial, { force: true });
   symlinkSync(target, partial);
   renameSync(partial, link);
 }
@@ -129,24 +128,6 @@ function writeFlushed(path: string, text: string, partialFolder: string): void {
   const partial = join(partialFolder, "record");
   writeFileSync(partial, text, { flush: true });
   renameSync(partial, path);
-}
-
-/** Process ids mean something on one host only; a container has a host name of its own. */
-function partialName(): string {
-  return `.partial-${hostname()}-${process.pid}`;
-}
-
-const dayMs = 24 * 60 * 60 * 1000;
-
-/** What installs that were killed left behind: those of this host whose process is gone, and any that is a day old. */
-function removeLeftovers(root: string): void {
-  const ofThisHost = `.partial-${hostname()}-`;
-  for (const name of readdirSync(root).filter((entry) => entry.startsWith(".partial-"))) {
-    const folder = join(root, name);
-    const pid = name.startsWith(ofThisHost) ? Number(name.slice(ofThisHost.length)) : undefined;
-    const isAbandoned = pid === process.pid || (pid !== undefined && !isProcessAlive(pid));
-    if (isAbandoned || Date.now() - statSync(folder).mtimeMs > dayMs) rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 const diskProblems = new Set(["EACCES", "EROFS", "ENOSPC", "EPERM", "ENOTDIR"]);

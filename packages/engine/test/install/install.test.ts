@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { ownMark } from "@bertqa/runner";
 
 const program = fileURLToPath(new URL("../../bin/install.mjs", import.meta.url));
 
@@ -60,16 +61,28 @@ test("an empty lock file, as a version before this left it after a power cut, ho
   expect(stderr).toMatch(/^engine: no C\+\+ compiler/);
 });
 
-test("what a killed install left behind goes: another host's only when it is a day old", () => {
+test("what a killed install left behind goes, another machine's only when it is a day old; what runs stays", () => {
   const engine = join(folder, "engine");
-  const { pid } = spawnSync(process.execPath, ["-e", ""]);
   const twoDaysAgo = new Date(Date.now() - 2 * 24 * 60 * 60 * 1000);
-  for (const name of [`${hostname()}-${pid}`, "elsewhere-1", "elsewhere-2"]) {
-    mkdirSync(join(engine, `.partial-${name}`), { recursive: true });
+  const own = ownMark();
+  const owners = {
+    running: own,
+    gone: { ...own, pid: 4_000_000 },
+    "its id given away": { ...own, started: "1" },
+    // Two containers with one volume have one host name and one process id where they were made so.
+    "another container": { ...own, machine: `${own.machine.split(" ")[0]} pid:[1]` },
+    "before the last start": { ...own, machine: "another" },
+    "another host, long ago": { ...own, host: "elsewhere" },
+  };
+  for (const [name, owner] of Object.entries(owners)) {
+    const partial = join(engine, `.partial-${name}`);
+    mkdirSync(partial, { recursive: true });
+    writeFileSync(join(partial, "owner.json"), JSON.stringify(owner));
+    if (name.endsWith("long ago")) utimesSync(partial, twoDaysAgo, twoDaysAgo);
   }
-  utimesSync(join(engine, ".partial-elsewhere-2"), twoDaysAgo, twoDaysAgo);
   install({ BERTQA_CACHE: folder, CXX: "/nowhere/g++" });
-  expect(readdirSync(engine)).toEqual([".partial-elsewhere-1"]);
+  const kept = ["another container", "before the last start", "running"];
+  expect(readdirSync(engine).toSorted()).toEqual(kept.map((name) => `.partial-${name}`));
 });
 
 test("a cache that cannot be a folder is named, with the variable that moves it", () => {
