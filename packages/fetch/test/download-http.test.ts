@@ -1,10 +1,11 @@
 import { sha256Of } from "@bertqa/core";
 import { existsSync } from "node:fs";
-import { readdir, readFile, utimes } from "node:fs/promises";
+import { chmod, link, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { connect, type AddressInfo } from "node:net";
-import { join } from "node:path";
+import { connect, createServer as createRawServer, type AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { mayRedirect } from "../src/download-http.ts";
 import { fetchFiles } from "../src/download.ts";
 import type { FetchEnvironment } from "../src/environment.ts";
 import type { FetchSet, Pin } from "../src/plan.ts";
@@ -276,6 +277,108 @@ test("a redirect to plain http on another machine is refused", async () => {
     `${url}: it redirects to http://host.invalid, expected https (plain http only on this machine)`,
   );
 });
+
+test.each([
+  ["https://hub.example/f", "https://store.example", true],
+  ["https://hub.example/f", "http://store.example", false],
+  ["https://hub.example/f", "http://hub.example", false],
+  // A server elsewhere has no business with the servers of this machine.
+  ["https://hub.example/f", "http://127.0.0.1:8080", false],
+  ["http://127.0.0.1:8080/f", "http://127.0.0.1:9090", true],
+  ["http://127.0.0.1:8080/f", "http://store.example", false],
+  ["http://127.0.0.1:8080/f", "https://store.example", true],
+])("%s may send on to %s: %s", (asked, to, may) => {
+  expect(mayRedirect(new URL(asked), new URL(to))).toBe(may);
+});
+
+test("redirects without an end are given up, and nothing is left", async () => {
+  const environment = testEnvironment(await temporaryFolder());
+  const { url, asked } = await script((request, response) =>
+    response.writeHead(302, { location: `${request.url}x` }).end(),
+  );
+  await expect(download(fileAt(url), environment)).rejects.toThrow(/redirect count exceeded/);
+  expect(asked.length).toBeLessThanOrEqual(21);
+  expect(await readdir(environment.downloadsFolder)).toEqual([]);
+});
+
+test("a server that takes the request and never answers is given up after the idle timeout", async () => {
+  const environment = testEnvironment(await temporaryFolder());
+  const impatient = { ...environment, retry: { ...environment.retry, idleTimeoutMs: 50, retries: 1 } };
+  const { url, asked } = await script(() => {});
+  await expect(download(fileAt(url), impatient)).rejects.toThrow(/Headers Timeout/);
+  expect(asked).toHaveLength(2);
+});
+
+test("wrong bytes of the right length are refused, and not kept", async () => {
+  const environment = testEnvironment(await temporaryFolder());
+  const wrong = Buffer.from(content).fill("x", 500_000, 500_001);
+  const { url } = await script((_, response) => response.end(wrong));
+  await expect(download(fileAt(url), environment)).rejects.toThrow(
+    `${url} has sha256 ${sha256Of(wrong)}, expected ${pin.sha256}. Check its bytes and sha256 in fetch.json`,
+  );
+  expect(await readdir(environment.downloadsFolder)).toEqual([]);
+});
+
+test.each([
+  [
+    "a length that is shorter than what it sends",
+    { "content-length": String(content.length - 5) },
+    /offered, expected/,
+  ],
+  ["a length that is no number", { "content-length": "12x" }, /Content-Length|content-length/i],
+  ["gzip that is none", { "content-encoding": "gzip" }, /incorrect header check|terminated/],
+])("a server that names %s is refused in one line", async (_, headers, message) => {
+  const environment = testEnvironment(await temporaryFolder());
+  const server = createRawServer((socket) => {
+    socket.on("error", () => {}); // the client goes away in the middle
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\n${lines.join("")}connection: close\r\n\r\n`), content]));
+  });
+  const url = `${await startServer(server)}/dev.json`;
+  await expect(download(fileAt(url), environment)).rejects.toThrow(message);
+  expect(existsSync(join(environment.downloadsFolder, pin.sha256))).toBe(false);
+});
+
+test("a range that lies about where it starts is refused", async () => {
+  const environment = testEnvironment(await temporaryFolder());
+  const { url } = await script(
+    (_, response) => cutAfter(response, 100_000),
+    (_, response) =>
+      response.writeHead(206, { "content-range": `bytes 7-${content.length - 1}/${content.length}` }).end("x"),
+  );
+  await expect(download(fileAt(url), environment)).rejects.toThrow(
+    /asked for bytes from \d+, got content-range "bytes 7-/,
+  );
+});
+
+test("a link where a part would lie is not followed: what it leads to stays as it was", async () => {
+  const folder = await temporaryFolder();
+  const environment = testEnvironment(folder);
+  await mkdir(environment.downloadsFolder, { recursive: true });
+  const victim = join(folder, "victim");
+  await writeFile(victim, "photos");
+  const { url } = await script(sendAll);
+  for (const plant of [symlink, link]) {
+    await plant(victim, join(environment.downloadsFolder, `${pin.sha256}.part`));
+    const { path } = await download(fileAt(url), environment);
+    expect(await readFile(path)).toEqual(content);
+    expect(await readFile(victim, "utf8")).toBe("photos");
+    await rm(path);
+  }
+});
+
+test.skipIf(process.platform === "win32")(
+  "others' right to write goes from the folder of downloads and from the one above it, where it could be replaced",
+  async () => {
+    const environment = testEnvironment(await temporaryFolder());
+    await mkdir(environment.downloadsFolder, { recursive: true });
+    const folders = [environment.downloadsFolder, dirname(environment.downloadsFolder)];
+    for (const folder of folders) await chmod(folder, 0o777);
+    const { url } = await script(sendAll);
+    await download(fileAt(url), environment);
+    for (const folder of folders) expect((await stat(folder)).mode & 0o022).toBe(0);
+  },
+);
 
 test("HTTP_PROXY is used, and NO_PROXY lets a host pass it by", async () => {
   const tunnels: string[] = [];

@@ -1,6 +1,6 @@
 import { encoderFiles, openDataset, readSafetensors } from "@bertqa/core";
 import { openQuestionFile } from "@bertqa/formats";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chmod, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -238,6 +238,18 @@ test("the command prints the artifact's path on stdout, and for a bad input one 
   expect(await bad.ended).toBe(1);
   expect(bad.said.stdout).toBe("");
   expect(bad.said.stderr).toMatch(/^fetch: .*dev.json is not valid JSON.*\n$/);
+});
+
+test.skipIf(process.platform === "win32")("with umask 077 nobody else may read the artifact", async () => {
+  const folder = await temporaryFolder();
+  await writeLocalPipeline(folder);
+  for (const name of Object.keys(encoderFolder)) await chmod(join(folder, "encoder", name), 0o444);
+  const bin = join(repositoryFolder, "packages/bertqa/bin/bertqa.mjs");
+  const command = ["sh", process.execPath, bin, "stage", "fetch", folder];
+  const { status, stdout } = spawnSync("sh", ["-c", 'umask 077; exec "$@"', ...command], { encoding: "utf8" });
+  expect(status).toBe(0);
+  const names = await readdir(stdout.trim(), { recursive: true });
+  for (const name of names) expect((await stat(join(stdout.trim(), name))).mode & 0o277, name).toBe(0o200);
 });
 
 test("Ctrl-C in the middle of a download leaves no artifact, and the next run continues the download", async () => {

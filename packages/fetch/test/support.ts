@@ -2,7 +2,7 @@ import { parseJson, type Reporter } from "@bertqa/core";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server as RawServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { afterEach } from "vitest";
@@ -28,10 +28,10 @@ export async function serve(listener: RequestListener): Promise<string> {
   return startServer(createServer(listener));
 }
 
-export async function startServer(server: Server): Promise<string> {
+export async function startServer(server: Server | RawServer): Promise<string> {
   await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
   cleanups.push(async () => {
-    server.closeAllConnections();
+    if ("closeAllConnections" in server) server.closeAllConnections();
     await new Promise((closed) => server.close(closed));
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

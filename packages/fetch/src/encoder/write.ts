@@ -10,7 +10,8 @@ import {
 } from "@bertqa/core";
 import { parseDataJson } from "@bertqa/squad";
 import { constants } from "node:fs";
-import { chmod, copyFile, readFile, writeFile } from "node:fs/promises";
+import { chmod, copyFile, readFile, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { z } from "zod";
 import type { FetchedFile } from "../download.ts";
 import { encoderConfigSchema, findEncoderProblem, tokenizerSchema } from "./check.ts";
@@ -51,8 +52,9 @@ function pathOf(draft: ArtifactDraft, name: string): Promise<string> {
 async function copyChecked({ path, origin, pin }: FetchedFile, copy: string): Promise<string> {
   // A clone where the file system can (btrfs, xfs): no second copy on disk.
   await copyFile(path, copy, constants.COPYFILE_FICLONE);
-  // A copy keeps the mode, and a read-only artifact cannot be flushed to disk, nor replaced by Nx.
-  await chmod(copy, 0o644);
+  // A copy keeps the mode, and a read-only artifact cannot be flushed to disk, nor replaced by Nx. The folder was made by the
+  // user's umask.
+  await chmod(copy, (await stat(dirname(copy))).mode & 0o666);
   if (pin && (await sha256OfFile(copy)) !== pin.sha256) {
     throw new BertqaError("fetch", `${origin} changed while it was copied`, { remedy: "Run again" });
   }
