@@ -1,4 +1,4 @@
-import { BertqaError } from "@bertqa/squad";
+import { BertqaError, printable } from "@bertqa/squad";
 
 /**
  * Runs a command's main function with the exit codes and messages that all commands share: a {@link BertqaError} prints its one
@@ -8,7 +8,8 @@ export async function runCommand(main: () => Promise<void>): Promise<void> {
   try {
     await main();
   } catch (error) {
-    process.stderr.write(`${describeFailure(error, process.argv.includes("--debug"))}\n`);
+    const lines = describeFailure(error, process.argv.includes("--debug")).split("\n");
+    process.stderr.write(`${lines.map(printable).join("\n")}\n`);
     process.exitCode = 1;
   }
 }

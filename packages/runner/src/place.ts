@@ -8,8 +8,9 @@ import {
   type ArtifactDraft,
   openArtifact,
 } from "@bertqa/core";
+import { randomBytes } from "node:crypto";
 import { existsSync, rmSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 /*
@@ -66,14 +67,15 @@ export async function writeArtifact(
   try {
     await mkdir(parent, { recursive: true });
     await refuseForeignFolder(stage, place);
-    const draftFolder = await mkdtemp(join(parent, `.${basename(place)}.new-`));
-    // As folders usually are: `mkdtemp` makes it for its owner alone.
-    await chmod(draftFolder, 0o755);
+    // Not by `mkdtemp`, which makes folders for their owner alone: an artifact is as open as the user's umask says.
+    const draftFolder = join(parent, `.${basename(place)}.new-${randomBytes(6).toString("hex")}`);
+    await mkdir(draftFolder);
     const stopWatching = removeOnSignal(draftFolder);
     try {
       const draft = startDraft(draftFolder);
       const description = await fill(draft);
       await draft.seal(description);
+      await refuseForeignFolder(stage, place); // once more: what came there since would be removed with the old artifact
       await swapIn(draftFolder, place);
       return await openArtifact(stage, place, description.kind);
     } finally {
@@ -129,16 +131,24 @@ function removeOnSignal(folder: string): () => void {
 
 /** A full or read-only disk as one line; any other error as it is. */
 export function explainDiskError(stage: string, where: string, cause: unknown): unknown {
-  const code = (cause as NodeJS.ErrnoException).code;
+  const { code, syscall } = cause as NodeJS.ErrnoException;
   if (cause instanceof BertqaError || !code) return cause;
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new BertqaError(stage, "the disk is full", { remedy: "Free some space and run again", where, cause });
   }
-  if (["EACCES", "EROFS", "EPERM", "ENOTDIR"].includes(code)) {
+  // Node's recursive mkdir says ENOENT of a read-only disk.
+  if (["EACCES", "EROFS", "EPERM", "ENOTDIR"].includes(code) || (code === "ENOENT" && syscall === "mkdir")) {
     return new BertqaError(stage, `the folder cannot be written: ${code}`, { where, cause });
   }
   if (code === "EMFILE" || code === "ENFILE") {
     return new BertqaError(stage, `too many open files: ${code}`, { remedy: "Raise `ulimit -n`", where, cause });
+  }
+  if (code === "ENOTEMPTY" || code === "EEXIST") {
+    return new BertqaError(stage, `something else wrote there at the same time: ${code}`, {
+      remedy: "Let one run at a time write there, and run again",
+      where,
+      cause,
+    });
   }
   if (code === "EIO") return new BertqaError(stage, "the disk reports an error: EIO", { where, cause });
   return cause;

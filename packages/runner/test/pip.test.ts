@@ -85,7 +85,8 @@ describe("a wheel made here, in the only folder that pip may look at", () => {
     const zip = ["-m", "zipfile", "-c", wheel, "tiny", "tiny-1.0.dist-info"];
     expect(await runProgram("python3", zip, { cwd: content })).toMatchObject({ exitCode: 0 });
     const index = { PIP_NO_INDEX: "1", PIP_FIND_LINKS: root, PIP_CONFIG_FILE: "/dev/null", PIP_NO_CACHE_DIR: "1" };
-    environment = { ...process.env, ...index, HOME: root };
+    // Some people let pip run in virtual environments alone.
+    environment = { ...process.env, ...index, HOME: root, PIP_REQUIRE_VIRTUALENV: "1" };
   });
   afterEach(() => rmSync(root, { recursive: true }));
 

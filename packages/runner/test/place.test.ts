@@ -1,7 +1,7 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { appendFile, readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { BertqaError, openArtifact, sha256Of, type ArtifactDraft } from "@bertqa/core";
@@ -49,7 +49,56 @@ describe("an artifact that is written", () => {
   });
 });
 
+/** Runs a file of this folder in a process of its own, after shell commands that set its limits. */
+function runLimited(shell: string, name: string, ...words: string[]) {
+  const command = [process.execPath, "--import", "tsx", join(import.meta.dirname, name), ...words];
+  return spawnSync("sh", ["-c", `${shell}; exec "$@"`, "sh", ...command], { encoding: "utf8" });
+}
+
+test.skipIf(process.platform === "win32")(
+  "an artifact of 120 files is written and read where 100 may be open at once, and is as closed as the umask says",
+  async () => {
+    const folder = join(await temporaryFolder(), "x");
+    expect(runLimited("umask 077; ulimit -n 100", "many-files.ts", folder, "120")).toMatchObject({
+      ...{ status: 0, stdout: "120\n", stderr: "" },
+    });
+    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    expect((await stat(join(folder, "manifest.json"))).mode & 0o777).toBe(0o600);
+  },
+);
+
 describe("a run that does not end well leaves no artifact", () => {
+  test("when another process removes its draft: it fails, rather than to end with a part of the files", async () => {
+    const parent = await temporaryFolder();
+    const failing = writeArtifact("tokenize", join(parent, "x"), async (draft) => {
+      await writeFile(await draft.path("a.txt"), "hello");
+      await rm(draft.folder, { recursive: true });
+      await writeFile(await draft.path("sub/b.txt"), "world");
+      return description;
+    });
+    await expect(failing).rejects.toThrow(/^tokenize: the folder cannot be written: ENOENT/);
+    expect(await readdir(parent)).toEqual([]);
+
+    const half = writeArtifact("tokenize", join(parent, "x"), async (draft) => {
+      await writeFile(await draft.path("a.txt"), "hello");
+      await rm(join(draft.folder, "a.txt"));
+      return description;
+    });
+    await expect(half).rejects.toThrow(/a\.txt was to be written and is not there/);
+    expect(await readdir(parent)).toEqual([]);
+  });
+
+  test("when something else came into its place meanwhile: one line says so, and that stays", async () => {
+    const folder = join(await temporaryFolder(), "x");
+    const failing = writeArtifact("tokenize", folder, async (draft) => {
+      await mkdir(folder);
+      await writeFile(join(folder, "photo.txt"), "");
+      return fillWithHello(draft);
+    });
+    await expect(failing).rejects.toThrow(`tokenize: ${folder} holds files that are no artifact (photo.txt …)`);
+    expect(await readdir(folder)).toEqual(["photo.txt"]);
+  });
+
   test("when the stage throws", async () => {
     const parent = await temporaryFolder();
     const failing = writeArtifact("tokenize", join(parent, "x"), async (draft) => {
@@ -60,12 +109,20 @@ describe("a run that does not end well leaves no artifact", () => {
     expect(await readdir(parent)).toEqual([]);
   });
 
-  test("when the disk is full: the message says so", async () => {
+  test.each([
+    [{ code: "ENOSPC" }, "the disk is full. Free some space and run again."],
+    [{ code: "EROFS" }, "the folder cannot be written: EROFS."],
+    // Said by Node's recursive mkdir of a disk that is mounted read-only.
+    [{ code: "ENOENT", syscall: "mkdir" }, "the folder cannot be written: ENOENT."],
+    [{ code: "EMFILE" }, "too many open files: EMFILE. Raise `ulimit -n`."],
+    [{ code: "ENOTEMPTY" }, "something else wrote there at the same time: ENOTEMPTY."],
+  ])("when the disk says %j: one line says what to do, with the place", async (given, problem) => {
     const parent = await temporaryFolder();
     const failing = writeArtifact("tokenize", join(parent, "x"), () =>
-      Promise.reject(Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" })),
+      Promise.reject(Object.assign(new Error(given.code), given)),
     );
-    await expect(failing).rejects.toThrow(/^tokenize: the disk is full\. Free some space and run again\. \(.*x\)$/);
+    await expect(failing).rejects.toThrow(`tokenize: ${problem}`);
+    await expect(failing).rejects.toThrow(`(${join(parent, "x")})`);
     expect(await readdir(parent)).toEqual([]);
   });
 
