@@ -1,11 +1,11 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch } from "node:fs";
-import { cp, mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, open, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { silentReporter, type Manifest, type StageReads } from "@bertqa/core";
+import { sha256Of, silentReporter, type Manifest, type StageReads } from "@bertqa/core";
 import { runStage, type AnyStage } from "@bertqa/runner";
 import { findStage, stageNames } from "../packages/cli/src/stages.ts";
 import { tinyOptions, writeTinyPipeline } from "./support/tiny-pipeline.ts";
@@ -136,6 +136,108 @@ async function flipLastByte(path: string): Promise<void> {
     await handle.close();
   }
 }
+
+describe("an artifact that somebody else may have written", () => {
+  /** Puts a file into the artifact of a stage, listed in its manifest as if the stage had made it; the artifact is then put back. */
+  async function withPlanted(
+    from: string,
+    name: string,
+    plant: (path: string) => Promise<void>,
+    use: () => Promise<void>,
+  ) {
+    const place = join(artifacts, from);
+    const kept = join(workspace, "kept");
+    await cp(place, kept, { recursive: true });
+    try {
+      await rm(join(place, name), { force: true });
+      await plant(join(place, name));
+      const content = await readFile(join(place, name));
+      const manifest = manifestOf(from);
+      const others = manifest.files.filter(({ path }) => path !== name);
+      const files = [...others, { path: name, bytes: content.length, sha256: sha256Of(content) }];
+      const contentSha256 = sha256Of(files.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join(""));
+      await writeFile(join(place, "manifest.json"), JSON.stringify({ ...manifest, files, contentSha256 }));
+      await use();
+    } finally {
+      rmSync(place, { recursive: true });
+      await cp(kept, place, { recursive: true });
+      rmSync(kept, { recursive: true });
+    }
+  }
+
+  async function textsIn(folder: string): Promise<string[]> {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    return Promise.all(
+      entries
+        .filter((entry) => !entry.isDirectory())
+        .map((entry) => readFile(join(entry.parentPath, entry.name), "latin1")),
+    );
+  }
+
+  test(
+    "cannot make train write through a link: the user's start-up file of the shell stays as it was",
+    slow,
+    async () => {
+      const startUp = join(workspace, ".bashrc");
+      await writeFile(startUp, "alias ll='ls -l'\n");
+      const before = manifestOf("train");
+      for (const name of ["tokenizer/config.json", "tokenizer/model.safetensors", "tokenizer/tokenizer.json"]) {
+        await withPlanted(
+          "tokenize",
+          name,
+          (path) => symlink(startUp, path),
+          async () => {
+            await expect(run("train")).rejects.toThrow(
+              `${join(artifacts, "tokenize", name)} is neither a regular file nor a folder`,
+            );
+          },
+        );
+      }
+      expect(await readFile(startUp, "utf8")).toBe("alias ll='ls -l'\n");
+      expect(manifestOf("train")).toEqual(before);
+    },
+  );
+
+  test(
+    "cannot give the model a config of its own either: train takes a tokenizer's files by their names",
+    slow,
+    async () => {
+      const before = manifestOf("train");
+      const config = JSON.stringify({ x: "$(touch PWNED)" });
+      await withPlanted(
+        "tokenize",
+        "tokenizer/config.json",
+        (path) => writeFile(path, config),
+        async () => {
+          const { manifest } = await run("train");
+          expect(manifest.files).toEqual(before.files);
+        },
+      );
+      await run("train");
+    },
+  );
+
+  test("cannot carry a secret of the user into what they publish", slow, async () => {
+    const secret = "machine hub.example login me password hunter2";
+    const netrc = join(workspace, ".netrc");
+    await writeFile(netrc, secret);
+    const before = manifestOf("tokenize");
+    for (const name of ["encoder/special_tokens_map.json", "encoder/netrc", "train.json"]) {
+      await withPlanted(
+        "fetch",
+        name,
+        (path) => symlink(netrc, path),
+        async () => {
+          await expect(run("tokenize")).rejects.toThrow(
+            `${join(artifacts, "fetch", name)} is neither a regular file nor a folder`,
+          );
+        },
+      );
+    }
+    expect(manifestOf("tokenize")).toEqual(before);
+    expect((await textsIn(artifacts)).filter((text) => text.includes("hunter2"))).toEqual([]);
+  });
+});
 
 test("an edited encoder makes train refuse the windows of the old one, before any training", slow, async () => {
   const vocabulary = join(folder, "encoder", "vocab.txt");
