@@ -1,4 +1,4 @@
-import { evaluationLayout, thresholdKinds, type RecordContext, type ReportHead } from "@bertqa/core";
+import { evaluationLayout, plainScoreSchema, thresholdKinds, type RecordContext, type ReportHead } from "@bertqa/core";
 import { execFile } from "node:child_process";
 import { appendFile, copyFile, mkdir, readFile, rename, rm } from "node:fs/promises";
 import { existsSync } from "node:fs";
@@ -30,6 +30,8 @@ const entrySchema = z.object({
       total: z.number(),
     }),
   ),
+  /** The sanity set at the primary threshold; left out where there is none. */
+  sanity: plainScoreSchema.exactOptional(),
   elapsedMs: z.number(),
 });
 /** One line of `history.jsonl`, which lies beside a pipeline's artifacts and is only ever appended to. */
@@ -75,6 +77,7 @@ export async function recordEvaluation(context: RecordContext, report: ReportHea
     inputs: { ...inputs },
     primary: report.primary,
     scores,
+    ...(report.sanity && { sanity: report.sanity.all }),
     elapsedMs: Math.round(elapsedMs),
   };
   const kept = keptResultsPath(artifactsFolder, evaluation);

@@ -6,7 +6,7 @@ import {
   summarize,
   type OfficialScores,
 } from "@bertqa/squad";
-import type { AnsweredSplit } from "./analysis/analyse.ts";
+import type { AnsweredSplit } from "./analysis/results.ts";
 
 /**
  * `scores.json`: the official evaluator's keys. The main scores are those of the predictions as given; the best thresholds

@@ -8,12 +8,15 @@ import {
   type ArtifactDraft,
   type PredictionSplit,
   type Question,
+  type QuestionResult,
   type StageContext,
 } from "@bertqa/core";
 import { buildReport } from "@bertqa/report";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { analyse, type AnsweredSplit } from "./analysis/analyse.ts";
+import { analyse } from "./analysis/analyse.ts";
+import type { AnsweredSplit } from "./analysis/results.ts";
+import { scoreSanitySet } from "./analysis/sanity.ts";
 import { questionsToTuneOn } from "./analysis/tune-articles.ts";
 import { dataRemarks } from "./data-remarks.ts";
 import { decisionOf } from "./decision.ts";
@@ -47,17 +50,15 @@ export const evaluateStage = defineStage({
   run: async ({ options, inputs, draft, reporter, pipeline }) => {
     const { dataset, windows, model, predictions } = inputs;
     const dev = await readSplit(inputs, "dev");
-    if (dev.questions.length === 0) {
-      const problem = "there is nothing to score: no dev question says whether and where it is answered";
-      throw new BertqaError(stage, problem, { remedy: "Its answers are in the predictions", where: dev.where });
-    }
     const heldOut = predictions.has("tune") ? await readSplit(inputs, "tune") : null;
     const tune = heldOut && { ...heldOut, questions: questionsToTuneOn(heldOut.questions, options) };
     const noAnswerAllowed = predictions.artifact.manifest.resolved["noAnswerAllowed"] !== false;
     const { evaluation: scored, results } = analyse(dev, tune, options, noAnswerAllowed);
     const leftOut = (heldOut?.questions.length ?? 0) - (tune?.questions.length ?? 0);
     const remarks = [...scored.remarks, ...tuneRemarks(leftOut), ...dataRemarks(dataset.artifact.manifest.counts)];
-    const evaluation = { ...scored, remarks };
+    const sanity = predictions.has("sanity") ? await readSplit(inputs, "sanity") : null;
+    const sanitySet = sanity && scoreSanitySet(sanity, scored);
+    const evaluation = { ...scored, ...(sanitySet && { sanity: sanitySet.scores }), remarks };
     for (const line of scoreLines(evaluation)) reporter.line(line);
     const page = buildReport({
       pipeline,
@@ -67,6 +68,7 @@ export const evaluateStage = defineStage({
       trainingLog: await model.trainingLog(),
       questions: dev.questions,
       nbest: await predictions.nbest("dev"),
+      ...(sanity && sanitySet && { sanity: { ...sanity, ...sanitySet, nbest: await predictions.nbest("sanity") } }),
     });
     const decision = decisionOf({
       evaluation,
@@ -79,7 +81,8 @@ export const evaluateStage = defineStage({
     const write = writerInto(draft);
     await write("scores", `${JSON.stringify(officialScores(dev, await predictions.predictions("dev")), null, 2)}\n`);
     await write("report", `${JSON.stringify(evaluation, null, 1)}\n`);
-    await write("questions", results.map((result) => `${JSON.stringify(result)}\n`).join(""));
+    await write("questions", jsonLines(results));
+    if (sanitySet) await write("sanity", jsonLines(sanitySet.results));
     await write("decision", `${JSON.stringify(decision, null, 2)}\n`);
     await write("page", page);
     await write("summary", summaryMarkdown(pipeline, evaluation));
@@ -104,12 +107,25 @@ function writerInto(draft: ArtifactDraft) {
     writeFile(await draft.path(evaluationLayout[file]), text);
 }
 
-/** A split's labelled questions with their predictions; those of `tune` are questions of the train file. */
+function jsonLines(results: readonly QuestionResult[]): string {
+  return results.map((result) => `${JSON.stringify(result)}\n`).join("");
+}
+
+/**
+ * A split's labelled questions with their predictions; those of `tune` are questions of the train file.
+ *
+ * @throws BertqaError if none is labelled
+ */
 async function readSplit({ dataset, predictions }: Inputs, split: PredictionSplit): Promise<AnsweredSplit> {
   const bestSpans = await predictions.bestSpans(split);
   const nullOdds = await predictions.nullOdds(split);
-  const all = await dataset.questions(split === "tune" ? "train" : "dev");
-  const isInSplit = ({ id }: Question) => split === "dev" || Object.hasOwn(bestSpans, id);
+  const all = await dataset.questions(split === "tune" ? "train" : split);
+  const isInSplit = ({ id }: Question) => split !== "tune" || Object.hasOwn(bestSpans, id);
   const questions = all.filter((question) => isInSplit(question) && !question.isUnlabelled);
-  return { questions, bestSpans, nullOdds, where: predictions.artifact.folder };
+  const where = predictions.artifact.folder;
+  if (questions.length === 0 && split !== "tune") {
+    const problem = `there is nothing to score: no ${split} question says whether and where it is answered`;
+    throw new BertqaError(stage, problem, { remedy: "Its answers are in the predictions", where });
+  }
+  return { questions, bestSpans, nullOdds, where };
 }

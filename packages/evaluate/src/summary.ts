@@ -1,5 +1,13 @@
 import { countOf } from "@bertqa/core";
-import type { Estimate, Evaluation, Halves, IntervalScore, PlainScore, ThresholdScores } from "@bertqa/report";
+import type {
+  Estimate,
+  Evaluation,
+  Halves,
+  IntervalScore,
+  PlainScore,
+  SanityScores,
+  ThresholdScores,
+} from "@bertqa/report";
 
 /** The scores for people, on a terminal: a row a threshold, halves apart, intervals in brackets. */
 export function scoreLines(evaluation: Evaluation): string[] {
@@ -23,6 +31,7 @@ export function scoreLines(evaluation: Evaluation): string[] {
     `${questions} · ${resamples}`,
     ...aligned([header, ...rows, never]),
     `* breakdowns and error browser · ${evaluation.primary === "tuned" ? held : ""}${error}`,
+    ...(evaluation.sanity ? aligned(sanityRows(evaluation.sanity)) : []),
     ...remarks,
   ];
 }
@@ -35,6 +44,7 @@ export function summaryMarkdown(pipeline: string, evaluation: Evaluation): strin
     `## Question answering: ${escapeMarkdown(pipeline)}`,
     `${countOf(counts.questions, "question")}, ${unanswerable}, in ${countOf(counts.articles, "article")}. 95 % intervals by bootstrap over articles (${whole(bootstrap.samples)} resamples).`,
     scoreTable(evaluation),
+    ...(evaluation.sanity ? [sanityTable(evaluation.sanity)] : []),
     remarks.map((remark) => `> ${remark}`).join("\n>\n"),
     "[Report with curves and error browser](report.html) · [all results](report.json) · [official scores](scores.json)",
   ];
@@ -68,6 +78,21 @@ function scoreTable({ scores, primary, neverAnswering }: Evaluation): string {
   const never = [all.exact.toFixed(2), all.f1.toFixed(2), halfText(hasAns?.f1), halfText(noAns?.f1)];
   const head = ["threshold", "on null odds", "exact", "F1", "HasAns F1", "NoAns F1"];
   return markdownTable([head, ...rows, ["never answering", "", ...never]]);
+}
+
+/** The sanity set at the primary threshold: as a whole, in halves, and a row a kind of difficulty. */
+function sanityRows({ all, hasAns, noAns, kinds }: SanityScores): string[][] {
+  const row = (label: string, score: PlainScore | null) =>
+    score ? [[label, whole(score.total), score.exact.toFixed(2), score.f1.toFixed(2)]] : [];
+  return [
+    ["sanity set", "questions", "exact", "F1"],
+    ...[...row("all", all), ...row("with answer", hasAns), ...row("without answer", noAns)],
+    ...kinds.flatMap((kind) => row(kind.label, kind)),
+  ];
+}
+
+function sanityTable(scores: SanityScores): string {
+  return markdownTable(sanityRows(scores).map(([label = "", ...cells]) => [escapeMarkdown(label), ...cells]));
 }
 
 /** A Markdown table whose first column is text and whose others are numbers; the first row is its head. */

@@ -1,6 +1,7 @@
 import { questionsOf, SeededRandom, type Question } from "@bertqa/core";
 import { expect, test } from "vitest";
-import { analyse, type AnsweredSplit } from "../src/analysis/analyse.ts";
+import { analyse } from "../src/analysis/analyse.ts";
+import type { AnsweredSplit } from "../src/analysis/results.ts";
 import { breakDown } from "../src/analysis/breakdowns.ts";
 import { officialScores } from "../src/official-scores.ts";
 import { evaluateOptionsSchema } from "../src/options.ts";

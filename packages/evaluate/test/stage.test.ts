@@ -1,5 +1,6 @@
 import { parseDecision } from "@bertqa/answers";
 import { openEvaluation, silentReporter } from "@bertqa/core";
+import type { Evaluation } from "@bertqa/report";
 import { questionsOf, type SquadFile } from "@bertqa/squad";
 import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -140,6 +141,42 @@ test("questions without labels are not scored, and where no question has any, th
     if (kept > 0) expect((await run).manifest.counts).toMatchObject({ questions: kept });
     else await expect(run).rejects.toThrow(/^evaluate: there is nothing to score/);
   }
+});
+
+test("a sanity set is scored at the threshold that was chosen without it, and changes nothing else", async () => {
+  const { folders: plain } = await pipelineOf();
+  const without = await runIn(evaluateStage, options, plain);
+  const sanity: SquadFile = { data: sampleFile("dev").data.slice(3, 5) };
+  const questions = questionsOf(sanity);
+  // A made-up model that is always wrong where there is an answer: it must not move the threshold.
+  const wrong = madeUpAnswers(questions, 9, -1);
+  const answers = { dev: madeUpAnswers(questionsOf(dev), 1), tune: madeUpAnswers(tuneQuestions, 2), sanity: wrong };
+  const pipeline = await makePipeline({ train, dev, sanity, answers });
+  pipelines.push(pipeline);
+  const lines: string[] = [];
+  const reporter = { ...silentReporter, line: (text: string) => void lines.push(text) };
+  const artifact = await runIn(evaluateStage, options, pipeline.folders, reporter);
+  const same = ["decision.json", "questions.jsonl", "scores.json"];
+  const filesOf = ({ manifest }: typeof artifact) => manifest.files.filter(({ path }) => same.includes(path));
+  expect(filesOf(artifact)).toEqual(filesOf(without));
+  const evaluation = await openEvaluation("test", artifact.folder);
+  const report = JSON.parse(readFileSync(join(artifact.folder, "report.json"), "utf8")) as Evaluation;
+  const { sanity: scores, ...others } = report;
+  expect(others).toEqual(JSON.parse(readFileSync(join(without.folder, "report.json"), "utf8")));
+  expect(scores?.all.total).toBe(questions.length);
+  expect(scores?.kinds.map(({ label }) => label)).toEqual(sanity.data.map(({ title }) => title));
+  const rows = readFileSync(join(artifact.folder, "sanity.jsonl"), "utf8").trim().split("\n");
+  expect(rows.map((row) => (JSON.parse(row) as { id: string }).id)).toEqual(questions.map(({ id }) => id));
+  const shown = `${scores?.all.exact.toFixed(2)} +${scores?.all.f1.toFixed(2)}`;
+  expect(lines.join("\n")).toMatch(new RegExp(`^all +${questions.length} +${shown}$`, "m"));
+  expect(readFileSync(join(artifact.folder, "summary.md"), "utf8")).toContain(
+    "| sanity set | questions | exact | F1 |",
+  );
+  const page = readFileSync(join(artifact.folder, "report.html"), "utf8");
+  expect(page).toContain('<h2 id="section-sanity">Sanity set</h2>');
+  expect(readFileSync(join(without.folder, "report.html"), "utf8")).not.toContain("section-sanity");
+  const history = readFileSync(join(pipeline.folders.artifactsFolder, "history.jsonl"), "utf8");
+  expect((JSON.parse(history) as { sanity: unknown }).sanity).toEqual((await evaluation.report()).sanity?.all);
 });
 
 test("git runs nothing that a pipeline's own folder configures, and no commit is recorded for one outside the workspace", async () => {

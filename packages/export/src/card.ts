@@ -1,5 +1,5 @@
 import type { Decision } from "@bertqa/answers";
-import { countOf, encoderName, formatBytes, type Manifest } from "@bertqa/core";
+import { countOf, encoderName, formatBytes, type Manifest, type PlainScore } from "@bertqa/core";
 import { z } from "zod";
 import type { OnnxPrecision } from "./onnx/bert.ts";
 import type { ExportOptions } from "./options.ts";
@@ -35,6 +35,7 @@ export function modelCard(sources: CardSources): string {
     "## Scores",
     scoreTable(report),
     `Chosen on: ${decision.threshold.basis.text} (${decision.threshold.basis.rule}). The int8 file is another model as far as scores go: score it with \`npx bertqa score --model DIR --data FILE --precision int8\`. Its weights have 7 bits, so that it gives the same on processors with and without VNNI.`,
+    ...(report.sanity ? [sanityLine(report.sanity.all)] : []),
     ...(report.remarks.length > 0 ? [report.remarks.map((remark) => `- ${remark}`).join("\n")] : []),
     "## What it is bad at",
     weakest(report),
@@ -100,6 +101,12 @@ function scoreTable({ scores, primary, counts }: Report): string {
   });
   const columns = "| threshold | null odds | exact match | F1 | F1 with an answer | F1 without |";
   return [head, "", columns, "| --- | --- | --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+/** Few questions, picked to be hard, so without an interval. */
+function sanityLine({ exact, f1, total }: PlainScore): string {
+  const questions = `${countOf(total, "question")} picked to be hard`;
+  return `Sanity set, ${questions}, at the threshold in bold: exact match ${exact.toFixed(1)}, F1 ${f1.toFixed(1)}. Nothing was chosen on it.`;
 }
 
 function shown({ value, interval }: Estimate): string {

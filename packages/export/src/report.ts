@@ -1,3 +1,4 @@
+import { plainScoreSchema } from "@bertqa/core";
 import { z } from "zod";
 
 const estimateSchema = z.object({
@@ -28,6 +29,8 @@ export const reportSchema = z.object({
       groups: z.array(z.object({ label: z.string(), exact: z.number(), f1: z.number(), total: z.int() })),
     }),
   ),
+  /** At the primary threshold; left out where the dataset has no sanity set. */
+  sanity: z.object({ all: plainScoreSchema }).exactOptional(),
   remarks: z.array(z.string()),
 });
 export type Report = z.output<typeof reportSchema>;

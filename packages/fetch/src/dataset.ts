@@ -1,6 +1,7 @@
 import { BertqaError, countOf, type DatasetSplit } from "@bertqa/core";
 import { readRows, type RawRow, type ReadSplit } from "@bertqa/squad";
 import { countProblems, type DatasetProblems } from "./problems.ts";
+import { mapSplits, splitEntries, type BySplit } from "./splits.ts";
 
 /** A split's rows, as its file has them. */
 export interface RawSplit {
@@ -19,23 +20,23 @@ export interface SplitCounts {
 
 type Articles = ReadSplit["articles"];
 
-/** Both splits without their bad rows, and all that was found on the way. */
+/** All splits without their bad rows, and all that was found on the way. */
 export interface CheckedDataset {
-  readonly data: Readonly<Record<DatasetSplit, Articles>>;
-  readonly counts: Readonly<Record<DatasetSplit, SplitCounts>>;
+  readonly data: BySplit<Articles>;
+  readonly counts: BySplit<SplitCounts>;
   readonly problems: DatasetProblems;
   /** What was read otherwise than SQuAD has it, in sentences. */
   readonly notes: readonly string[];
 }
 
-/** Reads and checks both splits; ids are unique within each, and may come in both. */
-export function checkDataset(train: RawSplit, dev: RawSplit): CheckedDataset {
-  const read = { train: readRows("train", train.rows, train), dev: readRows("dev", dev.rows, dev) };
+/** Reads and checks the splits, a sanity set as dev; ids are unique within each, and may come in several. */
+export function checkDataset(raw: BySplit<RawSplit>): CheckedDataset {
+  const read = mapSplits(raw, (file, split) => readRows(split === "train" ? "train" : "dev", file.rows, file));
   return {
-    data: { train: read.train.articles, dev: read.dev.articles },
-    counts: { train: countSplit(read.train.articles), dev: countSplit(read.dev.articles) },
-    problems: { train: read.train.problems, dev: read.dev.problems },
-    notes: (["train", "dev"] as const).flatMap((split) => read[split].notes.map((note) => `${split}: ${note}`)),
+    data: mapSplits(read, ({ articles }) => articles),
+    counts: mapSplits(read, ({ articles }) => countSplit(articles)),
+    problems: mapSplits(read, ({ problems }) => problems),
+    notes: splitEntries(read).flatMap(([split, { notes }]) => notes.map((note) => `${split}: ${note}`)),
   };
 }
 
@@ -56,24 +57,26 @@ export function hintsFor({ data, counts }: CheckedDataset): string[] {
   } else if (dev.unlabelled > 0) {
     hints.push(`dev has ${countOf(dev.unlabelled, "question")} without answers: they are answered, not scored`);
   }
-  const shared = sharedPassages(data);
-  if (shared > 0) {
-    const share = `${countOf(shared, "passage")} of dev's ${dev.paragraphs.toLocaleString("en-US")}`;
+  for (const [split, { paragraphs }] of splitEntries(counts)) {
+    const shared = sharedPassages(data, split);
+    if (shared === 0) continue;
+    const share = `${countOf(shared, "passage")} of ${split}'s ${paragraphs.toLocaleString("en-US")}`;
     hints.push(`${share} also stand in train: the scores will be too high`);
   }
   return hints;
 }
 
-/** Paragraphs of dev whose text is also one of train's. */
-function sharedPassages(data: CheckedDataset["data"]): number {
+/** Paragraphs of another split whose text is also one of train's. */
+function sharedPassages(data: CheckedDataset["data"], split: DatasetSplit): number {
+  if (split === "train") return 0;
   const trainContexts = new Set(contextsIn(data.train));
-  return contextsIn(data.dev).filter((context) => trainContexts.has(context)).length;
+  return contextsIn(data[split] ?? []).filter((context) => trainContexts.has(context)).length;
 }
 
 /** The manifest's counts. */
 export function countsFor({ counts, problems, data }: CheckedDataset): Record<string, number> {
-  const ofSplit = (split: DatasetSplit) => {
-    const { articles, paragraphs, questions, unanswerable, unlabelled } = counts[split];
+  const ofSplit = ([split, count]: [DatasetSplit, SplitCounts]) => {
+    const { articles, paragraphs, questions, unanswerable, unlabelled } = count;
     return {
       [`${split}Articles`]: articles,
       [`${split}Paragraphs`]: paragraphs,
@@ -82,11 +85,12 @@ export function countsFor({ counts, problems, data }: CheckedDataset): Record<st
       ...(unlabelled > 0 ? { [`${split}Unlabelled`]: unlabelled } : {}),
     };
   };
-  const shared = sharedPassages(data);
+  const shared = splitEntries(counts).map(
+    ([split]) => [`${split}PassagesInTrain`, sharedPassages(data, split)] as const,
+  );
   return {
-    ...ofSplit("train"),
-    ...ofSplit("dev"),
-    ...(shared > 0 ? { devPassagesInTrain: shared } : {}),
+    ...(Object.assign({}, ...splitEntries(counts).map(ofSplit)) as Record<string, number>),
+    ...Object.fromEntries(shared.filter(([, passages]) => passages > 0)),
     ...countProblems(problems),
   };
 }

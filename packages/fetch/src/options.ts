@@ -79,7 +79,15 @@ const encoderSchema = z
 /** Options of the fetch stage: `pipelines/<name>/fetch.json`. */
 export const fetchOptionsSchema = z.strictObject({
   dataset: z
-    .strictObject({ train: splitSchema, dev: splitSchema })
+    .strictObject({
+      train: splitSchema,
+      dev: splitSchema,
+      sanity: splitSchema
+        .exactOptional()
+        .describe(
+          "Questions that each try one difficulty, an article a kind; scored beside dev, never learned or chosen on",
+        ),
+    })
     .describe("Questions: SQuAD 1.1 or 2.0, rows as JSON, JSON Lines, CSV, TSV or Parquet, Label Studio; gzip of each"),
   onInvalid: z
     .enum(["fail", "skip"])

@@ -8,6 +8,7 @@ import { requiredEncoderFiles } from "./options.ts";
 import { addressOf, type FileAddress, type Pin, type PlanContext } from "./plan.ts";
 import { SourceError } from "./source-error.ts";
 import { parseSource, type Source } from "./sources.ts";
+import type { BySplit } from "./splits.ts";
 
 /** A file that was brought to see what it is. */
 interface PinnedFile {
@@ -193,7 +194,12 @@ export async function pinOptions(options: UnpinnedOptions, context: PinContext):
   const { dataset, encoder } = options;
   const train = await pinSplit(dataset.train);
   const dev = await pinSplit(dataset.dev);
-  return { ...options, dataset: { ...dataset, train, dev }, encoder: await pinEncoderOptions(encoder, context) };
+  const sanity = dataset.sanity && { sanity: await pinSplit(dataset.sanity) };
+  return {
+    ...options,
+    dataset: { ...dataset, train, dev, ...sanity },
+    encoder: await pinEncoderOptions(encoder, context),
+  };
 }
 
 /** The first remote source that can be reached says what the files are; the others are to have the same. */
@@ -224,6 +230,6 @@ interface UnpinnedEncoder {
 }
 /** `fetch.json` before its pins are there. */
 export interface UnpinnedOptions {
-  readonly dataset: { readonly train: UnpinnedSplit; readonly dev: UnpinnedSplit };
+  readonly dataset: BySplit<UnpinnedSplit>;
   readonly encoder: UnpinnedEncoder;
 }

@@ -1,6 +1,8 @@
+import type { DatasetSplit } from "@bertqa/core";
 import { isAbsolute, join } from "node:path";
 import { encoderSourceFiles, requiredEncoderFiles, type FetchOptions } from "./options.ts";
 import { parseSource, type Source } from "./sources.ts";
+import { splitEntries } from "./splits.ts";
 
 /** What a remote file must be. */
 export interface Pin {
@@ -37,7 +39,7 @@ export interface PlannedSource {
 
 /** Files that belong together, with the sources to try in order. */
 export interface FetchSet {
-  readonly title: "train" | "dev" | "encoder";
+  readonly title: DatasetSplit | "encoder";
   readonly sources: readonly PlannedSource[];
 }
 
@@ -49,13 +51,12 @@ export interface PlanContext {
 /** Says what would be fetched from where, without touching disk or network. */
 export function planFetch(options: FetchOptions, context: PlanContext): FetchSet[] {
   return [
-    planSplit("train", options.dataset.train, context),
-    planSplit("dev", options.dataset.dev, context),
+    ...splitEntries(options.dataset).map(([split, given]) => planSplit(split, given, context)),
     { title: "encoder", sources: options.encoder.sources.map((label) => planEncoder(label, options.encoder, context)) },
   ];
 }
 
-function planSplit(title: "train" | "dev", split: FetchOptions["dataset"]["train"], context: PlanContext): FetchSet {
+function planSplit(title: DatasetSplit, split: FetchOptions["dataset"]["train"], context: PlanContext): FetchSet {
   const sources = split.sources.map((given): PlannedSource => {
     const label = typeof given === "string" ? given : given.url;
     const pin = typeof given === "string" ? undefined : { bytes: given.bytes, sha256: given.sha256 };

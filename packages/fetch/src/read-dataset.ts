@@ -1,4 +1,4 @@
-import { BertqaError, type Reporter } from "@bertqa/core";
+import { BertqaError, type DatasetSplit, type Reporter } from "@bertqa/core";
 import { openQuestionFile } from "@bertqa/formats";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,6 +6,7 @@ import { checkDataset, describeCounts, hintsFor, type CheckedDataset, type RawSp
 import type { FetchedFile } from "./download.ts";
 import type { FetchOptions } from "./options.ts";
 import { badRows, describeProblems, summarizeBadRows, summarizeReadings } from "./problems.ts";
+import { splitEntries, type BySplit } from "./splits.ts";
 
 /** Problems listed on the terminal; the others are in the file that holds them all. */
 const listedProblems = 20;
@@ -21,35 +22,32 @@ export interface ReadDatasetContext {
 }
 
 /**
- * Reads both files, whatever their format, and says what was found: counts, what was lost or read otherwise, hints.
+ * Reads the files, whatever their format, and says what was found: counts, what was lost or read otherwise, hints.
  *
  * @throws BertqaError if a file is in no known format, a split is empty, or (`onInvalid: "fail"`) a row is bad
  */
-export async function readDataset(
-  files: { readonly train: FetchedFile; readonly dev: FetchedFile },
-  context: ReadDatasetContext,
-): Promise<CheckedDataset> {
+export async function readDataset(files: BySplit<FetchedFile>, context: ReadDatasetContext): Promise<CheckedDataset> {
   const { options, where, reporter } = context;
-  const open = async (split: "train" | "dev"): Promise<RawSplit> => {
-    const { format, rows } = await openQuestionFile("fetch", files[split].path, {
-      name: files[split].origin,
-      sha256: files[split].pin?.sha256,
-    });
+  const open = async (split: DatasetSplit, { path, origin, pin }: FetchedFile): Promise<RawSplit> => {
+    const { format, rows } = await openQuestionFile("fetch", path, { name: origin, sha256: pin?.sha256 });
     if (format !== "SQuAD") reporter.line(`${split}: read as ${format}`);
-    return { rows, firstQuestions: options.dataset[split].firstQuestions };
+    return { rows, firstQuestions: options.dataset[split]?.firstQuestions };
   };
-  const dataset = checkDataset(await open("train"), await open("dev"));
+  const dataset = checkDataset({
+    train: await open("train", files.train),
+    dev: await open("dev", files.dev),
+    ...(files.sanity ? { sanity: await open("sanity", files.sanity) } : {}),
+  });
   const { counts, problems } = dataset;
   const list = await listProblems(dataset, context);
-  const bad = badRows(problems);
+  const bad = badRows(splitEntries(problems).flatMap(([, found]) => found));
   if (bad.length > 0 && options.onInvalid === "fail") {
     const remedy = `Fix these rows${list ? `, all listed in ${list}` : ""}, or set onInvalid to "skip", which leaves them out and counts them`;
-    throw new BertqaError("fetch", summarizeBadRows(problems), { remedy, where });
+    throw new BertqaError("fetch", summarizeBadRows(bad), { remedy, where });
   }
-  for (const split of ["train", "dev"] as const) {
-    if (counts[split].questions === 0) throw new BertqaError("fetch", `${split} holds no question`, { where });
-    const skipped = badRows({ train: [], dev: [], [split]: problems[split] }).length;
-    reporter.line(describeCounts(split, counts[split], skipped));
+  for (const [split, count] of splitEntries(counts)) {
+    if (count.questions === 0) throw new BertqaError("fetch", `${split} holds no question`, { where });
+    reporter.line(describeCounts(split, count, badRows(problems[split] ?? []).length));
   }
   for (const line of summarizeReadings(problems)) reporter.line(`warning: ${line}${list ? ` (${list})` : ""}`);
   for (const note of [...dataset.notes, ...hintsFor(dataset)]) reporter.line(`note: ${note}`);

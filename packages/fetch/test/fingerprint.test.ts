@@ -56,6 +56,18 @@ test("one changed question changes the fingerprint, a touched file does not", as
   expect(await fingerprint(folder)).not.toEqual(before);
 });
 
+test("one changed question of a sanity set changes the fingerprint", async () => {
+  const folder = await temporaryFolder();
+  const split = (name: string) => ({ sources: [name] });
+  const dataset = { train: split("train.json"), dev: split("dev.json"), sanity: split("sanity.json") };
+  const files = { "fetch.json": { dataset, encoder: { sources: ["encoder"] } }, "sanity.json": devFile };
+  await writeLocalPipeline(folder, files);
+  const before = await fingerprint(folder);
+  expect(before).toContain(`sanity.json ${sha256(JSON.stringify(devFile))}`);
+  await writeFile(join(folder, "sanity.json"), JSON.stringify(devFile).replace("Where does", "Where did"));
+  expect(await fingerprint(folder)).not.toEqual(before);
+});
+
 test("a malformed fetch.json gives its hash and no error: the stage itself reports it", async () => {
   const folder = await temporaryFolder();
   const path = join(folder, "fetch.json");

@@ -76,6 +76,25 @@ test("equal inputs give equal bytes, and so do equal rows in another layout", as
   expect(other.manifest.contentSha256).toBe(first.manifest.contentSha256);
 });
 
+test("a sanity set is a third file, checked as dev is; train.json and dev.json are what they are without it", async () => {
+  const folder = await temporaryFolder();
+  const without = await (await fetchIn(folder)).result;
+  const split = (name: string) => ({ sources: [name] });
+  const dataset = { train: split("train.json"), dev: split("dev.json"), sanity: split("sanity.json") };
+  const options = { dataset, encoder: { sources: ["encoder"] } };
+  const run = await fetchIn(folder, { "fetch.json": options, "sanity.json": devFile }, "with");
+  const artifact = await run.result;
+  expect(run.lines).toContain("sanity: 1 article, 1 paragraph, 2 questions (1 unanswerable)");
+  const opened = await openDataset("test", artifact.folder);
+  expect([opened.has("sanity"), (await openDataset("test", without.folder)).has("sanity")]).toEqual([true, false]);
+  expect((await opened.questions("sanity")).map(({ id }) => id)).toEqual(["d-1", "d-2"]);
+  const others = artifact.manifest.files.filter(({ path }) => path !== "sanity.json");
+  expect(others).toEqual(without.manifest.files);
+  const twice = { data: [...devFile.data, ...devFile.data] };
+  const bad = fetchIn(folder, { "fetch.json": options, "sanity.json": twice }, "bad");
+  await expect((await bad).result).rejects.toThrow("fetch: 2 bad rows in the dataset: 2 × dev id that comes twice");
+});
+
 test("one bad row fails the stage: each is listed, the error sums them up, no artifact is left", async () => {
   const folder = await temporaryFolder();
   const bad = squad("The Rhine rises in the Alps.", [

@@ -50,7 +50,7 @@ const reads = {
 type Inputs = StageContext<PredictOptions, typeof reads>["inputs"];
 
 /**
- * Answers the questions of `dev`, and of `tune` where tokenize made one. Equal inputs on the same device give equal bytes.
+ * Answers the questions of `dev`, and of `tune` and `sanity` where there are any. Equal inputs on the same device give equal bytes.
  *
  * Throws a BertqaError if the windows do not fit the model, or the model's logits are not finite.
  */
@@ -116,7 +116,7 @@ async function mayHaveNoAnswer(options: PredictOptions, dataset: DatasetArtifact
 async function planSplits(inputs: Inputs, model: BertConfig, options: PredictOptions, reporter: Reporter) {
   const plans = new Map<PredictionSplit, SplitPlan>();
   for (const split of predictionSplits) {
-    if (split === "tune" && inputs.windows.shardCount(split) === 0) continue;
+    if (split !== "dev" && inputs.windows.shardCount(split) === 0) continue;
     const survey = await surveyShards(shardsOf(inputs.windows, split));
     // tokenize takes `tune` from the dataset's train questions.
     const questions = await inputs.dataset.questions(split === "tune" ? "train" : split);

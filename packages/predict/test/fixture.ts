@@ -1,5 +1,7 @@
 import {
   datasetLayout,
+  datasetSplits,
+  predictionSplits,
   modelLayout,
   offsetsOfLengths,
   questionsOf,
@@ -7,6 +9,7 @@ import {
   utf16OfCodePoint,
   writeWindowShard,
   type Artifact,
+  type PredictionSplit,
   type Question,
   type SquadFile,
   type WindowColumns,
@@ -103,24 +106,27 @@ export async function temporaryFolders(): Promise<TestFolders & { remove(): Prom
   return { pipelineFolder: folder, artifactsFolder: folder, remove: () => rm(folder, { recursive: true }) };
 }
 
-export function writeDataset(folders: TestFolders, files: { train: SquadFile; dev: SquadFile }): Promise<Artifact> {
+export function writeDataset(
+  folders: TestFolders,
+  files: { train: SquadFile; dev: SquadFile; sanity?: SquadFile },
+): Promise<Artifact> {
   return writeArtifact("test", join(folders.artifactsFolder, "fetch"), async (draft) => {
-    for (const split of ["train", "dev"] as const) {
-      await writeFile(await draft.path(datasetLayout.splitFile(split)), JSON.stringify(files[split]));
+    for (const split of datasetSplits) {
+      if (files[split]) await writeFile(await draft.path(datasetLayout.splitFile(split)), JSON.stringify(files[split]));
     }
     return { kind: "dataset", options: {}, counts: {}, versions: {}, inputs: {} };
   });
 }
 
-/** Writes the windows of `dev`, and of `tune` (all train questions) where asked; two shards each, the first of one question. */
+/** Writes the windows of `dev`, and of `tune` (all train questions) and `sanity` where asked; two shards each, the first of one question. */
 export function writeWindows(
   folders: TestFolders,
   dataset: Artifact,
-  splits: Partial<Record<"dev" | "tune", SquadFile>>,
+  splits: Partial<Record<PredictionSplit, SquadFile>>,
   partTokens = 8,
 ): Promise<Artifact> {
   return writeArtifact("test", join(folders.artifactsFolder, "tokenize"), async (draft) => {
-    for (const split of ["dev", "tune"] as const) {
+    for (const split of predictionSplits) {
       if (!splits[split]) continue;
       const questions = questionsOf(splits[split]);
       const shards: WindowColumns[] = [questions.slice(0, 1), questions.slice(1)].map((part) =>

@@ -135,6 +135,25 @@ test("the manifest counts questions, answers, and those without a span", async (
   expect(Object.keys(manifest.inputs)).toEqual(["dataset", "windows", "model"]);
 });
 
+test("a sanity set is answered in a folder of its own, and changes no answer to dev and tune", async () => {
+  const own = await temporaryFolders();
+  try {
+    const sanity = squadFile([["a last passage of few words", ["s1", "what is it ?"], ["s2", "why ?"]]]);
+    const dataset = await writeDataset(own, { train, dev, sanity });
+    await writeWindows(own, dataset, { dev, tune: train, sanity }, partTokens);
+    await writeModel(own, (modelFolder) => writeTinyBert(modelFolder));
+    const { manifest } = await runIn(predictStage, options, own);
+    const others = manifest.files.filter(({ path }) => !path.startsWith("sanity/"));
+    expect(others).toEqual((await open()).artifact.manifest.files);
+    const artifact = await openPredictions("test", join(own.artifactsFolder, "predict"));
+    expect(Object.keys(await artifact.bestSpans("sanity"))).toEqual(["s1", "s2"]);
+    expect(manifest.counts).toMatchObject({ "sanity.questions": 2, "sanity.windows": 2 });
+    expect((await open()).has("sanity")).toBe(false);
+  } finally {
+    await own.remove();
+  }
+});
+
 test("the same inputs twice give the same bytes", async () => {
   const first = (await open()).artifact.manifest;
   const second = (await runIn(predictStage, options, folders)).manifest;

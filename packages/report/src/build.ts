@@ -7,21 +7,26 @@ import type { Evaluation } from "./evaluation.ts";
 import { figureSections } from "./figures.ts";
 import { html, jsonForScript, trustedHtml, type SafeHtml } from "./html.ts";
 import { packPageData } from "./pack.ts";
+import { sanitySection } from "./sanity.ts";
 import { breakdownSection, questionsView, scoresSection } from "./sections.ts";
 
+/** Questions, their results in the same order, and candidates by question id, best first; a question may have none. */
+export interface AnsweredQuestions {
+  readonly questions: readonly Question[];
+  readonly results: readonly QuestionResult[];
+  readonly nbest: Readonly<Record<string, readonly Candidate[]>>;
+}
+
 /** Everything that the HTML report shows. Holds no date and no machine, so that equal data gives equal bytes. */
-export interface ReportData {
+export interface ReportData extends AnsweredQuestions {
   readonly pipeline: string;
   /** The encoder's name, as people know it. */
   readonly model: string;
   readonly evaluation: Evaluation;
-  /** In the order of `questions`. */
-  readonly results: readonly QuestionResult[];
+  /** Left out where the dataset has no sanity set. */
+  readonly sanity?: AnsweredQuestions;
   /** Rows of train's log; empty where there is none. */
   readonly trainingLog: readonly TrainingPoint[];
-  readonly questions: readonly Question[];
-  /** Candidates by question id, best first; a question may be absent (predictions that are not ours). */
-  readonly nbest: Readonly<Record<string, readonly Candidate[]>>;
 }
 
 /** What is drawn of a row of the training log. */
@@ -70,7 +75,7 @@ export function buildReport(data: ReportData): string {
   return page.markup;
 }
 
-function overview({ pipeline, model, evaluation, trainingLog }: ReportData): SafeHtml {
+function overview({ pipeline, model, evaluation, trainingLog, sanity }: ReportData): SafeHtml {
   const { questions, answerable, unanswerable, articles, tuneQuestions } = evaluation.counts;
   const facts = [
     counted(questions, "question"),
@@ -85,7 +90,8 @@ function overview({ pipeline, model, evaluation, trainingLog }: ReportData): Saf
     <ul class="facts" aria-label="Counts">
       ${facts.map((fact) => html`<li>${fact}</li>`)}
     </ul>
-    ${scoresSection(evaluation)} ${figureSections(evaluation, trainingLog)} ${breakdownSection(evaluation.breakdowns)}
+    ${scoresSection(evaluation)} ${evaluation.sanity && sanity ? sanitySection(evaluation.sanity, sanity) : null}
+    ${figureSections(evaluation, trainingLog)} ${breakdownSection(evaluation.breakdowns)}
   </main>`;
 }
 

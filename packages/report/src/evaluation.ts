@@ -1,4 +1,4 @@
-import type { ReportHead, ThresholdKind } from "@bertqa/core";
+import type { PlainScore, ReportHead, ThresholdKind } from "@bertqa/core";
 import type { Calibration, Curves, NoAnswerHistograms, NoAnswerShare, ReliabilityBin, SweepPoint } from "@bertqa/squad";
 
 /** What evaluate finds out: the content of `report.json`, and what the HTML report is drawn from. Scores are percentages. */
@@ -29,6 +29,8 @@ export interface Evaluation {
   readonly thresholdSweep: readonly SweepPoint[];
   readonly noAnswer: NoAnswerAnalysis;
   readonly breakdowns: readonly Breakdown[];
+  /** Left out where the dataset has no sanity set. */
+  readonly sanity?: SanityScores;
   /** Things a reader must know before trusting a number: few articles, no tune split … One sentence each. */
   readonly remarks: readonly string[];
 }
@@ -49,10 +51,12 @@ export interface Halves<Score> {
   readonly noAns: Score | null;
 }
 
-export interface PlainScore {
-  readonly exact: number;
-  readonly f1: number;
-  readonly total: number;
+export type { PlainScore };
+
+/** Scores of the sanity set at the primary threshold: few questions, picked to be hard, so without intervals. */
+export interface SanityScores extends Halves<PlainScore> {
+  /** One a kind of difficulty: an article of the set, in the order of the file. */
+  readonly kinds: readonly (PlainScore & { readonly label: string })[];
 }
 
 /** A percentage with its 95 % interval. */

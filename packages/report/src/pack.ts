@@ -55,7 +55,7 @@ function refuseOtherQuestions(questions: readonly { id: string }[], results: rea
 }
 
 /** Distinct answers in the order of the file, each with how often it was given. */
-function goldAnswers(question: Question): (readonly [SpanOrText, number])[] {
+export function goldAnswers(question: Question): (readonly [SpanOrText, number])[] {
   const positions = utf16OfCodePoint(question.context);
   const utf16Of = (codePoint: number) => (positions ? (positions[codePoint] ?? -1) : codePoint);
   const counted = new Map<string, [SpanOrText, number]>();
@@ -73,7 +73,7 @@ function goldAnswers(question: Question): (readonly [SpanOrText, number])[] {
 }
 
 /** Where the best span lies: as its candidate says, else the first place that holds its text. */
-function bestSpan(question: Question, text: string, candidates: readonly Candidate[]): SpanOrText {
+export function bestSpan(question: Question, text: string, candidates: readonly Candidate[]): SpanOrText {
   const own = candidates.find((candidate) => candidate.utf16 !== null && candidate.text === text)?.utf16;
   if (own) return own;
   const start = text === "" ? -1 : question.context.indexOf(text);

@@ -137,7 +137,7 @@ function groupLabel(breakdown: Breakdown, label: string): SafeHtml {
   return html`<a href="#questions" data-search="${label}">${label.replaceAll("_", " ")}</a>`;
 }
 
-function scoreCell(score: number): SafeHtml {
+export function scoreCell(score: number): SafeHtml {
   const width = decimal(Math.max(0, Math.min(100, score)), 1);
   return html`<td class="share" data-value="${score}" style="--share: ${width}%">${decimal(score, 1)}</td>`;
 }

@@ -72,6 +72,39 @@ test("a report without answerable questions, training log and n-best list leaves
   expect(small.querySelector(".scores")?.textContent).toContain("–");
 });
 
+test("the sanity set has its scores with their number, and each question that was not right with its marked answers", () => {
+  const questions = [
+    { ...hostileQuestion, id: "right" },
+    { ...hostileQuestion, id: "none", answers: [] },
+    { ...hostileQuestion, id: "wrong" },
+  ];
+  const [gold, part] = ["<b>forty-two</b>", "forty"];
+  const bestSpans = { right: gold, none: gold, wrong: part };
+  const { results, nbest } = reportDataOf(questions, bestSpans, { right: -30, none: -30, wrong: -30 });
+  const mean = { exact: 100 / 3, f1: 50, total: 3 };
+  const scores = { all: mean, hasAns: mean, noAns: null, kinds: [{ label: hostileQuestion.article, ...mean }] };
+  const evaluation = { ...data.evaluation, sanity: scores };
+  const { document: shown } = parseHTML(buildReport({ ...data, evaluation, sanity: { questions, results, nbest } }));
+  const section = shown.querySelector("section[aria-labelledby=section-sanity]");
+  expect([...(section?.querySelectorAll("tbody th") ?? [])].map((head) => head.textContent)).toEqual([
+    ...["all", "with answer", hostileQuestion.article],
+  ]);
+  expect(section?.querySelector("h3")?.textContent).toBe("Not right: 2 of 3");
+  const wrong = [...(section?.querySelectorAll("details") ?? [])];
+  expect(wrong.map((item) => item.querySelector("[data-outcome]")?.getAttribute("data-outcome"))).toEqual([
+    ...["should be no answer", "wrong"],
+  ]);
+  // Each mark says what it is to screen readers: "[gold: Cremona]".
+  const textOf = (mark: { readonly textContent: string }) => mark.textContent.replace(/^\[[a-z ]+: |\]$/g, "");
+  const marksOf = (kind: string) =>
+    wrong.map((item) => [...item.querySelectorAll(`.passage mark.${kind}`)].map(textOf).join(""));
+  expect(marksOf("gold")).toEqual(["", gold]);
+  expect(marksOf("predicted")).toEqual([gold, part]);
+  // Its neighbour in the page: the scores come first, the drawings after it.
+  expect(section?.previousElementSibling?.getAttribute("aria-labelledby")).toBe("section-scores");
+  expect(shown.querySelectorAll("script")).toHaveLength(2);
+});
+
 test("values are escaped, markup is not, null is nothing", () => {
   const inner = html`<b>${"<&>\"'"}</b>`;
   expect(html`${inner}${null}${[1, "<"]}`.markup).toBe("<b>&lt;&amp;&gt;&quot;&#39;</b>1&lt;");

@@ -24,6 +24,9 @@ import { splitOffTune } from "./tune-split.ts";
 const stage = "tokenize";
 const encoderConfigSchema = z.object({ max_position_embeddings: z.int().positive(), vocab_size: z.int().positive() });
 
+/** Something of each split; nothing of a sanity set that the dataset does not have. */
+type BySplit<T> = Readonly<Partial<Record<WindowSplit, T>>>;
+
 interface Split {
   readonly questions: readonly Question[];
   readonly questionTokens: QuestionTokens;
@@ -46,8 +49,11 @@ export const tokenizeStage = defineStage({
   run: async ({ options, inputs: { dataset }, draft, reporter, where }) => {
     const tokenizer = await openTokenizer(dataset, options, where);
     const tune = splitOffTune(await dataset.questions("train"), { share: options.tuneShare, seed: options.seed });
-    const questions = { train: tune.train, tune: tune.tune, dev: await dataset.questions("dev") };
-    for (const line of startLines(tune, questions.dev, options)) reporter.line(line);
+    const questions = {
+      ...{ train: tune.train, tune: tune.tune, dev: await dataset.questions("dev") },
+      ...(dataset.has("sanity") ? { sanity: await dataset.questions("sanity") } : {}),
+    };
+    for (const line of startLines(tune, questions, options)) reporter.line(line);
     const splits = await encodeSplits(questions, tokenizer, options, where);
     await copyTokenizer(dataset, draft);
     const counts = await writeSplits({ draft, splits, tokenizer, options, reporter });
@@ -92,18 +98,20 @@ async function openTokenizer(
 
 /** Encodes all questions first, so that an overlap without room is refused before anything is written. */
 async function encodeSplits(
-  questions: Readonly<Record<WindowSplit, readonly Question[]>>,
+  questions: BySplit<readonly Question[]>,
   tokenizer: BertTokenizer,
   options: TokenizeOptions,
   where: string,
-): Promise<Record<WindowSplit, Split>> {
+): Promise<BySplit<Split>> {
   const splits: Partial<Record<WindowSplit, Split>> = {};
   for (const split of windowSplits) {
-    const questionTokens = await encodeQuestions(tokenizer, questions[split], options.maxQuestionTokens);
-    requireRoom(questions[split], questionTokens, options, where);
-    splits[split] = { questions: questions[split], questionTokens };
+    const given = questions[split];
+    if (!given) continue;
+    const questionTokens = await encodeQuestions(tokenizer, given, options.maxQuestionTokens);
+    requireRoom(given, questionTokens, options, where);
+    splits[split] = { questions: given, questionTokens };
   }
-  return splits as Record<WindowSplit, Split>;
+  return splits;
 }
 
 async function copyTokenizer(dataset: DatasetArtifact, draft: ArtifactDraft): Promise<void> {
@@ -115,13 +123,13 @@ async function copyTokenizer(dataset: DatasetArtifact, draft: ArtifactDraft): Pr
 
 interface SplitsTask {
   readonly draft: ArtifactDraft;
-  readonly splits: Readonly<Record<WindowSplit, Split>>;
+  readonly splits: BySplit<Split>;
   readonly tokenizer: BertTokenizer;
   readonly options: TokenizeOptions;
   readonly reporter: Reporter;
 }
 
-async function writeSplits(task: SplitsTask): Promise<Record<WindowSplit, SplitCounts>> {
+async function writeSplits(task: SplitsTask): Promise<BySplit<SplitCounts>> {
   const { draft, splits, tokenizer, options, reporter } = task;
   const counts: Partial<Record<WindowSplit, SplitCounts>> = {};
   const unmatched: Partial<Record<WindowSplit, readonly UnmatchedAnswer[]>> = {};
@@ -129,17 +137,19 @@ async function writeSplits(task: SplitsTask): Promise<Record<WindowSplit, SplitC
   const progress = reporter.progress(total, "questions");
   let done = 0;
   for (const split of windowSplits) {
-    const tally = startTally(splits[split]);
+    const given = splits[split];
+    if (!given) continue;
+    const tally = startTally(given);
     const onProgress = (questionsDone: number) => progress.update(done + questionsDone);
     let shard = 0;
-    for await (const columns of windowShards({ tokenizer, options, onProgress, ...splits[split] }, tally)) {
+    for await (const columns of windowShards({ tokenizer, options, onProgress, ...given }, tally)) {
       await writeWindowShard(draft, split, shard++, columns);
     }
-    done += splits[split].questions.length;
+    done += given.questions.length;
     counts[split] = tally.counts;
     unmatched[split] = tally.unmatched;
   }
   progress.stop();
   await writeFile(await draft.path("unmatched-answers.json"), `${JSON.stringify(unmatched, null, 2)}\n`);
-  return counts as Record<WindowSplit, SplitCounts>;
+  return counts;
 }

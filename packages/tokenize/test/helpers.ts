@@ -56,14 +56,14 @@ async function temporaryFolder(): Promise<string> {
 
 /** A pipeline's folders with a dataset artifact in place, as fetch leaves it. */
 export async function pipelineWith(
-  data: { train: SquadFile; dev: SquadFile },
+  data: { train: SquadFile; dev: SquadFile; sanity?: SquadFile },
   encoder = fixtureEncoder,
 ): Promise<{ pipelineFolder: string; artifactsFolder: string }> {
   const folder = await temporaryFolder();
   const artifactsFolder = join(folder, "artifacts", basename(folder));
   await writeArtifact("fetch", join(artifactsFolder, "fetch"), async (draft) => {
-    for (const split of ["train", "dev"] as const) {
-      await writeFile(await draft.path(`${split}.json`), JSON.stringify(data[split]));
+    for (const [split, file] of Object.entries(data)) {
+      await writeFile(await draft.path(`${split}.json`), JSON.stringify(file));
     }
     const target = dirname(await draft.path("encoder/config.json"));
     const isWeights = (name: string) => name.endsWith(".safetensors");

@@ -59,6 +59,21 @@ describe("the artifact", () => {
     expect(manifest.counts["tune.questions"]).toBeGreaterThan(0);
   });
 
+  test("a sanity set has windows of its own, and those of train, tune and dev are the same bytes without it", async () => {
+    const files = async (data: Parameters<typeof pipelineWith>[0]) => {
+      const { folder, manifest } = await runIn(tokenizeStage, optionsOf(), await pipelineWith(data));
+      return { folder, manifest, shards: manifest.files.filter(({ path }) => path.endsWith(".arrow")) };
+    };
+    const [without, given] = [await files(sample()), await files({ ...sample(), sanity: hardCases() })];
+    expect(given.shards.filter(({ path }) => !path.startsWith("sanity-"))).toEqual(without.shards);
+    const rows = await readWindows(await openWindows("test", given.folder), "sanity");
+    const ids = hardCases().data.flatMap((a) => a.paragraphs.flatMap((p) => p.qas.map(({ id }) => id)));
+    expect(new Set(rows.map(({ id }) => id))).toEqual(new Set(ids));
+    expect(given.manifest.counts).toMatchObject({ ...without.manifest.counts, "sanity.questions": ids.length });
+    const listed = await readFile(join(without.folder, "unmatched-answers.json"), "utf8");
+    expect(`${JSON.stringify(without.manifest.counts)}${listed}`).not.toContain("sanity");
+  });
+
   test("an unanswerable question's plausible answer has columns of its own, and its label stays no answer", async () => {
     const data = sample();
     const { folder, manifest } = await runIn(tokenizeStage, optionsOf(), await pipelineWith(data));

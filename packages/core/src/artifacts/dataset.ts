@@ -5,8 +5,11 @@ import { openArtifact, type Artifact } from "../artifact.ts";
 import type { Manifest } from "../manifest.ts";
 import { parseJson } from "../options.ts";
 
-/** The two files of a dataset. Tokenize may split `tune` off `train`; see `windows.ts`. */
-export const datasetSplits = ["train", "dev"] as const;
+/**
+ * The files of a dataset. Tokenize may split `tune` off `train`; see `windows.ts`. `sanity` is there only where `fetch.json` names
+ * it: questions that each try one difficulty, scored beside dev. Nothing is learned or chosen on them.
+ */
+export const datasetSplits = ["train", "dev", "sanity"] as const;
 export type DatasetSplit = (typeof datasetSplits)[number];
 
 /** Files of the encoder in a dataset artifact, by the names that Hugging Face gives them. */
@@ -41,6 +44,7 @@ export interface DatasetArtifact {
   encoderFile(name: EncoderFile): Promise<string | undefined>;
   /** The encoder's folder, all its files checked. */
   encoderFolder(): Promise<string>;
+  has(split: DatasetSplit): boolean;
   questions(split: DatasetSplit): Promise<Question[]>;
 }
 
@@ -54,6 +58,7 @@ export async function openDataset(stage: string, folder: string): Promise<Datase
       return artifact.has(path) ? artifact.file(path) : undefined;
     },
     encoderFolder: () => artifact.folderOf(datasetLayout.encoderFolder),
+    has: (split) => artifact.has(datasetLayout.splitFile(split)),
     questions: async (split) => {
       const path = await artifact.file(datasetLayout.splitFile(split));
       return questionsOf(parseJson(stage, await readFile(path, "utf8"), path, squadFileSchema));

@@ -11,6 +11,8 @@ export const evaluationLayout = {
   report: "report.json",
   /** One {@link QuestionResult} a line, in the order of the dev file. */
   questions: "questions.jsonl",
+  /** The same of the sanity set; only where the dataset has one. */
+  sanity: "sanity.jsonl",
   /** How to answer with this model: limits, threshold, calibration. Its schema is in the package `answers`. */
   decision: "decision.json",
   page: "report.html",
@@ -20,6 +22,10 @@ export const evaluationLayout = {
 /** How a threshold was chosen; both `best…OnDev` are optimistic, since they saw the answers they are scored on. */
 export const thresholdKinds = ["zero", "tuned", "bestExactOnDev", "bestF1OnDev"] as const;
 export type ThresholdKind = (typeof thresholdKinds)[number];
+
+/** Scores are percentages. */
+export const plainScoreSchema = z.object({ exact: z.number(), f1: z.number(), total: z.int() });
+export type PlainScore = z.output<typeof plainScoreSchema>;
 
 /** The part of `report.json` that comparisons and model cards need. Scores are percentages. */
 export const reportHeadSchema = z.object({
@@ -35,6 +41,8 @@ export const reportHeadSchema = z.object({
       all: z.object({ exact: z.object({ value: z.number() }), f1: z.object({ value: z.number() }), total: z.int() }),
     }),
   ),
+  /** Scores of the sanity set at the primary threshold; only where the dataset has one. */
+  sanity: z.object({ all: plainScoreSchema }).exactOptional(),
 });
 export type ReportHead = z.output<typeof reportHeadSchema>;
 

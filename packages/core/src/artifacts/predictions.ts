@@ -5,8 +5,8 @@ import { readColumns, writeColumns, type Columns } from "../arrow.ts";
 import { readJsonFile } from "../options.ts";
 import { z } from "zod";
 
-/** Splits that predict answers. `tune` is there where tokenize held a part of train out. */
-export const predictionSplits = ["dev", "tune"] as const;
+/** Splits that predict answers. `tune` is there where tokenize held a part of train out, `sanity` where the dataset has one. */
+export const predictionSplits = ["dev", "tune", "sanity"] as const;
 export type PredictionSplit = (typeof predictionSplits)[number];
 
 /**
@@ -46,7 +46,7 @@ export const logitColumns = {
 } as const;
 export type LogitColumns = Columns<typeof logitColumns>;
 
-/** File names; those of `dev` lie at the top, as run_qa leaves them, those of `tune` in `tune/`. */
+/** File names; those of `dev` lie at the top, as run_qa leaves them, those of `tune` and `sanity` in folders of that name. */
 export const predictionsLayout = {
   predictions: (split: PredictionSplit) => inSplit(split, "predictions.json"),
   bestSpans: (split: PredictionSplit) => inSplit(split, "best_spans.json"),

@@ -5,7 +5,7 @@ import { stageOfKind } from "../manifest.ts";
 import { readColumns, writeColumns, type Columns } from "../arrow.ts";
 
 /** Splits after tokenize: `tune` is a held-out part of the train articles, for thresholds and calibration; it may be empty. */
-export const windowSplits = ["train", "tune", "dev"] as const;
+export const windowSplits = ["train", "tune", "dev", "sanity"] as const;
 export type WindowSplit = (typeof windowSplits)[number];
 
 /**

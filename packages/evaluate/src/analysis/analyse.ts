@@ -2,22 +2,17 @@ import type { QuestionResult } from "@bertqa/core";
 import type { Evaluation, NoAnswerAnalysis, ThresholdScores } from "@bertqa/report";
 import {
   articleKey,
-  BertqaError,
   calibrate,
   estimateNoAnswerShare,
   expectedCalibrationError,
   noAnswerHistograms,
   noAnswerProbability,
   noAnswerShareOf,
-  outcomeOf,
   precisionRecallCurves,
   rankQuestions,
   reliabilityBins,
-  scoreAt,
-  scoreQuestions,
   sweepThresholds,
   weightsForShare,
-  type Calibration,
   type NoAnswerShare,
   type OddsQuestion,
   type Question,
@@ -25,6 +20,7 @@ import {
 import type { EvaluateOptions } from "../options.ts";
 import { numberClusters } from "./bootstrap.ts";
 import { breakDown } from "./breakdowns.ts";
+import { resultAt, scoreSpans, type AnsweredSplit } from "./results.ts";
 import { chooseThresholds, neverAnswering, scoreThresholds } from "./scores.ts";
 
 /** Below so many articles, resampling them says little about the next ones. */
@@ -32,17 +28,6 @@ const fewArticles = 20;
 /** Fewer held-out questions, or all of one kind, choose a threshold by accident. */
 const fewestTuneQuestions = 30;
 const sweepPoints = 200;
-const shownIds = 5;
-
-/** A split's questions with what predict says of them, by question id. */
-export interface AnsweredSplit {
-  readonly questions: readonly Question[];
-  /** Text of the best span, whatever the null odds. */
-  readonly bestSpans: Readonly<Record<string, string>>;
-  readonly nullOdds: Readonly<Record<string, number>>;
-  /** The predictions' folder, for messages. */
-  readonly where: string;
-}
 
 /** All that evaluate finds out: of dev as a whole, and of each of its questions, in their order. */
 export interface Analysis {
@@ -79,7 +64,7 @@ export function analyse(
   const { nullOddsThreshold } = scores.find(({ kind }) => kind === primary) as ThresholdScores;
   const noAnswer = analyseNoAnswer(scored, scoredTune, options, share);
   const results = dev.questions.map((question, i) =>
-    resultAt(nullOddsThreshold, question, scored[i] as OddsQuestion, dev.bestSpans, noAnswer.calibration),
+    resultAt(nullOddsThreshold, question, scored[i] as OddsQuestion, noAnswer.calibration, dev.bestSpans),
   );
   const answerable = scored.filter(({ hasAns }) => hasAns).length;
   const odds = new Map(scored.map(({ id, nullOdds }) => [id, nullOdds]));
@@ -103,44 +88,6 @@ export function analyse(
     remarks: [...remarksOn(articles, heldOut, canTune), ...remarksOnShare(share)],
   };
   return { evaluation, results };
-}
-
-function scoreSpans({ questions, bestSpans, nullOdds, where }: AnsweredSplit): OddsQuestion[] {
-  const isThere = (id: string) => Object.hasOwn(bestSpans, id) && Object.hasOwn(nullOdds, id);
-  const missing = questions.filter(({ id }) => !isThere(id)).map(({ id }) => JSON.stringify(id));
-  if (missing.length > 0) {
-    const more = missing.length > shownIds ? ` and ${missing.length - shownIds} more` : "";
-    const named = `${missing.slice(0, shownIds).join(", ")}${more}`;
-    const problem = `${missing.length} of ${questions.length} questions have no prediction: ${named}`;
-    throw new BertqaError("evaluate", problem, { remedy: "Run the predict stage again", where });
-  }
-  const scored = scoreQuestions(questions, (id) => bestSpans[id]).questions;
-  return scored.map((question) => ({ ...question, nullOdds: nullOdds[question.id] as number }));
-}
-
-function resultAt(
-  threshold: number,
-  question: Question,
-  scored: OddsQuestion,
-  bestSpans: AnsweredSplit["bestSpans"],
-  calibration: Calibration,
-): QuestionResult {
-  const { isAnswered, exact, f1 } = scoreAt(scored, threshold);
-  const bestSpan = bestSpans[question.id] as string;
-  return {
-    id: question.id,
-    article: articleKey(question),
-    answerable: scored.hasAns,
-    prediction: isAnswered ? bestSpan : "",
-    exact,
-    f1,
-    outcome: outcomeOf(scored.hasAns, { isAnswered, exact, f1 }),
-    nullOdds: scored.nullOdds,
-    noAnswerProbability: noAnswerProbability(calibration, scored.nullOdds),
-    bestSpan,
-    bestSpanExact: scored.exact,
-    bestSpanF1: scored.f1,
-  };
 }
 
 /** @param devOdds null odds of all dev questions: of them no answer, nor whether there is one, is known here */

@@ -73,7 +73,7 @@ function group(
 }
 
 /** Mean scores in percent. */
-function meanScore(questions: readonly { readonly exact: number; readonly f1: number }[]): PlainScore {
+export function meanScore(questions: readonly { readonly exact: number; readonly f1: number }[]): PlainScore {
   const count = questions.length;
   const sum = (metric: "exact" | "f1") => questions.reduce((total, question) => total + question[metric], 0);
   return { exact: (100 * sum("exact")) / count, f1: (100 * sum("f1")) / count, total: count };

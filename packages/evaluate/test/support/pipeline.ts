@@ -65,11 +65,12 @@ export interface FakePipeline {
 export interface FakePipelineContent {
   readonly train: SquadFile;
   readonly dev: SquadFile;
+  readonly sanity?: SquadFile;
   readonly answers: Answers;
 }
 
 /** Writes artifacts of fetch, tokenize, train and predict with the given content. */
-export async function makePipeline({ train, dev, answers }: FakePipelineContent): Promise<FakePipeline> {
+export async function makePipeline({ train, dev, sanity, answers }: FakePipelineContent): Promise<FakePipeline> {
   const root = mkdtempSync(join(tmpdir(), "bertqa-evaluate-"));
   const pipelineFolder = join(root, "pipeline");
   const artifactsFolder = join(pipelineFolder, "artifacts", "pipeline");
@@ -82,6 +83,7 @@ export async function makePipeline({ train, dev, answers }: FakePipelineContent)
   const dataset = await make("fetch", async (draft) => {
     await writeFile(await draft.path(datasetLayout.splitFile("train")), JSON.stringify(train));
     await writeFile(await draft.path(datasetLayout.splitFile("dev")), JSON.stringify(dev));
+    if (sanity) await writeFile(await draft.path(datasetLayout.splitFile("sanity")), JSON.stringify(sanity));
     const options = { encoder: { sources: ["hub:owner/tiny-bert@0123"] } };
     return { ...describe, kind: "dataset", options };
   });
@@ -109,7 +111,7 @@ export async function makePipeline({ train, dev, answers }: FakePipelineContent)
         await write(predictionsLayout.predictions(split), Object.fromEntries(zero));
         await write(predictionsLayout.bestSpans(split), made.bestSpans);
         await write(predictionsLayout.nullOdds(split), made.nullOdds);
-        const questions = questionsOf(split === "dev" ? dev : train);
+        const questions = questionsOf({ dev, tune: train, sanity: sanity ?? dev }[split]);
         await write(predictionsLayout.nbest(split), nbestOf(questions, made));
       }
       const options = { maxAnswerTokens: 30, nBest: 20 };

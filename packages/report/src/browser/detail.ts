@@ -1,5 +1,6 @@
 import { decimal, el, passageElement, passageLegend, shareBar, type Mark, type MarkKind } from "@bertqa/ui";
 import type { Outcome } from "@bertqa/squad";
+import { outcomeSigns } from "../outcome-signs.ts";
 import type { SpanOrText } from "../page-data.ts";
 import type { Candidate, Questions } from "./questions.ts";
 
@@ -48,15 +49,7 @@ function answersOf(questions: Questions, index: number, threshold: number): HTML
   );
 }
 
-const outcomeSigns: Readonly<Record<Outcome, string>> = {
-  right: "✓",
-  partial: "◐",
-  wrong: "✗",
-  "missed answer": "∅",
-  "should be no answer": "!",
-};
-
-/** An outcome with a sign before it: colour is not the only difference. */
+/** An outcome with its sign before it. */
 export function outcomeElement(outcome: Outcome, className: string): HTMLElement {
   return el("span", { class: className, "data-outcome": outcome, "data-sign": outcomeSigns[outcome] }, outcome);
 }

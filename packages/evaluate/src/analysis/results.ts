@@ -1,0 +1,64 @@
+import type { QuestionResult } from "@bertqa/core";
+import {
+  articleKey,
+  BertqaError,
+  noAnswerProbability,
+  outcomeOf,
+  scoreAt,
+  scoreQuestions,
+  type Calibration,
+  type OddsQuestion,
+  type Question,
+} from "@bertqa/squad";
+
+const shownIds = 5;
+
+/** A split's questions with what predict says of them, by question id. */
+export interface AnsweredSplit {
+  readonly questions: readonly Question[];
+  /** Text of the best span, whatever the null odds. */
+  readonly bestSpans: Readonly<Record<string, string>>;
+  readonly nullOdds: Readonly<Record<string, number>>;
+  /** The predictions' folder, for messages. */
+  readonly where: string;
+}
+
+/** A split's questions scored by their best spans. @throws BertqaError naming the questions without a prediction */
+export function scoreSpans({ questions, bestSpans, nullOdds, where }: AnsweredSplit): OddsQuestion[] {
+  const isThere = (id: string) => Object.hasOwn(bestSpans, id) && Object.hasOwn(nullOdds, id);
+  const missing = questions.filter(({ id }) => !isThere(id)).map(({ id }) => JSON.stringify(id));
+  if (missing.length > 0) {
+    const more = missing.length > shownIds ? ` and ${missing.length - shownIds} more` : "";
+    const named = `${missing.slice(0, shownIds).join(", ")}${more}`;
+    const problem = `${missing.length} of ${questions.length} questions have no prediction: ${named}`;
+    throw new BertqaError("evaluate", problem, { remedy: "Run the predict stage again", where });
+  }
+  const scored = scoreQuestions(questions, (id) => bestSpans[id]).questions;
+  return scored.map((question) => ({ ...question, nullOdds: nullOdds[question.id] as number }));
+}
+
+/** One question at a threshold. */
+export function resultAt(
+  threshold: number,
+  question: Question,
+  scored: OddsQuestion,
+  calibration: Calibration,
+  bestSpans: AnsweredSplit["bestSpans"],
+): QuestionResult {
+  const { isAnswered, exact, f1 } = scoreAt(scored, threshold);
+  const bestSpan = bestSpans[question.id] as string;
+  return {
+    id: question.id,
+    article: articleKey(question),
+    answerable: scored.hasAns,
+    prediction: isAnswered ? bestSpan : "",
+    exact,
+    f1,
+    outcome: outcomeOf(scored.hasAns, { isAnswered, exact, f1 }),
+    nullOdds: scored.nullOdds,
+    noAnswerProbability: noAnswerProbability(calibration, scored.nullOdds),
+    bestSpan,
+    bestSpanExact: scored.exact,
+    bestSpanF1: scored.f1,
+  };
+}
