@@ -12,7 +12,7 @@ import { collate, planBatches } from "../packages/bertqa/src/batches.ts";
 import { describeProcessor } from "../packages/bertqa/src/cli/processor.ts";
 import { modelFiles, readExport } from "../packages/bertqa/src/export-files.ts";
 import { loadQuestionAnswering } from "../packages/bertqa/src/node.ts";
-import { defaultLimits } from "../packages/bertqa/src/question-answering.ts";
+import { defaultLimits } from "../packages/bertqa/src/limits.ts";
 import { openSession } from "../packages/bertqa/src/session.ts";
 
 interface Options {

@@ -1,7 +1,8 @@
 import { BertqaError } from "@bertqa/squad";
 import * as ort from "onnxruntime-web/wasm";
 import { modelFiles, readExport } from "./export-files.ts";
-import { defaultLimits, QuestionAnswering, type Limits, type Precision } from "./question-answering.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+import { QuestionAnswering, type Precision } from "./question-answering.ts";
 import { openSession } from "./session.ts";
 
 export * from "./public.ts";

@@ -3,7 +3,8 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { InferenceSession } from "onnxruntime-common";
 import { modelFiles, readExport } from "./export-files.ts";
-import { defaultLimits, type Limits, type Parts, type Precision } from "./question-answering.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+import type { Parts, Precision } from "./question-answering.ts";
 import { openSession, type OnnxRuntime } from "./session.ts";
 
 export interface LoadOptions extends Partial<Limits> {
@@ -29,16 +30,24 @@ export async function loadParts(folder: string, options: LoadOptions = {}): Prom
   const precision = options.precision ?? "int8";
   if (!(await isFolder(folder))) throw new BertqaError("ask", `there is no folder ${folder}`);
   const files = await readExport({ where: folder, read: (name) => readIfThere(join(folder, name)) });
+  const opened = await openModel(folder, options);
+  return { ...files, ...opened, precision, limits: { ...defaultLimits, ...definedOf(options) } };
+}
+
+/** Loads the model alone. */
+export async function openModel(
+  folder: string,
+  { precision = "int8", threads, ...options }: LoadOptions,
+): Promise<Pick<Parts, "session" | "runtime">> {
   const modelFile = join(folder, modelFiles[precision]);
-  const { name, runtime } = await loadRuntime(options.runtime, options.threads);
+  const { name, runtime } = await loadRuntime(options.runtime, threads);
   // The web build reads no files.
   const model = name === "onnxruntime-node" ? modelFile : await readIfThere(modelFile);
   if (model === undefined) {
     throw new BertqaError("ask", `the export has no ${modelFiles[precision]}`, { where: folder });
   }
-  const threads = options.threads === undefined ? {} : { intraOpNumThreads: options.threads };
-  const session = await openSession(runtime, model, { ...threads, ...options.sessionOptions }, modelFile);
-  return { ...files, session, precision, runtime: name, limits: { ...defaultLimits, ...definedOf(options) } };
+  const sessionOptions = { ...(threads !== undefined && { intraOpNumThreads: threads }), ...options.sessionOptions };
+  return { session: await openSession(runtime, model, sessionOptions, modelFile), runtime: name };
 }
 
 function definedOf({ batchTokens, maxPassageCharacters }: LoadOptions): Partial<Limits> {

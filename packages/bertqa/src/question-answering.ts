@@ -11,6 +11,7 @@ import {
 } from "@bertqa/answers";
 import { BertqaError } from "@bertqa/squad";
 import { collate, planBatches } from "./batches.ts";
+import type { Limits } from "./limits.ts";
 import type { ModelSession } from "./session.ts";
 
 export type Precision = "int8" | "float32";
@@ -57,18 +58,6 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((windowsDone: number, windowsTotal: number) => void) | undefined;
 }
-
-export interface Limits {
-  /**
-   * Windows of similar length run together, up to so many tokens with their padding. Default 1: each by itself, so that an
-   * answer never depends on what is asked beside it, and faster on few cores.
-   */
-  readonly batchTokens: number;
-  /** A longer passage is refused, in UTF-16 units. */
-  readonly maxPassageCharacters: number;
-}
-
-export const defaultLimits: Limits = { batchTokens: 1, maxPassageCharacters: 2_000_000 };
 
 /** What {@link QuestionAnswering} is put together from. */
 export interface Parts {

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { defaultApiLimits, defaultLimits } from "../src/limits.ts";
 import { temporaryFolder, writeTinyExport } from "./tiny-export.ts";
 
 const bin = join(import.meta.dirname, "../bin/bertqa.mjs");
@@ -137,6 +138,12 @@ test.each([
   expect(stderr.startsWith(line), stderr).toBe(true);
   expect(stderr.trim().split("\n")).toHaveLength(1);
   expect(code).toBe(1);
+});
+
+test("the help of each command says how long a passage it takes", async () => {
+  const said = async (command: string) => (await bertqa([command, "--help"])).stdout.replace(/\s+/g, " ");
+  expect(await said("ask")).toContain(`refuse longer passages; default ${defaultLimits.maxPassageCharacters}`);
+  expect(await said("serve")).toContain(`refuse longer passages; default ${defaultApiLimits.passageCharacters}`);
 });
 
 test("bad usage exits with 2", async () => {

@@ -5,12 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { defaultApiLimits, defaultQueueLimits } from "../src/limits.ts";
 import { loadQuestionAnswering, type QuestionAnswering } from "../src/node.ts";
-import { defaultQueueLimits } from "../src/serve/admission.ts";
 import { addApi, askScope } from "../src/serve/api.ts";
 import { AnswerEngine } from "../src/serve/engine.ts";
 import { addPage, loadPage } from "../src/serve/page-files.ts";
-import { defaultApiLimits } from "../src/serve/schemas.ts";
 import { chromiumPath, skipReason } from "./browser-page.ts";
 import { ask, axeFindings, looks, marked, StrictBrowser } from "./chromium.ts";
 import { writeTinyExport } from "./tiny-export.ts";
@@ -31,8 +30,9 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
     const service = await createHttpService({ tokens, logLevel: "silent" });
     const api = await addApi(service, { name: "tiny", limits: defaultApiLimits, queue: defaultQueueLimits });
     addPage(service, await loadPage());
-    api.engine = await AnswerEngine.load(folder, {}, () => {});
-    running.push({ service, engine: api.engine });
+    const engine = await AnswerEngine.load(folder, {}, () => {});
+    api.use(engine);
+    running.push({ service, engine });
     return service.listen();
   }
 

@@ -6,10 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { PassageIndex, readDocuments } from "../src/cli/documents.ts";
-import { defaultQueueLimits, type QueueLimits } from "../src/serve/admission.ts";
+import { defaultApiLimits, defaultQueueLimits, type ApiLimits, type QueueLimits } from "../src/limits.ts";
 import { addApi } from "../src/serve/api.ts";
 import { AnswerEngine } from "../src/serve/engine.ts";
-import { defaultApiLimits, type ApiLimits } from "../src/serve/schemas.ts";
 import { temporaryFolder, writeTinyExport } from "./tiny-export.ts";
 
 export const passage = "Ada Lovelace wrote the program in 1843. It is the engine of it, where Ada wrote on it.";
@@ -54,7 +53,7 @@ async function openServer(folder: string, options: ServerOptions) {
     documents: documents === undefined ? undefined : new PassageIndex(await readDocuments(documents)),
   });
   const engine = await AnswerEngine.load(folder, { batchTokens }, () => {});
-  if (isLoaded) api.engine = engine;
+  if (isLoaded) api.use(engine);
   const address = await service.listen();
   const stop = async () => {
     const tally = await service.stop();

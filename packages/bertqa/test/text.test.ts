@@ -1,8 +1,14 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
 import { expect, test } from "vitest";
 import { planBatches } from "../src/batches.ts";
-import { passagesOf } from "../src/cli/documents.ts";
+import { passagesOf, readDocuments } from "../src/cli/documents.ts";
+import { readText } from "../src/cli/input.ts";
 import { parseQuestions } from "../src/cli/questions.ts";
+import { renderAnswer } from "../src/cli/render.ts";
 import { sentenceAround } from "../src/cli/sentence.ts";
+import { temporaryFolder } from "./tiny-export.ts";
 
 test("batches hold windows of similar length, longest first, within the budget; a long window goes alone", () => {
   // Longest first: 50, 9, 9, 8, 2. Budget 20: 50 alone; 9 + 9 = 18; 8 + 8 (the 2 padded to 8) = 16.
@@ -36,6 +42,62 @@ test("passages are whole paragraphs up to 2,000 characters, each with the line i
     [5, 907],
   ]);
   expect(passagesOf("\n\none")).toEqual([{ firstLine: 3, text: "one" }]);
+});
+
+test("a paragraph over 2,000 characters is cut after a line, else after a word, else within it; nothing is lost", () => {
+  const lines = passagesOf(`${"a".repeat(1500)}\n${"b".repeat(1500)}\n\nlast`);
+  expect(lines.map(({ firstLine, text }) => [firstLine, text])).toEqual([
+    [1, `${"a".repeat(1500)}\n`],
+    [2, `${"b".repeat(1500)}\n\nlast`],
+  ]);
+  // 400 words with their spaces are 2,000 characters.
+  const words = "word ".repeat(1000);
+  expect(passagesOf(words).map(({ text }) => text.length)).toEqual([2000, 2000, 1000]);
+  // 1 + 2 × 999 = 1,999: half of the next pair would fit.
+  const pairs = passagesOf(`x${"😀".repeat(1500)}`);
+  expect(pairs.map(({ text }) => text.length)).toEqual([1999, 1002]);
+});
+
+test("documents over the limit together are refused by the file that goes over it", async () => {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, "b"));
+  await writeFile(join(folder, "a.txt"), "a".repeat(600));
+  await writeFile(join(folder, "b/c.md"), "b".repeat(600));
+  expect(await readDocuments(folder, 1200)).toHaveLength(2);
+  await expect(readDocuments(folder, 1024)).rejects.toThrow(
+    `ask: the documents are longer than ${1024 / 1024 ** 2} MiB together. Search a folder that holds less. (${folder}/b/c.md)`,
+  );
+});
+
+test("a stream is read up to its limit, and no further; a byte order mark is no part of the text", async () => {
+  expect(await readText(Readable.from([Buffer.from("\ufeffé"), Buffer.from("a")]), 6)).toBe("éa");
+  let isEnded = false;
+  function* endless() {
+    try {
+      while (true) yield Buffer.alloc(100);
+    } finally {
+      isEnded = true;
+    }
+  }
+  expect(await readText(Readable.from(endless()), 1000)).toBeUndefined();
+  expect(isEnded).toBe(true);
+});
+
+test("what a passage holds cannot command the terminal", () => {
+  const context = "Ada \u001b[31mwrote\u009b2J it.\n\u202eNow.";
+  const range = { codePoints: [0, 15], utf16: [0, 15] } as const;
+  const candidate = { text: context.slice(0, 15), score: 1, ...range };
+  const shown = renderAnswer(
+    { question: "Who\u0007?" },
+    context,
+    {
+      ...{ answer: candidate.text, score: 1, noAnswerProbability: 0, nullOdds: 0, span: range, windowCount: 1 },
+      candidates: [candidate, candidate],
+    },
+    (text) => text,
+  );
+  expect(shown.replaceAll("\n", "")).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
+  expect(shown).toContain("Ada \\x1b[31mwrote\\x9b");
 });
 
 test("a line of questions that is neither text nor a question object is named", () => {

@@ -1,9 +1,10 @@
 import { BertqaError } from "@bertqa/squad";
 import { loadQuestionAnswering, type LoadOptions, type QuestionAnswering } from "../node.ts";
 import { PassageIndex, rankAnswers, readDocuments } from "./documents.ts";
+import { readInput } from "./input.ts";
 import { findLastExport } from "./last-export.ts";
-import { parseQuestions, readInput, type AskedQuestion } from "./questions.ts";
-import { jsonLine, markFor, renderAnswer, renderSentence, shown } from "./render.ts";
+import { parseQuestions, type AskedQuestion } from "./questions.ts";
+import { jsonLine, markFor, oneLine, renderAnswer, renderSentence, shown } from "./render.ts";
 
 export interface AskFlags extends ModelFlags {
   readonly context?: string;
@@ -106,11 +107,13 @@ async function askDocuments(
       continue;
     }
     const lines = ranked.flatMap(({ text, score, passage, line, codePoints, utf16 }) => [
-      `  ${text} · probability ${shown(score)} · ${passage.file}:${line}`,
+      `  ${oneLine(text)} · probability ${shown(score)} · ${oneLine(passage.file)}:${line}`,
       `    ${renderSentence(passage.text, { codePoints, utf16 }, mark)}`,
     ]);
     process.stdout.write(
-      [question.trim(), ...(lines.length > 0 ? lines : ["  no passage shares a word with it"]), "", ""].join("\n"),
+      [oneLine(question.trim()), ...(lines.length > 0 ? lines : ["  no passage shares a word with it"]), "", ""].join(
+        "\n",
+      ),
     );
   }
   process.stderr.write("note: probabilities and threshold were tuned on single passages, not on a choice among many\n");

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { defaultApiLimits, defaultLimits, defaultQueueLimits } from "../limits.ts";
 import type { AskFlags, ModelFlags } from "./ask.ts";
 import type { ServeFlags } from "./serve.ts";
 
@@ -17,7 +18,9 @@ export function addCommands(program: Command): void {
     .option("--passages <n>", "passages to read for a question", wholeNumber, 8)
     .option("--top-k <n>", "answers to show", wholeNumber, 1)
     .option("--json", "print JSON Lines");
-  addModelOptions(ask).action(async (words: string[], flags: AskFlags) => (await import("./ask.ts")).ask(words, flags));
+  addModelOptions(ask, defaultLimits.maxPassageCharacters).action(async (words: string[], flags: AskFlags) =>
+    (await import("./ask.ts")).ask(words, flags),
+  );
 
   const score = program
     .command("score")
@@ -25,8 +28,8 @@ export function addCommands(program: Command): void {
       "score an exported model on a SQuAD file by the official metric, at the threshold of its decision.json",
     )
     .requiredOption("--data <file>", "SQuAD 1.1 or 2.0 JSON");
-  addModelOptions(score).action(async (flags: ModelFlags & { readonly data: string }) =>
-    (await import("./score.ts")).score(flags),
+  addModelOptions(score, defaultLimits.maxPassageCharacters).action(
+    async (flags: ModelFlags & { readonly data: string }) => (await import("./score.ts")).score(flags),
   );
 
   const serve = program
@@ -39,19 +42,25 @@ export function addCommands(program: Command): void {
     .option("--open-to-all", "listen elsewhere than on loopback without a token")
     .option("--allowed-host <name...>", "host names to answer to, besides this machine's own")
     .option("--cors-origin <origin...>", "origins whose pages may call the server")
-    .option("--max-questions <n>", "questions of a request; default 64", wholeNumber)
+    .option("--max-questions <n>", `questions of a request; default ${defaultApiLimits.questions}`, wholeNumber)
     .option("--batch-tokens <n>", "run waiting windows together up to so many tokens; default: one by one", wholeNumber)
-    .option("--max-waiting <n>", "questions that may wait before 429; default 256", wholeNumber)
+    .option(
+      "--max-waiting <n>",
+      `questions that may wait before 429; default ${defaultQueueLimits.waitingQuestions}`,
+      wholeNumber,
+    )
     .option("--max-connections <n>", "open connections; default 512", wholeNumber)
     .addOption(
       new Option("--log-level <name>", "JSON Lines on standard error")
         .choices(["fatal", "error", "warn", "info", "debug", "silent"])
         .default("info"),
     );
-  addModelOptions(serve).action(async (flags: ServeFlags) => (await import("./serve.ts")).serve(flags));
+  addModelOptions(serve, defaultApiLimits.passageCharacters).action(async (flags: ServeFlags) =>
+    (await import("./serve.ts")).serve(flags),
+  );
 }
 
-function addModelOptions(command: Command): Command {
+function addModelOptions(command: Command, passageCharacters: number): Command {
   return command
     .option("--model <folder>", "an export; default: the newest of this workspace")
     .addOption(
@@ -64,7 +73,7 @@ function addModelOptions(command: Command): Command {
       ]),
     )
     .option("--threads <n>", "threads; default: all physical cores", wholeNumber)
-    .option("--max-passage-characters <n>", "refuse longer passages; default 2000000", wholeNumber)
+    .option("--max-passage-characters <n>", `refuse longer passages; default ${passageCharacters}`, wholeNumber)
     .option("--debug", "print the stack of an error");
 }
 

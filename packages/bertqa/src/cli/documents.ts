@@ -1,8 +1,11 @@
 import { BertqaError } from "@bertqa/squad";
 import MiniSearch from "minisearch";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
+import { documentBytes } from "../limits.ts";
 import type { Candidate, QuestionAnswer } from "../question-answering.ts";
+import { readText } from "./input.ts";
 
 /** A part of a document that is read in one go. */
 export interface Passage {
@@ -15,15 +18,16 @@ export interface Passage {
 }
 
 const extensions: ReadonlySet<string> = new Set([".txt", ".md", ".markdown"]);
-/** Paragraphs are joined up to this, in UTF-16 units: about two windows. */
+/** Paragraphs are joined up to this, and cut at it, in UTF-16 units: about two windows. */
 const passageCharacters = 2000;
 
 /**
  * Reads all text and Markdown files under a folder, hidden ones and node_modules left out.
  *
- * @throws BertqaError if the folder is none, or holds no such file
+ * @param mostBytes of all files together
+ * @throws BertqaError if the folder is none, or holds no such file, or too much of them
  */
-export async function readDocuments(folder: string): Promise<Passage[]> {
+export async function readDocuments(folder: string, mostBytes = documentBytes): Promise<Passage[]> {
   const found = await stat(folder).catch(() => undefined);
   if (!found?.isDirectory()) throw new BertqaError("ask", `there is no folder ${folder}`);
   const files = (await readdir(folder, { recursive: true, withFileTypes: true }))
@@ -35,26 +39,49 @@ export async function readDocuments(folder: string): Promise<Passage[]> {
     throw new BertqaError("ask", `${folder} holds no ${[...extensions].join(", ")} file`);
   }
   const passages: Passage[] = [];
+  let bytesLeft = mostBytes;
   for (const file of files) {
-    for (const part of passagesOf(await readFile(join(folder, file), "utf8"))) {
-      passages.push({ ...part, id: passages.length, file });
+    const text = await readText(createReadStream(join(folder, file)), bytesLeft);
+    if (text === undefined) {
+      const problem = `the documents are longer than ${mostBytes / 1024 ** 2} MiB together`;
+      throw new BertqaError("ask", problem, { remedy: "Search a folder that holds less", where: join(folder, file) });
     }
+    bytesLeft -= Buffer.byteLength(text);
+    for (const part of passagesOf(text)) passages.push({ ...part, id: passages.length, file });
   }
   return passages;
 }
 
-/** Cuts a text between paragraphs, into passages of at most {@link passageCharacters} where paragraphs allow. */
+/** Cuts a text into passages of at most {@link passageCharacters}: between paragraphs, and within one that is longer. */
 export function passagesOf(text: string): Pick<Passage, "firstLine" | "text">[] {
   const passages: { firstLine: number; text: string }[] = [];
   let line = 1;
   let open: { firstLine: number; text: string } | undefined;
-  for (const part of text.split(/(\n[^\S\n]*\n+)/)) {
+  for (const part of text.split(/(\n[^\S\n]*\n+)/).flatMap(cutLong)) {
     const fits = open && open.text.length + part.length <= passageCharacters;
     if (open && fits) open.text += part;
     else if (part.trim() !== "") passages.push((open = { firstLine: line, text: part }));
     line += part.split("\n").length - 1;
   }
   return passages;
+}
+
+/** Cuts after the last line that fits, else after the last word. */
+function cutLong(paragraph: string): string[] {
+  const parts: string[] = [];
+  let rest = paragraph;
+  while (rest.length > passageCharacters) {
+    const most = rest.slice(0, passageCharacters);
+    const end = /^[^]*\n/.exec(most)?.[0].length ?? /^[^]*\s/.exec(most)?.[0].length ?? mostCodePoints(most);
+    parts.push(rest.slice(0, end));
+    rest = rest.slice(end);
+  }
+  return [...parts, rest];
+}
+
+/** Length without half a surrogate pair at the end. */
+function mostCodePoints(text: string): number {
+  return /[\ud800-\udbff]$/.test(text) ? text.length - 1 : text.length;
 }
 
 /** Finds passages for a question by BM25. */

@@ -1,6 +1,4 @@
 import { BertqaError } from "@bertqa/squad";
-import { readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 import { z } from "zod";
 
 /** A question as it came in: its id is passed on to the output. */
@@ -38,20 +36,5 @@ function parseLine(line: string, where: string): AskedQuestion {
   } catch (cause) {
     const problem = "the line is no JSON object with a question";
     throw new BertqaError("ask", problem, { remedy: 'Write {"question": "…"}, or plain text', where, cause });
-  }
-}
-
-/**
- * Content of a text file, or of standard input for "-".
- *
- * @param what names it in the message
- * @throws BertqaError if it cannot be read
- */
-export async function readInput(file: string, what: string): Promise<string> {
-  if (file === "-") return text(process.stdin);
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new BertqaError("ask", `${what} cannot be read: ${(cause as Error).message}`, { where: file, cause });
   }
 }

@@ -1,3 +1,4 @@
+import { printable } from "@bertqa/squad";
 import { styleText } from "node:util";
 import type { QuestionAnswer } from "../question-answering.ts";
 import type { AskedQuestion } from "./questions.ts";
@@ -13,23 +14,28 @@ export function markFor(stream: NodeJS.WriteStream): Mark {
 
 /** A question and its answer for people: the answer, its probability and its sentence. */
 export function renderAnswer(asked: AskedQuestion, context: string, result: QuestionAnswer, mark: Mark): string {
-  const lines = [asked.question.trim()];
+  const lines = [oneLine(asked.question.trim())];
   if (result.span) {
     const [start, end] = result.span.codePoints;
-    lines.push(`  ${result.answer} · probability ${shown(result.score)} · characters ${start}–${end}`);
+    lines.push(`  ${oneLine(result.answer)} · probability ${shown(result.score)} · characters ${start}–${end}`);
     lines.push(`  ${renderSentence(context, result.span, mark)}`);
   } else {
     const best = result.candidates[0];
-    const guess = best ? ` · best span: ${best.text} (${shown(best.score)})` : "";
+    const guess = best ? ` · best span: ${oneLine(best.text)} (${shown(best.score)})` : "";
     lines.push(`  no answer in the passage · probability ${shown(result.noAnswerProbability)}${guess}`);
   }
   const others = result.span ? result.candidates.slice(1) : [];
-  return [...lines, ...others.map(({ text, score }) => `  or: ${text} (${shown(score)})`), ""].join("\n");
+  return [...lines, ...others.map(({ text, score }) => `  or: ${oneLine(text)} (${shown(score)})`), ""].join("\n");
 }
 
 export function renderSentence(context: string, span: Parameters<typeof sentenceAround>[1], mark: Mark): string {
   const { before, marked, after } = sentenceAround(context, span);
-  return `${before}${mark(marked)}${after}`;
+  return `${oneLine(before)}${mark(oneLine(marked))}${oneLine(after)}`;
+}
+
+/** Text from elsewhere on one line of a terminal, which it cannot command. */
+export function oneLine(text: string): string {
+  return printable(text.replace(/\s+/gu, " "));
 }
 
 export function shown(probability: number): string {

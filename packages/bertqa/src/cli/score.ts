@@ -11,8 +11,8 @@ import {
   type Question,
 } from "@bertqa/squad";
 import { loadModel, type ModelFlags } from "./ask.ts";
+import { readInput } from "./input.ts";
 import { describeProcessor } from "./processor.ts";
-import { readInput } from "./questions.ts";
 
 /** `bertqa score`: the official metric on a SQuAD file. */
 export async function score({ data, ...flags }: ModelFlags & { readonly data: string }): Promise<void> {

@@ -10,11 +10,10 @@ import {
 import { BertqaError } from "@bertqa/squad";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
+import { defaultApiLimits, defaultQueueLimits } from "../limits.ts";
 import { addApi, askScope } from "../serve/api.ts";
-import { defaultQueueLimits } from "../serve/admission.ts";
 import { AnswerEngine } from "../serve/engine.ts";
 import { addPage, loadPage } from "../serve/page-files.ts";
-import { defaultApiLimits } from "../serve/schemas.ts";
 import type { ModelFlags } from "./ask.ts";
 import { PassageIndex, readDocuments } from "./documents.ts";
 import { findLastExport } from "./last-export.ts";
@@ -84,10 +83,12 @@ export async function serve(flags: ServeFlags): Promise<void> {
 
   const address = await service.listen();
   try {
-    engine = api.engine = await AnswerEngine.load(model, loadOptions(flags, limits.passageCharacters), (error) => {
-      engine = api.engine = undefined;
+    engine = await AnswerEngine.load(model, loadOptions(flags, limits.passageCharacters), (error) => {
+      engine = undefined;
+      api.use(engine);
       endAfter(service, error);
     });
+    api.use(engine);
   } catch (error) {
     await stop();
     throw error;

@@ -1,17 +1,8 @@
 import { HttpProblem, type HttpService } from "@bertqa/http";
+import type { QueueLimits } from "../limits.ts";
 import type { QuestionInput } from "../question-answering.ts";
 import type { RunRecord } from "./shared-session.ts";
 import { Gauge, Histogram } from "prom-client";
-
-/** How much may wait. */
-export interface QueueLimits {
-  /** Questions that were taken and have no answer yet. */
-  readonly waitingQuestions: number;
-  /** A request that would wait longer, as far as the last rate tells, is refused. */
-  readonly waitMs: number;
-}
-
-export const defaultQueueLimits: QueueLimits = { waitingQuestions: 256, waitMs: 20_000 };
 
 /** Earlier work counts for so much less with each run, so that the rate follows the last few dozen. */
 const memory = 0.97;

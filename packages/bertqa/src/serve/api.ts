@@ -9,14 +9,15 @@ import {
 } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { rankAnswers, type PassageIndex } from "../cli/documents.ts";
+import type { ApiLimits, QueueLimits } from "../limits.ts";
 import type { QuestionAnswer, QuestionInput } from "../question-answering.ts";
-import { Admission, type QueueLimits } from "./admission.ts";
+import { Admission } from "./admission.ts";
 import { InputError, type AnswerEngine } from "./engine.ts";
-import { apiSchemas, bodyProblems, commonProblems, problem, responses, type ApiLimits } from "./schemas.ts";
+import { apiSchemas, bodyProblems, commonProblems, problem, responses } from "./schemas.ts";
 
 export interface Api {
-  /** Nothing is answered before. */
-  engine: AnswerEngine | undefined;
+  /** Answers by this model from now on; by none, as before the first, where it is undefined. */
+  use(engine: AnswerEngine | undefined): void;
 }
 
 export interface ApiOptions {
@@ -35,37 +36,40 @@ export const askScope = "ask";
 /**
  * Adds `/v1/answers`, `/v1/search` where there are documents, `/v1/model`, and `/openapi.json`, which describes them.
  *
- * @returns the place for the model, once it is loaded
+ * @returns what takes the model, once it is loaded
  */
 export async function addApi(service: HttpService, options: ApiOptions): Promise<Api> {
   const { app } = service;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   await describeApi(app, options.hasTokens ?? false);
-  const api: Api = { engine: undefined };
+  let engine: AnswerEngine | undefined;
+  const loadedEngine = () => {
+    if (engine) return engine;
+    throw new HttpProblem(503, "not_ready", "The model is not loaded yet.", { retryAfterSeconds: 1 });
+  };
   const admission = new Admission(options.queue, service);
   const answer = async (inputs: readonly QuestionInput[], reply: FastifyReply) => {
-    const engine = loadedEngine(api);
-    engine.onRun = (record) => admission.observe(record);
+    const loaded = loadedEngine();
     const signal = workSignal(reply);
     try {
-      return await admission.run(inputs, () => engine.answer(inputs, signal));
+      return await admission.run(inputs, () => loaded.answer(inputs, signal));
     } catch (error) {
       throw error instanceof InputError ? new HttpProblem(422, "unanswerable", error.message) : error;
     }
   };
   addAnswers(app, options.limits, answer);
   if (options.documents) addSearch(app, options.limits, options.documents, answer);
-  addModel(app, options, api);
-  return api;
+  addModel(app, options, loadedEngine);
+  return {
+    use: (given) => {
+      engine = given;
+      if (engine) engine.onRun = (record) => admission.observe(record);
+    },
+  };
 }
 
 type Answer = (inputs: readonly QuestionInput[], reply: FastifyReply) => Promise<readonly QuestionAnswer[]>;
-
-function loadedEngine({ engine }: Api): AnswerEngine {
-  if (engine) return engine;
-  throw new HttpProblem(503, "not_ready", "The model is not loaded yet.", { retryAfterSeconds: 1 });
-}
 
 function addAnswers(app: FastifyInstance, limits: ApiLimits, answer: Answer): void {
   const { answersRequest, answersResponse } = apiSchemas(limits);
@@ -142,7 +146,11 @@ function addSearch(app: FastifyInstance, limits: ApiLimits, documents: PassageIn
   });
 }
 
-function addModel(app: FastifyInstance, { name, limits, documents }: ApiOptions, api: Api): void {
+function addModel(
+  app: FastifyInstance,
+  { name, limits, documents }: ApiOptions,
+  loadedEngine: () => AnswerEngine,
+): void {
   app.route({
     method: "GET",
     url: "/v1/model",
@@ -153,7 +161,7 @@ function addModel(app: FastifyInstance, { name, limits, documents }: ApiOptions,
       response: responses(apiSchemas(limits).modelResponse, commonProblems),
     },
     handler: () => {
-      const { precision, runtime, decision } = loadedEngine(api).model;
+      const { precision, runtime, decision } = loadedEngine().model;
       const { kind, questions, text, rule } = decision.threshold.basis;
       return {
         ...{ name, precision, runtime, window: decision.window, maxAnswerTokens: decision.maxAnswerTokens },

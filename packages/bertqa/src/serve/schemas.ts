@@ -1,20 +1,5 @@
 import { z } from "zod";
-
-/** What a request may hold. */
-export interface ApiLimits {
-  readonly questions: number;
-  readonly questionCharacters: number;
-  readonly passageCharacters: number;
-  /** Of all passages of a request together. */
-  readonly requestCharacters: number;
-}
-
-export const defaultApiLimits: ApiLimits = {
-  questions: 64,
-  questionCharacters: 1000,
-  passageCharacters: 100_000,
-  requestCharacters: 200_000,
-};
+import type { ApiLimits } from "../limits.ts";
 
 /** Most candidates that a client may ask for. */
 const mostCandidates = 20;

@@ -1,0 +1,38 @@
+import { BertqaError } from "@bertqa/squad";
+import { createReadStream } from "node:fs";
+import { inputBytes } from "../limits.ts";
+
+/**
+ * Content of a text file, or of standard input for "-".
+ *
+ * @param what names it in the message
+ * @throws BertqaError if it cannot be read, or is longer than {@link inputBytes}
+ */
+export async function readInput(file: string, what: string): Promise<string> {
+  const where = file === "-" ? {} : { where: file };
+  let content: string | undefined;
+  try {
+    content = await readText(file === "-" ? process.stdin : createReadStream(file), inputBytes);
+  } catch (cause) {
+    throw new BertqaError("ask", `${what} cannot be read: ${(cause as Error).message}`, { ...where, cause });
+  }
+  if (content !== undefined) return content;
+  const problem = `${what} is longer than ${inputBytes / 1024 ** 2} MiB`;
+  throw new BertqaError("ask", problem, { remedy: "Give it in parts", ...where });
+}
+
+/**
+ * Reads a stream of UTF-8, whose byte order mark is no part of the text.
+ *
+ * @returns undefined as soon as it proves longer than so many bytes
+ */
+export async function readText(stream: AsyncIterable<unknown>, mostBytes: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > mostBytes) return undefined;
+    chunks.push(chunk as Buffer);
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks));
+}
