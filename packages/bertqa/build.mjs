@@ -14,7 +14,12 @@ const shared = { bundle: true, format: "esm", target: "es2023", absWorkingDir: f
 await rm(`${folder}/dist`, { recursive: true, force: true });
 await build({
   ...shared,
-  entryPoints: { node: "src/node.ts", cli: "src/cli/main.ts", "engine-worker": "src/serve/engine-worker.ts" },
+  entryPoints: {
+    node: "src/node.ts",
+    cli: "src/cli/main.ts",
+    "engine-worker": "src/serve/engine-worker.ts",
+    "session-worker": "src/serve/session-worker.ts",
+  },
   platform: "node",
   splitting: true,
 });

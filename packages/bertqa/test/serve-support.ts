@@ -20,6 +20,7 @@ export interface ServerOptions extends HttpServiceOptions {
   readonly documents?: string;
   readonly isLoaded?: boolean;
   readonly batchTokens?: number;
+  readonly copies?: number;
 }
 
 /** The server in this process, with a made-up model; stopped after the test. */
@@ -42,7 +43,7 @@ export async function openSharedServer(options: ServerOptions = {}) {
 }
 
 async function openServer(folder: string, options: ServerOptions) {
-  const { limitsOfApi, queue, documents, isLoaded = true, batchTokens = 1, ...ofService } = options;
+  const { limitsOfApi, queue, documents, isLoaded = true, batchTokens = 1, copies = 0, ...ofService } = options;
   const lines: string[] = [];
   const service = await createHttpService({ logStream: { write: (line) => lines.push(line) }, ...ofService });
   const api = await addApi(service, {
@@ -52,7 +53,7 @@ async function openServer(folder: string, options: ServerOptions) {
     hasTokens: (options.tokens ?? []).length > 0,
     documents: documents === undefined ? undefined : new PassageIndex(await readDocuments(documents)),
   });
-  const engine = await AnswerEngine.load(folder, { batchTokens }, () => {});
+  const engine = await AnswerEngine.load(folder, { batchTokens, copies: { count: copies, threads: 1 } }, () => {});
   if (isLoaded) api.use(engine);
   const address = await service.listen();
   const stop = async () => {

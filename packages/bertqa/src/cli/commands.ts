@@ -45,6 +45,11 @@ export function addCommands(program: Command): void {
     .option("--max-questions <n>", `questions of a request; default ${defaultApiLimits.questions}`, wholeNumber)
     .option("--batch-tokens <n>", "run waiting windows together up to so many tokens; default: one by one", wholeNumber)
     .option(
+      "--copies <n>",
+      "of the model, that compute beside each other; default: as many as cores, at most 4",
+      wholeNumber,
+    )
+    .option(
       "--max-waiting <n>",
       `questions that may wait before 429; default ${defaultQueueLimits.waitingQuestions}`,
       wholeNumber,

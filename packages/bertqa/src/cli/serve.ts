@@ -9,9 +9,11 @@ import {
 } from "@bertqa/http";
 import { BertqaError } from "@bertqa/squad";
 import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { basename, dirname, resolve } from "node:path";
 import { defaultApiLimits, defaultQueueLimits } from "../limits.ts";
 import { addApi, askScope } from "../serve/api.ts";
+import type { EngineOptions } from "../serve/engine-messages.ts";
 import { AnswerEngine } from "../serve/engine.ts";
 import { addPage, loadPage } from "../serve/page-files.ts";
 import type { ModelFlags } from "./ask.ts";
@@ -27,6 +29,7 @@ export interface ServeFlags extends ModelFlags {
   readonly allowedHost?: readonly string[];
   readonly corsOrigin?: readonly string[];
   readonly batchTokens?: number;
+  readonly copies?: number;
   readonly maxQuestions?: number;
   readonly maxWaiting?: number;
   readonly maxConnections?: number;
@@ -83,7 +86,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
 
   const address = await service.listen();
   try {
-    engine = await AnswerEngine.load(model, loadOptions(flags, limits.passageCharacters), (error) => {
+    engine = await AnswerEngine.load(model, engineOptions(flags, limits.passageCharacters), (error) => {
       engine = undefined;
       api.use(engine);
       endAfter(service, error);
@@ -103,15 +106,25 @@ function endAfter(service: HttpService, error: unknown): void {
   void service.stop().then(() => process.exit(1));
 }
 
-function loadOptions({ precision, runtime, threads, batchTokens }: ServeFlags, passageCharacters: number) {
+function engineOptions(flags: ServeFlags, passageCharacters: number): EngineOptions {
+  const { precision, runtime, threads, batchTokens } = flags;
   return {
-    precision,
+    ...{ precision, copies: copiesFor(flags) },
     ...(runtime !== undefined && { runtime }),
     ...(threads !== undefined && { threads }),
     ...(batchTokens !== undefined && { batchTokens }),
     // In UTF-16 units, where the request's schema counts code points.
     maxPassageCharacters: 2 * passageCharacters,
   };
+}
+
+/** More copies than this would hold more memory than they save time. */
+const mostCopies = 4;
+
+/** The cores are shared out to copies of the model; one copy alone would add nothing to the model that has all of them. */
+function copiesFor({ threads = availableParallelism(), copies = Math.min(threads, mostCopies) }: ServeFlags) {
+  const count = copies > 1 ? copies : 0;
+  return { count, threads: Math.max(1, Math.floor(threads / copies)) };
 }
 
 /** `artifacts/<pipeline>/export` is named after its pipeline. */

@@ -51,10 +51,10 @@ export class Admission {
   }
 
   /** Takes a run of the model into account. */
-  observe({ windows, milliseconds }: RunRecord): void {
+  observe({ windows, milliseconds, ownMilliseconds }: RunRecord): void {
     this.#windows.observe(windows);
     this.#seconds.observe(milliseconds / 1000);
-    this.#busyMs = this.#busyMs * memory + milliseconds;
+    this.#busyMs = this.#busyMs * memory + ownMilliseconds;
     this.#doneCharacters *= memory;
   }
 

@@ -3,10 +3,15 @@ import type { LoadOptions } from "../node.ts";
 import type { Precision, QuestionAnswer, QuestionInput } from "../question-answering.ts";
 import type { RunRecord } from "./shared-session.ts";
 
+export interface EngineOptions extends LoadOptions {
+  /** Copies of the model beside the one that has all cores, for windows that wait at the same time; default none. */
+  readonly copies?: { readonly count: number; readonly threads: number };
+}
+
 /** What the worker is started with. */
 export interface EngineData {
   readonly model: string;
-  readonly options: LoadOptions;
+  readonly options: EngineOptions;
 }
 
 /** The model, as far as clients are told. */

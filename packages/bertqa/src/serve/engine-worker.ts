@@ -1,10 +1,12 @@
 // The model in a thread of its own: onnxruntime-node computes in the thread that calls it, which must not be the one that serves.
 import { BertqaError } from "@bertqa/squad";
 import { parentPort, workerData } from "node:worker_threads";
+import type { ModelInputs } from "../batches.ts";
 import { loadParts } from "../load-parts.ts";
 import { QuestionAnswering, type Parts } from "../question-answering.ts";
 import type { EngineData, FromWorker, ToWorker } from "./engine-messages.ts";
 import { SharedSession } from "./shared-session.ts";
+import { SideSession } from "./side-session.ts";
 
 /**
  * Tokens of one caller's batch, padding included: a long passage hands the model back after so many. Small enough that others
@@ -19,16 +21,21 @@ const running = new Map<number, AbortController>();
 try {
   const { model, options } = workerData as EngineData;
   const parts = await loadParts(model, options);
-  const shared = new SharedSession(parts.session, parts.limits.batchTokens, (record) => post({ kind: "run", record }));
-  // The first run allocates.
-  await answererFor(parts, shared).answer({
-    question: "What is read first?",
-    context: "This is read first. ".repeat(30),
+  const { count, threads } = options.copies ?? { count: 0, threads: 1 };
+  const copies = await Promise.all(
+    Array.from({ length: count }, async () => SideSession.load(model, { ...options, threads })),
+  );
+  const shared = new SharedSession({
+    ...{ whole: parts.session, copies, batchTokens: parts.limits.batchTokens },
+    onRun: (record) => post({ kind: "run", record }),
   });
+  const longest = longestWindow(parts.decision.window.maxTokens);
+  // ONNX Runtime takes memory in a shape's first run, and its plan for that shape in the second; shorter windows fit in.
+  for (let run = 0; run < 2; run += 1) await Promise.all([parts.session, ...copies].map((each) => each.run(longest)));
   port.on("message", (message: ToWorker) => {
     if (message.kind === "ask") void answer(message.id, message.inputs, parts, shared);
     else if (message.kind === "cancel") running.get(message.id)?.abort();
-    else void parts.session.dispose().then(() => port.close());
+    else void Promise.all([parts.session, ...copies].map((each) => each.dispose())).then(() => port.close());
   });
   const { precision, runtime, decision } = parts;
   post({ kind: "loaded", model: { precision, runtime, decision } });
@@ -36,6 +43,12 @@ try {
   if (!(error instanceof BertqaError)) throw error;
   post({ kind: "refused", message: error.message });
   port.close();
+}
+
+function longestWindow(tokenCount: number): ModelInputs {
+  const zeros = new BigInt64Array(tokenCount);
+  const ones = new BigInt64Array(tokenCount).fill(1n);
+  return { windowCount: 1, tokenCount, inputIds: zeros, attentionMask: ones, tokenTypeIds: zeros };
 }
 
 function answererFor(parts: Parts, shared: SharedSession, signal?: AbortSignal): QuestionAnswering {

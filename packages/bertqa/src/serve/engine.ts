@@ -1,10 +1,10 @@
 import { BertqaError } from "@bertqa/squad";
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
-import type { LoadOptions } from "../node.ts";
+import type { Worker } from "node:worker_threads";
 import type { QuestionAnswer, QuestionInput } from "../question-answering.ts";
-import type { FromWorker, LoadedModel, ToWorker } from "./engine-messages.ts";
+import type { EngineData, EngineOptions, FromWorker, LoadedModel, ToWorker } from "./engine-messages.ts";
 import type { RunRecord } from "./shared-session.ts";
+import { startThread } from "./thread.ts";
 
 /** The questions of a request cannot be answered as they are; the message is for the client. */
 export class InputError extends Error {}
@@ -30,8 +30,8 @@ export class AnswerEngine {
    * @param onCrash called when the thread dies of a defect, after every pending answer was rejected
    * @throws BertqaError as `loadQuestionAnswering` does
    */
-  static async load(folder: string, options: LoadOptions, onCrash: (error: unknown) => void): Promise<AnswerEngine> {
-    const worker = startWorker({ model: folder, options });
+  static async load(folder: string, options: EngineOptions, onCrash: (error: unknown) => void): Promise<AnswerEngine> {
+    const worker = startThread("engine-worker", { model: folder, options } satisfies EngineData, 24);
     const [message] = (await once(worker, "message")) as [FromWorker];
     let first = message;
     while (first.kind === "run") [first] = (await once(worker, "message")) as [FromWorker];
@@ -106,9 +106,4 @@ class RefusedModel extends BertqaError {
     super("ask", "");
     this.message = message;
   }
-}
-
-function startWorker(workerData: { model: string; options: LoadOptions }): Worker {
-  const file = import.meta.url.endsWith(".ts") ? "./engine-thread.mjs" : "./engine-worker.js";
-  return new Worker(new URL(file, import.meta.url), { workerData });
 }

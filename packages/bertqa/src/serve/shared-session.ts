@@ -9,6 +9,8 @@ export interface RunRecord {
   /** Places of the batch, padding included: B × L. */
   readonly tokens: number;
   readonly milliseconds: number;
+  /** Of the time, what counts as this run's where others ran beside it. */
+  readonly ownMilliseconds: number;
 }
 
 interface Waiting {
@@ -18,21 +20,37 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
+export interface SharedSessionOptions {
+  /** The model with all cores, for a run that has them to itself. */
+  readonly whole: ModelSession;
+  /** Copies with a part of the cores each, for runs beside each other; none: one run after another. */
+  readonly copies?: readonly ModelSession[];
+  /** Of a merged batch with its padding, B × L. */
+  readonly batchTokens: number;
+  readonly onRun?: (record: RunRecord) => void;
+}
+
 /**
- * One model for many callers at once: what waits while the model runs goes through it together, the longest waiting first and
- * with it what is about as long. Nothing waits for company, so a lone question costs no delay; each caller has one batch
- * waiting at most, so a long passage takes turns with short ones.
+ * One model for many callers at once. What waits alone has all cores. Where more waits, each run gets a copy of the model on its
+ * own cores: within a run cores wait for each other after every operator, and lose more where something else wants one of them.
+ * What waits longest goes first, and with it what is about as long, as far as `batchTokens` allows. Nothing waits for company;
+ * each caller has one batch waiting at most, so a long passage takes turns with short ones.
  */
 export class SharedSession {
-  readonly #session: ModelSession;
+  readonly #whole: ModelSession;
   readonly #batchTokens: number;
   readonly #onRun: (record: RunRecord) => void;
+  readonly #copyCount: number;
+  readonly #idleCopies: ModelSession[];
   #waiting: Waiting[] = [];
-  #isRunning = false;
+  #runs = 0;
+  #isWholeRunning = false;
+  #isScheduled = false;
 
-  /** @param batchTokens of a merged batch with its padding, B × L */
-  constructor(session: ModelSession, batchTokens: number, onRun: (record: RunRecord) => void = () => {}) {
-    this.#session = session;
+  constructor({ whole, copies = [], batchTokens, onRun = () => {} }: SharedSessionOptions) {
+    this.#whole = whole;
+    this.#copyCount = copies.length;
+    this.#idleCopies = [...copies];
     this.#batchTokens = batchTokens;
     this.#onRun = onRun;
   }
@@ -45,32 +63,51 @@ export class SharedSession {
   async #enqueue(inputs: ModelInputs, signal: AbortSignal | undefined): Promise<Logits> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ inputs, signal, resolve, reject });
-      if (!this.#isRunning) void this.#runAll();
+      this.#schedule();
     });
   }
 
-  async #runAll(): Promise<void> {
-    this.#isRunning = true;
-    // Callers that are about to ask in the same turn of the event loop come along.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0) {
-      for (const { signal, reject } of this.#waiting) if (signal?.aborted) reject(signal.reason);
-      this.#waiting = this.#waiting.filter(({ signal }) => !signal?.aborted);
-      const chosen = chooseTogether(this.#waiting, this.#batchTokens);
-      const isChosen = new Set(chosen);
-      this.#waiting = this.#waiting.filter((each) => !isChosen.has(each));
-      if (chosen.length > 0) await this.#runTogether(chosen);
-    }
-    this.#isRunning = false;
+  /** In the next turn of the event loop, so that callers that are about to ask come along. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#startRuns();
+    });
   }
 
-  async #runTogether(chosen: readonly Waiting[]): Promise<void> {
+  #startRuns(): void {
+    for (const { signal, reject } of this.#waiting) if (signal?.aborted) reject(signal.reason);
+    this.#waiting = this.#waiting.filter(({ signal }) => !signal?.aborted);
+    while (this.#waiting.length > 0) {
+      const chosen = new Set(chooseTogether(this.#waiting, this.#batchTokens));
+      const session = this.#sessionFor(chosen.size);
+      if (!session) return;
+      this.#waiting = this.#waiting.filter((each) => !chosen.has(each));
+      void this.#runTogether([...chosen], session);
+    }
+  }
+
+  /** @returns what may run now, if anything may */
+  #sessionFor(chosenCount: number): ModelSession | undefined {
+    if (this.#isWholeRunning) return undefined;
+    const isAlone = this.#runs === 0 && chosenCount === this.#waiting.length;
+    return isAlone || this.#copyCount === 0 ? (this.#runs === 0 ? this.#whole : undefined) : this.#idleCopies.pop();
+  }
+
+  async #runTogether(chosen: readonly Waiting[], session: ModelSession): Promise<void> {
     const merged = mergeInputs(chosen.map(({ inputs }) => inputs));
+    const isWhole = session === this.#whole;
     const startedMs = performance.now();
+    this.#runs += 1;
+    this.#isWholeRunning = isWhole;
     try {
-      const logits = await this.#session.run(merged);
+      const logits = await session.run(merged);
       const milliseconds = performance.now() - startedMs;
-      this.#onRun({ windows: merged.windowCount, tokens: merged.windowCount * merged.tokenCount, milliseconds });
+      const ownMilliseconds = isWhole ? milliseconds : milliseconds / this.#copyCount;
+      const tokens = merged.windowCount * merged.tokenCount;
+      this.#onRun({ windows: merged.windowCount, tokens, milliseconds, ownMilliseconds });
       let firstWindow = 0;
       for (const { inputs, resolve } of chosen) {
         resolve(sliceLogits(logits, merged.tokenCount, firstWindow, inputs));
@@ -78,10 +115,14 @@ export class SharedSession {
       }
     } catch (error) {
       for (const { reject } of chosen) reject(error);
+    } finally {
+      this.#runs -= 1;
+      if (isWhole) this.#isWholeRunning = false;
+      else this.#idleCopies.push(session);
+      this.#schedule();
     }
   }
 }
-
 /** The one that waits longest, and those nearest to it in length, as far as batch and padding allow. */
 function chooseTogether(waiting: readonly Waiting[], batchTokens: number): Waiting[] {
   const [oldest, ...others] = waiting;
