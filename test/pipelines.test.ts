@@ -11,7 +11,7 @@ import { trainOptionsSchema } from "@bertqa/train";
 import { schemaOf, stages } from "../pipelines/schema/generate.ts";
 
 const folder = join(import.meta.dirname, "..", "pipelines");
-const pipelines = readdirSync(folder).filter((name) => name !== "schema");
+const pipelines = readdirSync(folder).filter((name) => name !== "schema" && name !== "sanity");
 const schemas = {
   fetch: fetchOptionsSchema,
   tokenize: tokenizeOptionsSchema,
