@@ -1,4 +1,4 @@
-import { BertqaError } from "@bertqa/core";
+import { BertqaError, type PlainScore } from "@bertqa/core";
 import { numberClusters, pairedDifference, type BootstrapPlan, type PairedDifference } from "@bertqa/evaluate";
 import { isDeepStrictEqual } from "node:util";
 
@@ -20,6 +20,8 @@ export interface Run {
   /** The threshold of its scores, for people; "" where its predictions were given as they are. */
   readonly threshold: string;
   readonly questions: readonly RunQuestion[];
+  /** Scores of its sanity set, in percent; left out where it has none, or its questions are scored at another threshold. */
+  readonly sanity?: PlainScore;
   /** Options of its stages, such as `train.seed`, as their artifacts hold them; left out where only predictions are known. */
   readonly options?: ReadonlyMap<string, unknown>;
 }
@@ -44,6 +46,12 @@ export interface ComparedSide {
   readonly f1: SideScore;
 }
 
+/** Means over a side's runs, in percent. */
+interface SanityMeans {
+  readonly exact: number;
+  readonly f1: number;
+}
+
 export interface Flip {
   readonly id: string;
   /** Predictions of each side's runs. */
@@ -66,6 +74,8 @@ export interface Comparison extends SharedQuestions {
   readonly b: ComparedSide;
   /** b − a in percentage points, on the same questions; of several runs, their mean for each question. */
   readonly difference: { readonly exact: PairedDifference; readonly f1: PairedDifference };
+  /** Sanity sets, where each run has one of the same size; few questions, so without interval and p. */
+  readonly sanity?: { readonly questions: number; readonly a: SanityMeans; readonly b: SanityMeans };
   /** Questions that more than half of one side's runs get exactly right and at most half of the other's. */
   readonly gained: readonly Flip[];
   readonly lost: readonly Flip[];
@@ -94,9 +104,19 @@ export function compareSides(a: Side, b: Side, plan: BootstrapPlan): Comparison 
     a: { ...labelsOf(a), ...sideScores(answersA, a.length) },
     b: { ...labelsOf(b), ...sideScores(answersB, b.length) },
     difference: { exact: difference("exact"), f1: difference("f1") },
+    ...sanityOf(a, b),
     gained: flips(answersA, answersB, (before, after) => !before && after),
     lost: flips(answersA, answersB, (before, after) => before && !after),
   };
+}
+
+function sanityOf(a: Side, b: Side): Pick<Comparison, "sanity"> {
+  const [total, ...others] = new Set([...a, ...b].map(({ sanity }) => sanity?.total));
+  if (total === undefined || others.length > 0) return {};
+  const mean = (side: Side, metric: "exact" | "f1") =>
+    side.reduce((sum, { sanity }) => sum + (sanity?.[metric] ?? NaN), 0) / side.length;
+  const means = (side: Side): SanityMeans => ({ exact: mean(side, "exact"), f1: mean(side, "f1") });
+  return { sanity: { questions: total, a: means(a), b: means(b) } };
 }
 
 /** Brings runs to the questions that all of them have. */

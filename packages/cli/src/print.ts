@@ -30,7 +30,7 @@ export function comparisonLines(comparison: Comparison, known: KnownQuestions, s
     ...(flips.length > shownFlips ? [`  and ${flips.length - shownFlips} more`] : []),
   ]);
   const head = [`A = ${labelOf(a)}`, `B = ${labelOf(b)}`, ...mixtureRemarks(comparison, ["A", "B"])];
-  return [...head, questionsText(comparison), "", ...scores, "", ...flipLines];
+  return [...head, questionsText(comparison), "", ...scores, ...sanityTexts(comparison), "", ...flipLines];
 }
 
 /** A comparison as Markdown, for a pull request. */
@@ -57,9 +57,19 @@ export function comparisonMarkdown(comparison: Comparison, known: KnownQuestions
     ...mixtureRemarks(comparison, ["before", "now"]).map(escapeMarkdown),
     `${questionsText(comparison)}.${difference.exact.interval ? "" : ` There is ${noInterval}.`}`,
     markdownTable([head, ...rows]),
+    ...sanityTexts(comparison),
     ...flips,
   ];
   return `${blocks.join("\n\n")}\n`;
+}
+
+/** Few questions, picked to be hard: what they say is neither tested nor bounded. */
+function sanityTexts({ sanity }: Comparison): string[] {
+  if (!sanity) return [];
+  const change = (metric: "exact" | "f1") => `${sanity.a[metric].toFixed(2)} → ${sanity.b[metric].toFixed(2)}`;
+  return [
+    `sanity set, ${countOf(sanity.questions, "question")}: exact ${change("exact")}, F1 ${change("f1")} (no interval)`,
+  ];
 }
 
 /** A set of runs for people: each run, and mean ± standard deviation of those that differ in seeds alone. */

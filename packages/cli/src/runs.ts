@@ -1,4 +1,11 @@
-import { BertqaError, openEvaluation, readQuestionResults, type QuestionResult, type ReportHead } from "@bertqa/core";
+import {
+  BertqaError,
+  openEvaluation,
+  readQuestionResults,
+  type PlainScore,
+  type QuestionResult,
+  type ReportHead,
+} from "@bertqa/core";
 import { keptEvaluations, keptResultsPath, readHistory, type HistoryEntry } from "@bertqa/evaluate";
 import { scoreAt, scoreQuestions } from "@bertqa/squad";
 import { existsSync } from "node:fs";
@@ -20,7 +27,8 @@ const stage = "compare";
 export async function readRun(path: string, gold: readonly NamedQuestion[] | null, at: string): Promise<Run> {
   if (existsSync(join(path, "report.json"))) {
     const evaluation = await openEvaluation(stage, path);
-    return runAt(path, await evaluation.report(), await evaluation.questions(), at);
+    const { sanity, ...head } = await evaluation.report();
+    return runAt(path, { ...head, ...(sanity && { sanity: sanity.all }) }, await evaluation.questions(), at);
   }
   const file = await predictionsFileOf(path);
   if (!gold) {
@@ -70,11 +78,17 @@ function nameOf({ date, commit, evaluation }: HistoryEntry): string {
 }
 
 type Thresholds = Pick<ReportHead, "primary"> & {
+  readonly sanity?: PlainScore;
   readonly scores: readonly Pick<ReportHead["scores"][number], "kind" | "nullOddsThreshold">[];
 };
 
 /** An evaluation's questions scored at one of its thresholds. */
-function runAt(name: string, { primary, scores }: Thresholds, results: readonly QuestionResult[], at: string): Run {
+function runAt(
+  name: string,
+  { primary, scores, sanity }: Thresholds,
+  results: readonly QuestionResult[],
+  at: string,
+): Run {
   const kind = at === "primary" ? primary : at;
   const row = scores.find((score) => score.kind === kind);
   if (!row) {
@@ -86,7 +100,8 @@ function runAt(name: string, { primary, scores }: Thresholds, results: readonly 
     const { isAnswered, exact, f1 } = scoreAt(best, row.nullOddsThreshold);
     return { id, article, prediction: isAnswered ? bestSpan : "", exact, f1 };
   });
-  return { name, threshold: `${kind} ${row.nullOddsThreshold.toFixed(2)}`, questions };
+  const threshold = `${kind} ${row.nullOddsThreshold.toFixed(2)}`;
+  return { name, threshold, questions, ...(sanity && kind === primary && { sanity }) };
 }
 
 async function predictionsFileOf(path: string): Promise<string> {

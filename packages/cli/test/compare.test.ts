@@ -101,6 +101,20 @@ test("a run against itself differs in nothing", () => {
   expect([gained, lost]).toEqual([[], []]);
 });
 
+test("sanity sets of one size are shown beside the comparison, as means over a side's runs; of two sizes they are not", () => {
+  const withSet = (exact: number, total = 100): Run => ({
+    ...run("R", [1, 0]),
+    sanity: { exact, f1: exact + 2, total },
+  });
+  // B's runs have 50 and 60: mean 55.
+  const comparison = compareSides([withSet(40)], [withSet(50), withSet(60)], plan);
+  const line = "sanity set, 100 questions: exact 40.00 → 55.00, F1 42.00 → 57.00 (no interval)";
+  expect(comparisonLines(comparison, new Map(), 5)).toContain(line);
+  expect(comparisonMarkdown(comparison, new Map(), 5)).toContain(`\n\n${line}\n\n`);
+  expect(compareSides([withSet(40)], [withSet(50), withSet(60, 90)], plan).sanity).toBeUndefined();
+  expect(compareSides([withSet(40)], [run("B", [1, 0])], plan).sanity).toBeUndefined();
+});
+
 test("only questions that all runs have are compared, and the others counted; none in common is refused", () => {
   const shorter = { name: "B", threshold: "", questions: run("B", [1, 1, 1]).questions.slice(1) };
   expect(compareSides([run("A", [1, 0, 1])], [shorter], plan)).toMatchObject({ questions: 2, leftOut: 1 });
