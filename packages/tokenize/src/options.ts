@@ -24,7 +24,19 @@ export const tokenizeOptionsSchema = z.strictObject({
     .max(0.5)
     .default(0.1)
     .describe("Share of the train questions, as whole articles, held out for thresholds and calibration; 0 to 0.5"),
-  seed: z.int().nonnegative().default(42).describe("Seed of the choice of held-out articles"),
+  madeUnanswerableShare: z
+    .number()
+    .min(0)
+    .max(0.9)
+    .default(0)
+    .describe(
+      "Unanswerable train questions are made for each article with a smaller share of them, up to this one; 0 makes none",
+    ),
+  seed: z
+    .int()
+    .nonnegative()
+    .default(42)
+    .describe("Seed of the choice of held-out articles, and of what is put into made questions"),
   windowsPerShard: z
     .int()
     .positive()

@@ -1,6 +1,7 @@
 import {
   articleKey,
   BertqaError,
+  countOf,
   defineStage,
   readJsonFile,
   tokenizerFiles,
@@ -15,6 +16,7 @@ import {
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { z } from "zod";
 import { endLines, manifestCounts, startLines, totalOf, type SplitCounts } from "./counts.ts";
+import { madeUnanswerable, squadFileOf, withMade } from "./made-questions.ts";
 import { tokenizeOptionsSchema, type TokenizeOptions } from "./options.ts";
 import { encodeQuestions, requireRoom, type QuestionTokens } from "./encode.ts";
 import { startTally, windowShards, type UnmatchedAnswer } from "./split.ts";
@@ -49,11 +51,13 @@ export const tokenizeStage = defineStage({
   run: async ({ options, inputs: { dataset }, draft, reporter, where }) => {
     const tokenizer = await openTokenizer(dataset, options, where);
     const tune = splitOffTune(await dataset.questions("train"), { share: options.tuneShare, seed: options.seed });
+    const made = madeUnanswerable(tune.train, { share: options.madeUnanswerableShare, seed: options.seed });
     const questions = {
-      ...{ train: tune.train, tune: tune.tune, dev: await dataset.questions("dev") },
+      ...{ train: withMade(tune.train, made), tune: tune.tune, dev: await dataset.questions("dev") },
       ...(dataset.has("sanity") ? { sanity: await dataset.questions("sanity") } : {}),
     };
     for (const line of startLines(tune, questions, options)) reporter.line(line);
+    if (options.madeUnanswerableShare > 0) await writeMade(made, draft, reporter);
     const splits = await encodeSplits(questions, tokenizer, options, where);
     await copyTokenizer(dataset, draft);
     const counts = await writeSplits({ draft, splits, tokenizer, options, reporter });
@@ -64,11 +68,17 @@ export const tokenizeStage = defineStage({
         ...manifestCounts(counts),
         "train.articles": countArticles(questions.train),
         "tune.articles": countArticles(questions.tune),
+        ...(made.length > 0 && { "train.madeUnanswerable": made.length }),
       },
       versions: { tokenizers: tokenizersVersion() },
     };
   },
 });
+
+async function writeMade(made: readonly Question[], draft: ArtifactDraft, reporter: Reporter): Promise<void> {
+  await writeFile(await draft.path("made-questions.json"), `${JSON.stringify(squadFileOf(made), null, 1)}\n`);
+  reporter.line(`${countOf(made.length, "unanswerable question")} made for train, to be read in made-questions.json`);
+}
 
 function countArticles(questions: readonly Question[]): number {
   return new Set(questions.map(articleKey)).size;

@@ -1,0 +1,121 @@
+import { openWindows, questionsOf, squadFileSchema, type Question } from "@bertqa/core";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { madeUnanswerable, withMade } from "../src/made-questions.ts";
+import { tokenizeOptionsSchema, tokenizeStage } from "../src/index.ts";
+import { runIn } from "../../../test/support/run-stage.ts";
+import { pipelineWith, readQuestions, readWindows, sampleCorpus, squadFile } from "./helpers.ts";
+
+function article(
+  title: string,
+  articleIndex: number,
+  passages: readonly { context: string; qas: [string, string?][] }[],
+) {
+  return passages.flatMap(({ context, qas }, paragraphIndex) =>
+    qas.map(([question, answer], i): Question => ({
+      id: `${articleIndex}-${paragraphIndex}-${i}`,
+      question,
+      context,
+      answers: answer === undefined ? [] : [{ text: answer, startCodePoint: context.indexOf(answer) }],
+      article: title,
+      articleIndex,
+      paragraphIndex,
+    })),
+  );
+}
+
+const rivers = article("Rivers", 0, [
+  {
+    context: "The old bridge over the Wend was built by Ada Moor in 1820, and it was widened in 1904.",
+    qas: [
+      ["Who built the old bridge over the Wend?", "Ada Moor"],
+      ["What happened to the bridge in 1904?", "widened"],
+    ],
+  },
+  {
+    context: "The ferry over the Tarn was replaced by a stone bridge in 1755. It was built by Piet Holl.",
+    qas: [
+      ["Who built the stone bridge over the Tarn?", "Piet Holl"],
+      ["When was the ferry over the Tarn replaced?", "1755"],
+    ],
+  },
+]);
+
+test("a name is swapped for another passage's, and the old answer becomes the plausible one", () => {
+  const swapped = madeUnanswerable(rivers, { share: 0.5, seed: 1 }).filter(({ id }) => id.endsWith("#swapped"));
+  expect(swapped.length).toBeGreaterThan(0);
+  for (const { id, question, context, answers, plausibleAnswers } of swapped) {
+    const source = rivers.find((each) => id === `${each.id}#swapped`)!;
+    expect(answers).toEqual([]);
+    expect(plausibleAnswers).toEqual([source.answers[0]]);
+    expect(context).toBe(source.context);
+    const [put] = question
+      .match(/Wend|Tarn|Ada Moor|Piet Holl|\d{4}/g)!
+      .filter((word) => !source.question.includes(word));
+    expect(rivers.some((each) => each.context.includes(put!))).toBe(true);
+    expect(context).not.toContain(put);
+  }
+});
+
+test("a moved question stands on the passage of its article that shares most words, which holds its answer nowhere", () => {
+  const more = article("Rivers", 0, [
+    { context: "Fish swim upstream in spring.", qas: [["When do fish swim upstream?", "spring"]] },
+  ]);
+  const questions = [...rivers, ...more.map((question) => ({ ...question, id: "fish", paragraphIndex: 2 }))];
+  const moved = madeUnanswerable(questions, { share: 0.8, seed: 1 }).filter(({ id }) => id.endsWith("#moved"));
+  const builder = moved.find(({ id }) => id === "0-0-0#moved")!;
+  expect(builder.question).toBe("Who built the old bridge over the Wend?");
+  expect(builder.context).toBe(rivers[2]!.context);
+  expect(builder.answers).toEqual([]);
+  expect("plausibleAnswers" in builder).toBe(false);
+});
+
+test("articles that have the share stay as they are, and the share is met where there is enough to make it of", () => {
+  const full = article("Full", 1, [{ context: "A b c.", qas: [["What?", "b"], ["Who?"], ["Why?"]] }]);
+  const made = madeUnanswerable([...rivers, ...full], { share: 0.5, seed: 1 });
+  expect(made.every((question) => question.article === "Rivers")).toBe(true);
+  expect(made).toHaveLength(4);
+  expect(madeUnanswerable([...rivers, ...full], { share: 0, seed: 1 })).toEqual([]);
+});
+
+test("the sample: every made question differs from its source in the question or in the passage, and none can name its answer", () => {
+  const questions = readQuestions(sampleCorpus("train"));
+  const byId = new Map(questions.map((question) => [question.id, question]));
+  const made = madeUnanswerable(questions, { share: 0.5, seed: 42 });
+  expect(made.length).toBeGreaterThan(100);
+  expect(new Set(made.map(({ id }) => id)).size).toBe(made.length);
+  for (const { id, question, context } of made) {
+    const source = byId.get(id.split("#")[0]!)!;
+    expect([question, context]).not.toEqual([source.question, source.context]);
+    if (id.endsWith("#moved")) expect(context.toLowerCase()).not.toContain(source.answers[0]!.text.toLowerCase());
+  }
+  expect(madeUnanswerable(questions, { share: 0.5, seed: 42 })).toEqual(made);
+});
+
+test("made questions stand behind those of their passage", () => {
+  const made = madeUnanswerable(rivers, { share: 0.5, seed: 1 });
+  const all = withMade(rivers, made);
+  expect(all).toHaveLength(rivers.length + made.length);
+  const passages = all.map(({ paragraphIndex }) => paragraphIndex);
+  expect(passages).toEqual(passages.toSorted((a, b) => a - b));
+});
+
+test("the stage writes them as a SQuAD file, and has their windows in train alone", async () => {
+  const folders = await pipelineWith({ train: squadFile(sampleCorpus("train")), dev: squadFile(sampleCorpus("dev")) });
+  const options = tokenizeOptionsSchema.parse({ madeUnanswerableShare: 0.5 });
+  const { folder, manifest } = await runIn(tokenizeStage, options, folders);
+  const file = squadFileSchema.parse(JSON.parse(await readFile(join(folder, "made-questions.json"), "utf8")));
+  const made = questionsOf(file);
+  expect(manifest.counts["train.madeUnanswerable"]).toBe(made.length);
+  const windows = await openWindows("test", folder);
+  const idsIn = async (split: "train" | "tune" | "dev") =>
+    new Set((await readWindows(windows, split)).map(({ id }) => id).filter((id) => id.includes("#")));
+  expect(await idsIn("train")).toEqual(new Set(made.map(({ id }) => id)));
+  expect([...(await idsIn("tune")), ...(await idsIn("dev"))]).toEqual([]);
+  for (const { plausibleAnswers = [], context } of made) {
+    for (const { text, startCodePoint } of plausibleAnswers) {
+      expect([...context].slice(startCodePoint!, startCodePoint! + [...text].length).join("")).toBe(text);
+    }
+  }
+});
