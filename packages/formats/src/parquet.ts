@@ -33,7 +33,8 @@ async function readRecords(bytes: ArrayBuffer) {
     },
   };
   try {
-    const metadata = await parquetMetadataAsync(file);
+    // Its marks of geometry columns never end where a schema counts fewer than no children.
+    const metadata = await parquetMetadataAsync(file, { geoparquet: false });
     // The first element of the schema is its root, and nested columns follow the one that holds them.
     const names = Object.keys((await parquetReadObjects({ file, metadata, compressors, rowEnd: 1 }))[0] ?? {});
     return { names, records: await parquetReadObjects({ file, metadata, compressors }) };

@@ -2,8 +2,9 @@ import { readRows } from "@bertqa/squad";
 import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, onTestFinished, test } from "vitest";
 import { openQuestionFile, rowsOfText } from "../src/index.ts";
 
 const fixtures = join(import.meta.dirname, "fixtures");
@@ -41,6 +42,29 @@ test("Parquet as datasets writes it, with any usual compression; a 64-bit id kee
   await expect(openQuestionFile("import", join(fixtures, "other-columns.parquet"))).rejects.toThrow(
     "its columns are text, label, expected context, question and answer",
   );
+});
+
+/** The fixture with other bytes at some places. */
+async function damagedParquet(bytes: Readonly<Record<number, number>>): Promise<Buffer> {
+  const content = await readFile(join(fixtures, "rows-snappy.parquet"));
+  for (const [at, byte] of Object.entries(bytes)) content[Number(at)] = byte;
+  return content;
+}
+
+test("a Parquet file damaged in a column and in its schema is refused once: no error that nobody waits for is left", async () => {
+  const left: unknown[] = [];
+  const listen = (reason: unknown) => void left.push(reason);
+  process.on("unhandledRejection", listen);
+  onTestFinished(() => void process.off("unhandledRejection", listen));
+  await expect(openBytes(await damagedParquet({ 225: 43, 1136: 117 }))).rejects.toThrow(
+    "import: file is not a readable Parquet file: parquet schema element not found",
+  );
+  await setImmediate();
+  expect(left).toEqual([]);
+});
+
+test("a Parquet file whose schema counts −1 children is refused, where hyparquet's marks of geometry columns never end", async () => {
+  await expect(openBytes(await damagedParquet({ 1038: 5 }))).rejects.toThrow("is not a readable Parquet file");
 });
 
 test("gzip of any of them is read", async () => {
