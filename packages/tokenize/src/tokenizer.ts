@@ -73,6 +73,16 @@ function toTokenizedText(encoding: Encoding): TokenizedText {
   return { ids, startCodePoints, endCodePoints };
 }
 
+/** Depth to which a tokenizer is looked through; BERT's has 6. */
+const deepestLook = 30;
+
+/** Whether a component of a tokenizer has a pattern `{"Regex": …}`. Strings as patterns are taken to the letter. */
+function hasRegularExpression(value: unknown, depth = 0): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (depth > deepestLook) return true;
+  return Object.entries(value).some(([key, each]) => key === "Regex" || hasRegularExpression(each, depth + 1));
+}
+
 const modelSchema = z.object({
   model: z.object({ type: z.string().optional(), unk_token: z.string().default("[UNK]") }).loose(),
 });
@@ -88,6 +98,16 @@ function readWordPiece(json: string, where: string): string {
   const parsed = modelSchema.safeParse(value);
   if (!parsed.success) throw new BertqaError("tokenize", "the tokenizer has no model", { where });
   const { model } = parsed.data;
+  const { normalizer, pre_tokenizer, post_processor, decoder } = value as Record<string, unknown>;
+  // Its library's engine backtracks: one pattern and one passage could take longer than anybody waits, in a thread of Rust that
+  // nothing stops. BERT's tokenizers have none.
+  if (hasRegularExpression([normalizer, pre_tokenizer, post_processor, decoder])) {
+    const problem = "the tokenizer has a regular expression, which BERT's have not";
+    throw new BertqaError("tokenize", problem, {
+      remedy: "Take the tokenizer.json of a BERT encoder as published",
+      where,
+    });
+  }
   // Early files of Hugging Face name no type; only WordPiece has this key.
   const type = model.type ?? ("max_input_chars_per_word" in model ? "WordPiece" : "of no known type");
   if (type === "WordPiece") return model.unk_token;

@@ -140,6 +140,24 @@ test("a tokenizer that is not BERT's is refused by name", async () => {
   await expect(loadTokenizer(json.slice(0, 99), "enc/tokenizer.json")).rejects.toThrow("not valid JSON");
 });
 
+test("a regular expression in a tokenizer is refused before any text meets it, wherever it stands", async () => {
+  const load = (change: object) =>
+    loadTokenizer(JSON.stringify({ ...(JSON.parse(json) as object), ...change }), "enc/tokenizer.json");
+  const { normalizer } = JSON.parse(json) as { normalizer: object };
+  const catastrophic = { type: "Replace", pattern: { Regex: "(a|a|aa)*b$" }, content: "" };
+  const split = { type: "Split", pattern: { Regex: "(x+x+)+y" }, behavior: "Isolated", invert: false };
+  for (const change of [
+    { normalizer: { type: "Sequence", normalizers: [normalizer, catastrophic] } },
+    { pre_tokenizer: { type: "Sequence", pretokenizers: [split] } },
+  ]) {
+    await expect(load(change)).rejects.toThrow(
+      "tokenize: the tokenizer has a regular expression, which BERT's have not. Take the tokenizer.json of a BERT encoder",
+    );
+  }
+  const literal = { type: "Replace", pattern: { String: "(a|a|aa)*b$" }, content: "" };
+  await load({ normalizer: { type: "Sequence", normalizers: [literal, normalizer] } });
+});
+
 test("an old file that names no model type, as early published ones, is read as WordPiece", async () => {
   const value = JSON.parse(json) as { model: { type?: string } };
   delete value.model.type;
