@@ -1,5 +1,6 @@
 import { BertqaError } from "@bertqa/squad";
-import { readFile } from "node:fs/promises";
+import { constants as bufferLimits } from "node:buffer";
+import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 
 /**
@@ -53,6 +54,13 @@ async function readText(stage: string, path: string): Promise<string> {
     return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
+    // What is too long for one text is said by two codes, and by one of them as if it were not UTF-8.
+    const bytes = (await stat(path).catch(() => undefined))?.size ?? 0;
+    if (bytes > bufferLimits.MAX_STRING_LENGTH) {
+      const most = (bufferLimits.MAX_STRING_LENGTH / 1e6).toFixed(0);
+      const problem = `${path} has ${(bytes / 1e6).toFixed(0)} MB, and Node.js holds no text of more than ${most} MB`;
+      throw new BertqaError(stage, problem, { cause });
+    }
     const unreadable = cause instanceof TypeError ? "is not UTF-8" : `cannot be read: ${code}`;
     const problem = code === "ENOENT" ? "does not exist" : unreadable;
     throw new BertqaError(stage, `${path} ${problem}`, { cause });

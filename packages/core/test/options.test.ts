@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
@@ -38,5 +38,14 @@ test("a file in another encoding says so", async () => {
 test("a file that is not there is named", async () => {
   await expect(readOptions("train", "/nowhere/train.json", schema)).rejects.toThrow(
     "train: /nowhere/train.json does not exist.",
+  );
+});
+
+test("a file that Node cannot hold as one text is refused by its size, not as another encoding", async () => {
+  const path = join(await temporaryFolder(), "nbest_predictions.json");
+  await writeFile(path, "{}");
+  await truncate(path, 2_200_000_000); // a hole: it takes no room on disk
+  await expect(readOptions("evaluate", path, schema)).rejects.toThrow(
+    /^evaluate: .*\.json has 2200 MB, and Node\.js holds no text of more than 537 MB\.$/,
   );
 });

@@ -51,6 +51,28 @@ export function longAnswers(
 }
 
 /**
+ * Evaluate reads the candidates of a split as one JSON text, of which Node holds 537 million characters at most; one candidate has
+ * about 200, so this many fit.
+ */
+const mostCandidates = 2_500_000;
+
+/** @throws BertqaError if the candidates would be more than evaluate can read, which it would find out hours later */
+export function requireReadableCandidates(stage: string, split: string, questions: number, nBest: number): void {
+  if (questions * nBest <= mostCandidates) return;
+  const asked = `${countOf(questions, `${split} question`)} with nBest ${nBest} make ${(questions * nBest).toLocaleString("en-US")} candidates`;
+  throw new BertqaError(
+    stage,
+    `${asked}, more than the ${mostCandidates.toLocaleString("en-US")} that evaluate can read`,
+    {
+      remedy:
+        questions > mostCandidates
+          ? "Keep fewer questions, with firstQuestions in fetch.json"
+          : `Set nBest to ${Math.floor(mostCandidates / questions)} or less in predict.json`,
+    },
+  );
+}
+
+/**
  * Plans a split. `tune` is a part of the dataset's train questions: those that its windows name.
  *
  * @param questions the dataset's questions that may be in the split

@@ -36,7 +36,7 @@ import { answersOf, countAnswers, jsonObjectLines, type AnsweredQuestion } from 
 import { batchRulesFor, type BatchRules } from "./batches.ts";
 import { predictShards, rowOf, type PredictionRow, type Tally } from "./loop.ts";
 import { predictOptionsSchema, type PredictOptions } from "./options.ts";
-import { longAnswers, planSplit, surveyShards, type SplitPlan } from "./split.ts";
+import { longAnswers, planSplit, requireReadableCandidates, surveyShards, type SplitPlan } from "./split.ts";
 
 const stage = "predict";
 /** Windows of a shard of logits: 25 MB where all have 384 tokens. */
@@ -121,6 +121,7 @@ async function planSplits(inputs: Inputs, model: BertConfig, options: PredictOpt
     // tokenize takes `tune` from the dataset's train questions.
     const questions = await inputs.dataset.questions(split === "tune" ? "train" : split);
     plans.set(split, planSplit(stage, split, survey, questions, model, options));
+    requireReadableCandidates(stage, split, survey.questionIds.size, options.nBest);
     const { tooLong, longest } = longAnswers(survey, options.maxAnswerTokens);
     if (tooLong > 0) {
       const answers = `${tooLong} of ${countOf(survey.answerTokens.size, `${split} answer`)}`;

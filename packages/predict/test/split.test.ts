@@ -1,6 +1,6 @@
 import { questionsOf, type BertConfig } from "@bertqa/core";
 import { expect, test } from "vitest";
-import { longAnswers, planSplit, surveyShards, type SplitSurvey } from "../src/split.ts";
+import { longAnswers, planSplit, requireReadableCandidates, surveyShards, type SplitSurvey } from "../src/split.ts";
 import { squadFile, windowsOf } from "./fixture.ts";
 
 const questions = questionsOf(squadFile([["a b", ["7", "?"], ["x", "?"], ["3", "?"]]]));
@@ -52,4 +52,14 @@ test("answers that no searched span is as long as are counted, with the longest"
   expect([...survey.answerTokens]).toEqual([["7", 3]]);
   expect(longAnswers(survey, 2)).toEqual({ tooLong: 1, longest: 3 });
   expect(longAnswers(survey, 3)).toEqual({ tooLong: 0, longest: 3 });
+});
+
+test("more candidates than evaluate can read as one text are refused before the first batch, with what fits", () => {
+  // SQuAD 2.0's dev questions: 2,500,000 / 11,873 = 210.6
+  requireReadableCandidates("predict", "dev", 11_873, 210);
+  expect(() => requireReadableCandidates("predict", "dev", 11_873, 1000)).toThrow(
+    "predict: 11,873 dev questions with nBest 1000 make 11,873,000 candidates, more than the 2,500,000 that evaluate can read. " +
+      "Set nBest to 210 or less in predict.json.",
+  );
+  expect(() => requireReadableCandidates("predict", "dev", 3_000_000, 1)).toThrow("Keep fewer questions");
 });
