@@ -1,0 +1,40 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { temporaryFolder } from "./support/temporary-folder.ts";
+
+const root = join(import.meta.dirname, "..");
+const bins = readdirSync(join(root, "packages"))
+  .map((name) => join("packages", name, "bin"))
+  .flatMap((folder) => namesIn(folder).map((name) => join(folder, name)))
+  .filter((path) => readFileSync(join(root, path), "utf8").includes("tsx/esm/api"));
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(join(root, folder));
+  } catch {
+    return []; // most packages have no command
+  }
+}
+
+// tsx keeps what it compiled in a folder of the temporary one that is named by the user's id alone, and runs what lies there: on a
+// machine that people share, whoever makes it first runs code as somebody else.
+test.each(bins)("%s runs no code from the temporary folder, and leaves none there", async (path) => {
+  const temporary = await temporaryFolder();
+  const run = spawnSync(process.execPath, [join(root, path), "--help"], {
+    ...{ cwd: root, encoding: "utf8", env: { ...process.env, TMPDIR: temporary } },
+  });
+  expect(run.error).toBeUndefined();
+  expect(await readdir(temporary)).toEqual([]);
+});
+
+test("the npm scripts that run TypeScript leave tsx's cache off too", () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  const withTsx = Object.values(scripts).filter((script) => /\btsx\b/.test(script));
+  expect(withTsx.length).toBeGreaterThan(0);
+  for (const script of withTsx) expect(script).toMatch(/^TSX_DISABLE_CACHE=1 tsx /);
+});
