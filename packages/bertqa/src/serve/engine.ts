@@ -25,17 +25,16 @@ export class AnswerEngine {
   #failure: Error | undefined;
 
   /**
-   * Loads the model, and asks it once.
+   * Loads the model, and runs it once.
    *
    * @param onCrash called when the thread dies of a defect, after every pending answer was rejected
    * @throws BertqaError as `loadQuestionAnswering` does
    */
   static async load(folder: string, options: EngineOptions, onCrash: (error: unknown) => void): Promise<AnswerEngine> {
     const worker = startThread("engine-worker", { model: folder, options } satisfies EngineData, 24);
-    const [message] = (await once(worker, "message")) as [FromWorker];
-    let first = message;
-    while (first.kind === "run") [first] = (await once(worker, "message")) as [FromWorker];
+    const [first] = (await once(worker, "message")) as [FromWorker];
     if (first.kind === "loaded") return new AnswerEngine(worker, first.model, onCrash);
+    await worker.terminate(); // copies of the model would keep it
     const problem = first.kind === "refused" ? first.message : "the model's thread did not start";
     throw new RefusedModel(problem);
   }
