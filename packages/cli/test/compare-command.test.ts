@@ -85,7 +85,7 @@ test("questions and predictions are read as bertqa-evaluate reads them: further 
   writeFileSync(predictions, JSON.stringify({ ...answers(3, 0.8).dev.bestSpans, "not a question": "x" }));
   const { status, stdout } = compare(predictions, "--baseline", predictions, "--data", data);
   expect(status).toBe(0);
-  expect(stdout).toContain("126 questions in 1 article\n");
+  expect(stdout).toContain("365 questions in 1 article\n");
   expect(stdout).toContain("+0.00 (no interval, as all questions are of one article)");
 });
 

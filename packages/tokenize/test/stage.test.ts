@@ -227,7 +227,7 @@ describe("the command", () => {
       const { stdout, stderr } = await command(folders);
       const folder = join(folders.artifactsFolder, "tokenize");
       expect(stdout).toBe(`${folder}\n`);
-      expect(stderr).toMatch(/^tokenize {2}588 questions \(\d+ without answer\) → windows of 384, overlap 128$/m);
+      expect(stderr).toMatch(/^tokenize {2}2,267 questions \(\d+ without answer\) → windows of 384, overlap 128$/m);
       expect(stderr).toMatch(/^tokenize {2}[\d,]+ windows · \d+ questions needed 2\+ windows · 0 answers unmatched$/m);
       hashes.push(await readFile(join(folder, "manifest.json"), "utf8"));
     }
