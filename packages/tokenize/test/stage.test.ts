@@ -228,7 +228,7 @@ describe("the command", () => {
       const folder = join(folders.artifactsFolder, "tokenize");
       expect(stdout).toBe(`${folder}\n`);
       expect(stderr).toMatch(/^tokenize {2}2,267 questions \(\d+ without answer\) → windows of 384, overlap 128$/m);
-      expect(stderr).toMatch(/^tokenize {2}[\d,]+ windows · \d+ questions needed 2\+ windows · 0 answers unmatched$/m);
+      expect(stderr).toMatch(/^tokenize {2}[\d,]+ windows · [\d,]+ questions needed 2\+ windows · 0 answers unmatched$/m);
       hashes.push(await readFile(join(folder, "manifest.json"), "utf8"));
     }
     expect(hashes[1]).toBe(hashes[0]);
