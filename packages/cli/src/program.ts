@@ -25,6 +25,24 @@ export function addCommands(program: Command): void {
       runCommand(async () => (await import("./commands/doctor.ts")).doctor(options)),
     );
 
+  const cache = program
+    .command("cache")
+    .description("show what downloads, engines, compiled programs and Nx's results take on this machine")
+    .option("--json", "print every entry as JSON")
+    .option("--debug", "print the stack of an error")
+    .action((options: { json?: boolean }) =>
+      runCommand(async () => (await import("./commands/cache.ts")).showCaches(options)),
+    );
+
+  cache
+    .command("prune")
+    .description("remove what was not used for some days, and say what; never what is in use or somebody else's")
+    .requiredOption("--older-than <days>", "days since the last use, 1 or more", wholeNumber(1))
+    .option("--debug", "print the stack of an error")
+    .action((options: { olderThan: number }) =>
+      runCommand(async () => (await import("./commands/cache.ts")).pruneOldCaches(options)),
+    );
+
   program
     .command("stage")
     .description("run one stage of a pipeline, as Nx does, without its cache")
