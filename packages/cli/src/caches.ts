@@ -117,7 +117,7 @@ function pathsInUse(): string[] {
 function mappedBy(pid: string): string[] {
   try {
     const text = readFileSync(`/proc/${pid}/maps`, "utf8");
-    return [...new Set(text.split("\n").flatMap((line) => (/ (\/.*)$/.exec(line))?.[1] ?? []))];
+    return [...new Set(text.split("\n").flatMap((line) => / (\/.*)$/.exec(line)?.[1] ?? []))];
   } catch {
     return []; // another user's, or gone
   }
