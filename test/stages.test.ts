@@ -50,6 +50,8 @@ describe.each(stageNames)("the stage %s", (name) => {
     const before = manifestOf(name);
     const { status, stdout, stderr } = spawnSync(process.execPath, [bin, "stage", name, folder], { encoding: "utf8" });
     expect({ status, stdout }, stderr).toEqual({ status: 0, stdout: `${join(artifacts, name)}\n` });
+    // A line break inside a message would be shown as an escape, and a table of several lines be one.
+    expect(stderr).not.toMatch(/\\x0a|\\x09/);
     expect(manifestOf(name)).toEqual(before);
   });
 
