@@ -1,7 +1,10 @@
 import axe from "axe-core";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { chromiumPath } from "./browser-page.ts";
+
+// A browser beside other work may take minutes: these end what hangs, and hold no time.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 export const desktop = { viewport: { width: 1280, height: 860 } };
 export const looks: Readonly<Record<string, BrowserContextOptions>> = {
@@ -27,6 +30,7 @@ export class StrictBrowser {
   /** Opens the page, and waits until its model is ready or cannot be had. */
   async open(address: string, options: BrowserContextOptions = desktop): Promise<Page> {
     const context = await this.#browser.newContext(options);
+    context.setDefaultTimeout(0); // the test's own ends it
     const page = await context.newPage();
     page.on("console", (message) => this.#complaints.push(message.text()));
     page.on("pageerror", (error) => this.#complaints.push(error.message));
