@@ -2,7 +2,14 @@ import { mkdir, open, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { sizesOfFiles } from "./artifact.ts";
 import { sha256OfFile } from "./hash.ts";
-import { contentSha256Of, formatVersions, manifestName, type ArtifactKind, type Manifest } from "./manifest.ts";
+import {
+  contentSha256Of,
+  formatVersions,
+  manifestName,
+  manifestText,
+  type ArtifactKind,
+  type Manifest,
+} from "./manifest.ts";
 
 /** What a manifest says besides its files. */
 export interface ArtifactDescription {
@@ -70,7 +77,7 @@ async function seal(folder: string, promised: readonly string[], description: Ar
     files,
     contentSha256: contentSha256Of(files),
   };
-  await writeFile(join(folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
+  await writeFile(join(folder, manifestName), manifestText(manifest), { flush: true });
   await flushFolder(folder);
   return manifest;
 }

@@ -2,7 +2,14 @@ import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BertqaError, type ProblemDetails } from "@bertqa/squad";
 import { sha256OfFile } from "./hash.ts";
-import { manifestName, parseManifest, stageOfKind, type ArtifactKind, type Manifest } from "./manifest.ts";
+import {
+  DamagedArtifactError,
+  manifestName,
+  parseManifest,
+  stageOfKind,
+  type ArtifactKind,
+  type Manifest,
+} from "./manifest.ts";
 
 /** A finished artifact: a folder that holds exactly the files of its manifest. */
 export interface Artifact {
@@ -46,17 +53,6 @@ export async function openArtifact(stage: string, folder: string, kind: Artifact
   const [unlisted] = sizes.keys();
   if (unlisted !== undefined) throw damaged(`${join(folder, unlisted)} is not listed in the artifact's manifest`);
   return checkedArtifact(folder, manifest, damaged);
-}
-
-/** An artifact that is there and is not what its manifest says. Where it came out of a cache, the cache holds the damage too. */
-export class DamagedArtifactError extends BertqaError {
-  readonly folder: string;
-
-  constructor(stage: string, folder: string, kind: ArtifactKind, problem: string, details: ProblemDetails = {}) {
-    super(stage, problem, { remedy: `Run the ${stageOfKind[kind]} stage again`, ...details });
-    this.name = "DamagedArtifactError";
-    this.folder = folder;
-  }
 }
 
 async function readManifest(stage: string, folder: string, kind: ArtifactKind): Promise<string> {

@@ -1,4 +1,5 @@
-import { BertqaError } from "@bertqa/squad";
+import { BertqaError, type ProblemDetails } from "@bertqa/squad";
+import { dirname } from "node:path";
 import { z } from "zod";
 import { sha256Of } from "./hash.ts";
 import { describeIssues } from "./options.ts";
@@ -56,15 +57,44 @@ const manifestSchema = z.strictObject({
   files: z.array(fileSchema),
   /** sha256 over the sorted lines `sha256  path` of `files`, as `sha256sum` prints them. */
   contentSha256: sha256Schema,
+  /** sha256 of this file's text with these digits left out: a damaged count or option shows like a damaged file. */
+  manifestSha256: sha256Schema.optional(),
 });
 
 /** `manifest.json`, written last: a folder without one is no artifact. It holds no time, so equal work gives equal bytes. */
 export type Manifest = z.output<typeof manifestSchema>;
 
+/** An artifact that is there and is not what its manifest says. Where it came out of a cache, the cache holds the damage too. */
+export class DamagedArtifactError extends BertqaError {
+  readonly folder: string;
+
+  constructor(stage: string, folder: string, kind: ArtifactKind, problem: string, details: ProblemDetails = {}) {
+    super(stage, problem, { remedy: `Run the ${stageOfKind[kind]} stage again`, ...details });
+    this.name = "DamagedArtifactError";
+    this.folder = folder;
+  }
+}
+
+/** A manifest as its file holds it, with the hash of its own text. */
+export function manifestText(manifest: Manifest): string {
+  const text = (manifestSha256: string) => `${JSON.stringify({ ...manifest, manifestSha256 }, null, 2)}\n`;
+  return text(sha256Of(text("")));
+}
+
+/** Whether a manifest's text is that which was written; one without its own hash is taken as it is. */
+function isAsWritten(text: string, value: unknown): boolean {
+  const { manifestSha256 } = (value ?? {}) as { manifestSha256?: unknown };
+  if (manifestSha256 === undefined) return true;
+  const end = (digits: string) => `  "manifestSha256": "${digits}"\n}\n`;
+  const tail = end(String(manifestSha256));
+  return text.endsWith(tail) && sha256Of(text.slice(0, -tail.length) + end("")) === manifestSha256;
+}
+
 /**
  * Reads a manifest's text.
  *
- * @throws BertqaError if it is no manifest, of another kind, or of another format version
+ * @throws DamagedArtifactError if it is no manifest, or not the one that was written
+ * @throws BertqaError if it is of another kind, or of another format version
  */
 export function parseManifest(
   stage: string,
@@ -72,15 +102,18 @@ export function parseManifest(
   kind: ArtifactKind,
   details: { remedy: string; where: string },
 ): Manifest {
+  const damaged = (problem: string, cause?: unknown) =>
+    new DamagedArtifactError(stage, dirname(details.where), kind, problem, { ...details, cause });
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new BertqaError(stage, "the manifest is not valid JSON", { ...details, cause });
+    throw damaged("the manifest is not valid JSON", cause);
   }
+  if (!isAsWritten(text, value)) throw damaged("the manifest is damaged: its text has not the sha256 that it gives");
   // Kind and version first: another version may well have another schema.
   const head = z.object({ kind: z.string(), formatVersion: z.number() }).safeParse(value);
-  if (!head.success) throw new BertqaError(stage, "the manifest has no kind and formatVersion", details);
+  if (!head.success) throw damaged("the manifest has no kind and formatVersion");
   if (head.data.kind !== kind) {
     throw new BertqaError(stage, `got an artifact of kind "${head.data.kind}", expected "${kind}"`, details);
   }
@@ -90,11 +123,11 @@ export function parseManifest(
   }
   const parsed = manifestSchema.safeParse(value);
   if (!parsed.success) {
-    throw new BertqaError(stage, `the manifest breaks its schema: ${describeIssues(parsed.error)}`, details);
+    throw damaged(`the manifest breaks its schema: ${describeIssues(parsed.error)}`);
   }
   const { files, contentSha256 } = parsed.data;
   if (contentSha256Of(files) !== contentSha256) {
-    throw new BertqaError(stage, `the manifest's contentSha256 is not that of its list of files`, details);
+    throw damaged("the manifest's contentSha256 is not that of its list of files");
   }
   return parsed.data;
 }

@@ -182,6 +182,22 @@ export async function writeSafetensors(
   }
 }
 
+/**
+ * What of some tensors is not a finite number, for a message: `3 of 12 in bert.embeddings.LayerNorm.bias`, and how many
+ * further tensors hold such numbers; `undefined` where all numbers are finite.
+ */
+export function describeNonFinite(tensors: ReadonlyMap<string, HostTensor>): string | undefined {
+  const found: string[] = [];
+  for (const [name, { data }] of tensors) {
+    let count = 0;
+    // Infinity and NaN are the numbers whose difference from themselves is not 0.
+    for (let i = 0; i < data.length; i++) if ((data[i] as number) - (data[i] as number) !== 0) count++;
+    if (count > 0) found.push(`${count} of ${data.length} in ${name}`);
+  }
+  if (found.length === 0) return undefined;
+  return `${found[0]}${found.length === 1 ? "" : `, and ${found.length - 1} more tensors`}`;
+}
+
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }

@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   BertqaError,
+  describeNonFinite,
   elementCount,
   parseBertConfig,
   readSafetensors,
@@ -23,7 +24,8 @@ const UNUSED = /^(bert\.pooler\.|cls\.|bert\.embeddings\.position_ids$|classifie
  * Reads a Hugging Face folder: a whole `BertForQuestionAnswering`, or a bare encoder, whose answer head is then drawn
  * from N(0, initializer_range²) with zero biases.
  *
- * @throws BertqaError naming every missing, unexpected and misshapen tensor, with both shapes
+ * @throws BertqaError naming every missing, unexpected and misshapen tensor, with both shapes, or a tensor with numbers that are not
+ *   finite
  */
 export async function readCheckpoint(folder: string, options: ReadCheckpointOptions): Promise<BertCheckpoint> {
   const { stage, seed, onReport } = options;
@@ -37,6 +39,11 @@ export async function readCheckpoint(folder: string, options: ReadCheckpointOpti
   const initialised = addAnswerHead(found, config, seed);
   const expected = expectedShapes(config);
   checkTensors(found, expected, { stage, where: file, what: "the weights do not fit config.json" });
+  const nonFinite = describeNonFinite(found);
+  if (nonFinite !== undefined) {
+    const remedy = "Choose weights of a training that did not diverge, or fetch them again";
+    throw new BertqaError(stage, `weights are not finite numbers: ${nonFinite}`, { remedy, where: file });
+  }
   onReport?.({ ignored, initialised });
   return { config, rawConfig, tensors: new Map([...expected.keys()].map((name) => [name, found.get(name)!])) };
 }

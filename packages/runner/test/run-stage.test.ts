@@ -247,7 +247,8 @@ describe("an artifact from outside is data, not trusted", () => {
     "the name %j in a manifest is refused",
     async (path) => {
       const artifact = await run("fetch");
-      const manifest = { ...artifact.manifest, files: [{ ...artifact.manifest.files[0], path }] };
+      const files = [{ ...artifact.manifest.files[0], path }];
+      const manifest = { ...artifact.manifest, files, manifestSha256: undefined };
       await writeFile(join(artifact.folder, "manifest.json"), JSON.stringify(manifest));
       await expect(open()).rejects.toThrow(/the manifest breaks its schema: files\.0\.path/);
     },
@@ -255,8 +256,22 @@ describe("an artifact from outside is data, not trusted", () => {
 
   test("a content hash that is not that of the listed files is refused: it is what joins the stages", async () => {
     const artifact = await run("fetch");
-    const manifest = { ...artifact.manifest, contentSha256: "0".repeat(64) };
+    const manifest = { ...artifact.manifest, contentSha256: "0".repeat(64), manifestSha256: undefined };
     await writeFile(join(artifact.folder, "manifest.json"), JSON.stringify(manifest));
     await expect(open()).rejects.toThrow("contentSha256 is not that of its list of files");
+  });
+
+  test("a manifest in which anything was changed is refused: a count, an option, a space at its end", async () => {
+    const artifact = await run("fetch");
+    const path = join(artifact.folder, "manifest.json");
+    const text = await readFile(path, "utf8");
+    for (const changed of [
+      text.replace('"formatVersion": ', '"formatVersion":  '),
+      text.replace("{", "{\n"),
+      `${text} `,
+    ]) {
+      await writeFile(path, changed);
+      await expect(open()).rejects.toThrow("the manifest is damaged: its text has not the sha256 that it gives");
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { BertqaError, type Progress } from "@bertqa/core";
+import { BertqaError, describeNonFinite, type HostTensor, type Progress } from "@bertqa/core";
 import { countBatchTokens, type LabelledBatch, type Trainer } from "@bertqa/model";
 import { setImmediate } from "node:timers/promises";
 import type { TrainOptions } from "./options.ts";
@@ -18,6 +18,8 @@ export interface LoopContext {
   /** Loss of each step done so far; the loop starts after the last and appends. */
   readonly losses: number[];
   readonly saveCheckpoint: () => Promise<void>;
+  /** Where the newest checkpoint lies, for a message. */
+  readonly newestCheckpoint: () => Promise<string | undefined>;
   /** True once the user has asked to stop. */
   readonly isStopping: () => boolean;
   readonly nowMs: () => number;
@@ -57,7 +59,9 @@ export async function trainSteps(context: LoopContext): Promise<void> {
     const learningRate = learningRateAt(schedule, losses.length);
     accumulateBatch(context, batch, losses.length);
     trainer.applyGradients(learningRate);
-    losses.push(requireFinite(trainer.takeMeanLoss(), losses.length + 1));
+    const meanLoss = trainer.takeMeanLoss();
+    if (!Number.isFinite(meanLoss)) throw await divergedError(context, `the loss is ${meanLoss}`, batch);
+    losses.push(meanLoss);
     const step = losses.length;
     addToTally(tally, batch, lengths);
     if (step % options.logEverySteps === 0 || step === totalSteps) {
@@ -74,11 +78,37 @@ export async function trainSteps(context: LoopContext): Promise<void> {
   }
 }
 
-function requireFinite(loss: number, step: number): number {
-  if (Number.isFinite(loss)) return loss;
-  throw new BertqaError("train", `the loss is ${loss} at step ${step}`, {
-    remedy: "Lower learningRate, or raise warmupShare",
-  });
+/** Names the step, the windows of its batch, and from where a run with other options can go on. */
+async function divergedError(
+  { losses, newestCheckpoint }: LoopContext,
+  problem: string,
+  batch: readonly number[],
+): Promise<BertqaError> {
+  const shown = `${batch.slice(0, 8).join(", ")}${batch.length > 8 ? " …" : ""}`;
+  const at = `at step ${losses.length + 1} (batch: windows ${shown})`;
+  return new BertqaError("train", `${problem} ${at}; ${lastGood(await newestCheckpoint())}`, { remedy: tamer });
+}
+
+const tamer = "Lower learningRate, or raise warmupShare";
+
+function lastGood(checkpoint: string | undefined): string {
+  return checkpoint === undefined ? "no checkpoint was saved yet" : `the last good checkpoint is ${checkpoint}`;
+}
+
+/**
+ * Weights that are no numbers show in the loss one step later: what would be saved or written first is looked at.
+ *
+ * @throws BertqaError naming the step, a tensor and the checkpoint before
+ */
+export function refuseNonFinite(
+  tensors: ReadonlyMap<string, HostTensor>,
+  step: number,
+  checkpoint: string | undefined,
+): void {
+  const found = describeNonFinite(tensors);
+  if (found === undefined) return;
+  const problem = `the weights are not finite numbers after step ${step}: ${found}; ${lastGood(checkpoint)}`;
+  throw new BertqaError("train", problem, { remedy: tamer });
 }
 
 function* batchesFrom(context: LoopContext, firstStep: number, totalSteps: number): Generator<readonly number[]> {

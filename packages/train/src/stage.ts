@@ -17,7 +17,7 @@ import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openCheckpoints, type CheckpointFolder } from "./checkpoints.ts";
 import { checkDiskSpace, watchForStop } from "./guards.ts";
-import { scheduleOf, trainSteps } from "./loop.ts";
+import { refuseNonFinite, scheduleOf, trainSteps } from "./loop.ts";
 import { trainOptionsSchema, type TrainOptions } from "./options.ts";
 import { openLiveLog, trainingRows } from "./training-log.ts";
 import { readTrainingWindows, type TrainingWindows } from "./training-windows.ts";
@@ -60,7 +60,9 @@ export const trainStage = defineStage({
     try {
       const run = { engine, trainer, windows, resolved, checkpoints, encoder, reporter };
       const losses = await trainToEnd(run, await context.logFolder());
-      await writeModel(draft, trainer, inputs.windows);
+      const model = trainer.exportCheckpoint();
+      refuseNonFinite(model.tensors, losses.length, await checkpoints.newest());
+      await writeModel(draft, model, inputs.windows);
       const rows = trainingRows(losses, scheduleOf(resolved, windows.lengths.length), resolved.logEverySteps);
       await writeFile(await draft.path(modelLayout.log), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
       const { precision, hiddenDropout, attentionDropout } = resolved;
@@ -118,7 +120,11 @@ async function trainToEnd(run: Run, logFolder: string): Promise<number[]> {
   const stop = watchForStop();
   const startedMs = performance.now();
   const progress = reporter.progress(totalSteps, "steps", firstStep);
-  const save = () => checkpoints.save({ losses, state: trainer.exportState() });
+  const save = async () => {
+    const state = trainer.exportState();
+    refuseNonFinite(state, losses.length, await checkpoints.newest());
+    await checkpoints.save({ losses, state });
+  };
   try {
     await trainSteps({
       options: resolved,
@@ -129,6 +135,7 @@ async function trainToEnd(run: Run, logFolder: string): Promise<number[]> {
       writeRow: (row) => log.write(row),
       losses,
       saveCheckpoint: save,
+      newestCheckpoint: () => checkpoints.newest(),
       isStopping: stop.isAsked,
       nowMs: () => performance.now(),
     });
@@ -185,12 +192,12 @@ async function resume(run: Run, totalSteps: number): Promise<number[]> {
   return checkpoint.losses;
 }
 
-async function writeModel(draft: ArtifactDraft, trainer: Trainer, windows: WindowsArtifact): Promise<void> {
+async function writeModel(draft: ArtifactDraft, model: BertCheckpoint, windows: WindowsArtifact): Promise<void> {
   const folder = await draft.path(modelLayout.modelFolder);
   await mkdir(folder);
   for (const name of tokenizerFiles) {
     const source = `tokenizer/${name}`;
     if (windows.artifact.has(source)) await copyFile(await windows.artifact.file(source), join(folder, name));
   }
-  await writeCheckpoint(folder, trainer.exportCheckpoint());
+  await writeCheckpoint(folder, model);
 }

@@ -277,10 +277,57 @@ describe("bad input leaves no artifact", () => {
     expect(existsSync(join(artifacts, "train"))).toBe(false);
   });
 
+  const wild = { learningRate: 1, warmupShare: 0, maxGradientNorm: 1e30, weightDecay: 1e30, logEverySteps: 1 };
+
   test("a learning rate that makes the loss infinite", slow, async () => {
     const artifacts = await preparedArtifacts();
-    const wild = { learningRate: 1, warmupShare: 0, maxGradientNorm: 1e30, weightDecay: 1e30, logEverySteps: 1 };
-    await expect(train(artifacts, wild)).rejects.toThrow(/^train: the loss is NaN at step \d+\. Lower learningRate/);
+    await expect(train(artifacts, wild)).rejects.toThrow(
+      /^train: the loss is NaN at step \d+ \(batch: windows \d+, \d+, \d+, \d+\); no checkpoint was saved yet\. Lower learningRate/,
+    );
     expect(existsSync(join(artifacts, "train"))).toBe(false);
+  });
+
+  test(
+    "and after a checkpoint, which is named; the next start goes on from there, and a lower rate trains anew",
+    slow,
+    async () => {
+      const artifacts = await preparedArtifacts();
+      const lines: string[] = [];
+      const reporter = { ...silentReporter, line: (text: string) => void lines.push(text) };
+      const saving = { ...wild, checkpointEverySteps: 1 };
+      const message = /at step 2 \(batch: windows .*\); the last good checkpoint is .*train\.progress\/step-00000001\./;
+      await expect(train(artifacts, saving)).rejects.toThrow(message);
+      await expect(train(artifacts, saving, reporter)).rejects.toThrow(message);
+      expect(lines.join("\n")).toContain("continues from the checkpoint after step 1");
+      expect(existsSync(join(artifacts, "train"))).toBe(false);
+      expect((await train(artifacts, { maxSteps: 4 })).manifest.counts).toMatchObject({ steps: 4 });
+    },
+  );
+
+  test(
+    "weights that are no numbers after the last step, though its loss was one: they are neither saved nor written",
+    slow,
+    async () => {
+      const artifacts = await preparedArtifacts();
+      const last = { ...wild, weightDecay: 1e39, maxSteps: 1 };
+      await expect(train(artifacts, last)).rejects.toThrow(
+        /^train: the weights are not finite numbers after step 1: \d+ of \d+ in bert\..*; no checkpoint was saved yet\. Lower/,
+      );
+      expect(existsSync(join(artifacts, "train"))).toBe(false);
+    },
+  );
+
+  test("an encoder with NaN or infinity in a tensor, which is named", slow, async () => {
+    for (const value of [NaN, -Infinity]) {
+      const folder = join(await temporaryFolder(), "encoder");
+      await cp(join(pipelineFolder, "encoder"), folder, { recursive: true });
+      const file = join(folder, "model.safetensors");
+      const tensors = await readSafetensors(file, "test");
+      tensors.get("encoder.layer.1.output.dense.bias")!.data[7] = value;
+      await writeSafetensors(file, tensors, { format: "pt" });
+      await expect(readCheckpoint(folder, { seed: 1, stage: "train" })).rejects.toThrow(
+        /^train: weights are not finite numbers: 1 of 12 in bert\.encoder\.layer\.1\.output\.dense\.bias\. .*model\.safetensors\)$/,
+      );
+    }
   });
 });
