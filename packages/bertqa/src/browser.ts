@@ -1,6 +1,6 @@
 import { BertqaError } from "@bertqa/squad";
 import * as ort from "onnxruntime-web/wasm";
-import { modelFiles, readExport } from "./export-files.ts";
+import { checkExported, modelFiles, readExport } from "./export-files.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { QuestionAnswering, type Precision } from "./question-answering.ts";
 import { openSession } from "./session.ts";
@@ -40,6 +40,7 @@ export async function loadQuestionAnswering(
   const name = modelFiles[precision];
   const model = await read(name);
   if (!model) throw new BertqaError("ask", `the export has no ${name}`, { where: base.href });
+  await checkExported({ where: base.href, read }, name, model);
   const session = await openSession(ort, model, sessionOptions ?? {}, base.href + name);
   return new QuestionAnswering({
     ...files,

@@ -30,6 +30,9 @@ export interface ExportFiles {
   readonly tokenizer: WordPieceTokenizer;
 }
 
+/** sha256 by file name as the manifest gives them; `undefined` where the files were copied without it. */
+type Hashes = ReadonlyMap<string, string> | undefined;
+
 const configSchema = z.object({
   model_type: z.literal("bert"),
   vocab_size: z.int().positive(),
@@ -59,7 +62,7 @@ export async function readExport(source: ExportSource): Promise<ExportFiles> {
     const text = await readText(source, name);
     if (text !== undefined) texts.set(name, text);
   }
-  for (const [name, text] of texts) await checkHash(source, name, text, hashes.get(name));
+  for (const [name, text] of texts) await checkHash(source, name, new TextEncoder().encode(text), hashes);
   const decision = parseDecision(
     "ask",
     parseJson(source, "decision.json", decisionText),
@@ -68,6 +71,15 @@ export async function readExport(source: ExportSource): Promise<ExportFiles> {
   const tokenizer = readTokenizer(source, texts);
   checkConfig(source, texts.get("config.json"), decision, tokenizer);
   return { decision, tokenizer };
+}
+
+/**
+ * Checks a file that its reader has, by its bytes or by their sha256.
+ *
+ * @throws BertqaError if it is not the one that was exported; where the manifest was not copied, there is no telling
+ */
+export async function checkExported(source: ExportSource, name: string, content: Uint8Array | string): Promise<void> {
+  await checkHash(source, name, content, await readHashes(source));
 }
 
 function placeOf(source: ExportSource, name: string): string {
@@ -88,11 +100,10 @@ function parseJson(source: ExportSource, name: string, text: string): unknown {
   }
 }
 
-/** sha256 by file name; empty where the files were copied without their manifest. */
-async function readHashes(source: ExportSource): Promise<ReadonlyMap<string, string>> {
+async function readHashes(source: ExportSource): Promise<Hashes> {
   const name = "manifest.json";
   const text = await readText(source, name);
-  if (text === undefined) return new Map();
+  if (text === undefined) return undefined;
   const { data } = manifestSchema.safeParse(parseJson(source, name, text));
   if (data?.kind === "export" && data.formatVersion === exportFormatVersion) {
     return new Map(data.files.map(({ path, sha256 }) => [path, sha256]));
@@ -104,17 +115,23 @@ async function readHashes(source: ExportSource): Promise<ReadonlyMap<string, str
   });
 }
 
-async function checkHash(source: ExportSource, name: string, text: string, expected: string | undefined) {
-  // Browsers give no hashes to pages that came over plain http.
-  const subtle = (globalThis.crypto as { subtle?: typeof crypto.subtle } | undefined)?.subtle;
-  if (expected === undefined || !subtle) return;
-  const digest = new Uint8Array(await subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (sha256 === expected) return;
+/** @param content a file's bytes, or their sha256 where they need not be in memory */
+async function checkHash(source: ExportSource, name: string, content: Uint8Array | string, hashes: Hashes) {
+  if (!hashes) return;
+  const sha256 = typeof content === "string" ? content : await sha256Of(content);
+  // A file that the manifest does not list was not exported with it.
+  if (sha256 === undefined || sha256 === hashes.get(name)) return;
   throw new BertqaError("ask", `${name} is not the file that this model was exported with`, {
     remedy: "Copy the whole export again",
     where: placeOf(source, name),
   });
+}
+
+/** `undefined` where there is no way to tell: browsers give no hashes to pages that came over plain http. */
+async function sha256Of(bytes: Uint8Array): Promise<string | undefined> {
+  const subtle = (globalThis.crypto as { subtle?: typeof crypto.subtle } | undefined)?.subtle;
+  const digest = await subtle?.digest("SHA-256", bytes);
+  return digest && Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function readTokenizer(source: ExportSource, texts: ReadonlyMap<string, string>): WordPieceTokenizer {

@@ -1,8 +1,11 @@
 import { BertqaError } from "@bertqa/squad";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import type { InferenceSession } from "onnxruntime-common";
-import { modelFiles, readExport } from "./export-files.ts";
+import { checkExported, modelFiles, readExport, type ExportSource } from "./export-files.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import type { Parts, Precision } from "./question-answering.ts";
 import { openSession, type OnnxRuntime } from "./session.ts";
@@ -29,9 +32,13 @@ export interface LoadOptions extends Partial<Limits> {
 export async function loadParts(folder: string, options: LoadOptions = {}): Promise<Parts> {
   const precision = options.precision ?? "int8";
   if (!(await isFolder(folder))) throw new BertqaError("ask", `there is no folder ${folder}`);
-  const files = await readExport({ where: folder, read: (name) => readIfThere(join(folder, name)) });
+  const files = await readExport(sourceIn(folder));
   const opened = await openModel(folder, options);
   return { ...files, ...opened, precision, limits: { ...defaultLimits, ...definedOf(options) } };
+}
+
+function sourceIn(folder: string): ExportSource {
+  return { where: folder, read: (name) => readIfThere(join(folder, name)) };
 }
 
 /** Loads the model alone. */
@@ -46,6 +53,8 @@ export async function openModel(
   if (model === undefined) {
     throw new BertqaError("ask", `the export has no ${modelFiles[precision]}`, { where: folder });
   }
+  const content = typeof model === "string" ? await sha256OfFile(model) : model;
+  await checkExported(sourceIn(folder), modelFiles[precision], content);
   const sessionOptions = { ...(threads !== undefined && { intraOpNumThreads: threads }), ...options.sessionOptions };
   return { session: await openSession(runtime, model, sessionOptions, modelFile), runtime: name };
 }
@@ -60,6 +69,16 @@ function definedOf({ batchTokens, maxPassageCharacters }: LoadOptions): Partial<
 async function isFolder(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   return found?.isDirectory() ?? false;
+}
+
+async function sha256OfFile(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
+  } catch (cause) {
+    throw new BertqaError("ask", `the model cannot be read: ${(cause as Error).message}`, { where: file, cause });
+  }
+  return hash.digest("hex");
 }
 
 async function readIfThere(file: string): Promise<Uint8Array | undefined> {

@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadQuestionAnswering, type QuestionAnswering } from "../src/node.ts";
@@ -182,9 +182,27 @@ describe("refuses in one line", () => {
     await expect(load(longer)).rejects.toThrow("windows of 24 tokens, the model 23 positions");
   });
 
-  test("a model file that is cut short", async () => {
-    await expect(load(write("onnx/model_quantized.onnx", "cut"))).rejects.toThrow(
+  test("a model file that is cut short, or of which one bit is another, by either runtime", async () => {
+    await expect(load(withoutManifest(write("onnx/model_quantized.onnx", "cut")))).rejects.toThrow(
       "ask: ONNX Runtime cannot load the model:",
     );
+    const folder = await writeTinyExport(await temporaryFolder());
+    const path = join(folder, "onnx", "model_quantized.onnx");
+    const bytes = await readFile(path);
+    bytes[bytes.length >> 1]! ^= 1;
+    await writeFile(path, bytes);
+    for (const runtime of ["onnxruntime-node", "onnxruntime-web"] as const) {
+      await expect(loadQuestionAnswering(folder, { runtime })).rejects.toThrow(
+        "ask: onnx/model_quantized.onnx is not the file that this model was exported with. Copy the whole export again.",
+      );
+    }
+  });
+
+  test("a file that is read and is not in the manifest", async () => {
+    const unlisted = async (folder: string) => {
+      const path = join(folder, "manifest.json");
+      await writeFile(path, (await readFile(path, "utf8")).replace('"vocab.txt"', '"vocac.txt"'));
+    };
+    await expect(load(unlisted)).rejects.toThrow("ask: vocab.txt is not the file that this model was exported with.");
   });
 });

@@ -191,7 +191,7 @@ export function describeNonFinite(tensors: ReadonlyMap<string, HostTensor>): str
   for (const [name, { data }] of tensors) {
     let count = 0;
     // Infinity and NaN are the numbers whose difference from themselves is not 0.
-    for (let i = 0; i < data.length; i++) if ((data[i] as number) - (data[i] as number) !== 0) count++;
+    for (const number of data) if (number - number !== 0) count++;
     if (count > 0) found.push(`${count} of ${data.length} in ${name}`);
   }
   if (found.length === 0) return undefined;
