@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BertqaError } from "@bertqa/core";
 import { stageNames } from "../../packages/cli/src/stages.ts";
+import { count } from "./support/counts.ts";
 import { watchFiles, type Fault } from "./support/file-calls.ts";
 import { chosen, isFull, report } from "./support/scale.ts";
 import { openWhole, TinyWorkspace } from "./support/workspace.ts";
@@ -56,6 +57,7 @@ describe.each([...stages])("the stage %s", (name) => {
           const watched = await runWith(name, fault);
           if (!watched.failed) continue;
           failed++;
+          count(fault.kind === "kill" ? "kills" : "calls failed");
           const { kind, path } = watched.failed;
           const what = `${fault.kind}${fault.isLasting ? " that lasts" : ""} at call ${at}, ${kind} ${path}`;
           if (fault.kind !== "kill" && watched.error !== undefined && !(watched.error instanceof BertqaError)) {

@@ -38,6 +38,7 @@ import { ArchiveError, checkArchive } from "../../packages/remote-cache/src/clie
 import { createCacheServer, openFolderStore } from "../../packages/remote-cache/src/server/index.ts";
 import { archiveOf, artifactItems } from "../../packages/remote-cache/test/support/archives.ts";
 import { grants, tokenOf } from "../../packages/remote-cache/test/support/servers.ts";
+import { count } from "./support/counts.ts";
 import { hostileBytes, hostileJson } from "./support/hostile-inputs.ts";
 import { isFull, randomOf, report } from "./support/scale.ts";
 import { TinyWorkspace } from "./support/workspace.ts";
@@ -79,7 +80,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await answers.stop();
   await cache.stop();
-  await workspace.remove();
+  workspace.remove();
 });
 
 async function startCache(store: string) {
@@ -404,6 +405,7 @@ describe.each(readers)(
         await writeFile(path, seed);
         await read(path, Buffer.from(seed)); // what is valid is read
       }
+      count("inputs", inputs);
       let refused = 0;
       for (let number = 0; number < inputs; number += oneOf) {
         const random = randomOf("input", name, number);

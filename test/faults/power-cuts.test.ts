@@ -6,6 +6,7 @@ import { openWork } from "../../packages/runner/src/work.ts";
 import { openCheckpoints } from "../../packages/train/src/checkpoints.ts";
 import { stageNames } from "../../packages/cli/src/stages.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { count } from "./support/counts.ts";
 import { watchFiles, type FileChange } from "./support/file-calls.ts";
 import { ForgetfulDisk } from "./support/power-cut.ts";
 import { isFull, randomOf, report } from "./support/scale.ts";
@@ -41,6 +42,7 @@ async function cutEverywhere(
       rmSync(folder, { recursive: true, force: true });
     }
   }
+  count("prefixes replayed", replayed);
   return replayed;
 }
 
