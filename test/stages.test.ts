@@ -158,7 +158,8 @@ describe("an artifact that somebody else may have written", () => {
       const others = manifest.files.filter(({ path }) => path !== name);
       const files = [...others, { path: name, bytes: content.length, sha256: sha256Of(content) }];
       const contentSha256 = sha256Of(files.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join(""));
-      await writeFile(join(place, "manifest.json"), JSON.stringify({ ...manifest, files, contentSha256 }));
+      const planted = { ...manifest, files, contentSha256, manifestSha256: undefined };
+      await writeFile(join(place, "manifest.json"), JSON.stringify(planted));
       await use();
     } finally {
       rmSync(place, { recursive: true });
