@@ -190,7 +190,8 @@ function exportWith(name: string) {
   return (_path: string, bytes: Buffer) =>
     readExport({
       where: folder,
-      read: (asked) => (asked === name ? Promise.resolve(bytes) : readFile(join(folder, asked)).catch(() => undefined)),
+      read: (asked) =>
+        asked === name ? Promise.resolve(new Uint8Array(bytes)) : readFile(join(folder, asked)).catch(() => undefined),
     });
 }
 

@@ -22,7 +22,7 @@ export interface ExportSource {
   /** The folder or address, for messages. */
   readonly where: string;
   /** A file's bytes; `undefined` where there is none. */
-  read(name: string): Promise<Uint8Array | undefined>;
+  read(name: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }
 
 export interface ExportFiles {
@@ -78,7 +78,11 @@ export async function readExport(source: ExportSource): Promise<ExportFiles> {
  *
  * @throws BertqaError if it is not the one that was exported; where the manifest was not copied, there is no telling
  */
-export async function checkExported(source: ExportSource, name: string, content: Uint8Array | string): Promise<void> {
+export async function checkExported(
+  source: ExportSource,
+  name: string,
+  content: Uint8Array<ArrayBuffer> | string,
+): Promise<void> {
   await checkHash(source, name, content, await readHashes(source));
 }
 
@@ -116,7 +120,12 @@ async function readHashes(source: ExportSource): Promise<Hashes> {
 }
 
 /** @param content a file's bytes, or their sha256 where they need not be in memory */
-async function checkHash(source: ExportSource, name: string, content: Uint8Array | string, hashes: Hashes) {
+async function checkHash(
+  source: ExportSource,
+  name: string,
+  content: Uint8Array<ArrayBuffer> | string,
+  hashes: Hashes,
+) {
   if (!hashes) return;
   const sha256 = typeof content === "string" ? content : await sha256Of(content);
   // A file that the manifest does not list was not exported with it.
@@ -128,7 +137,7 @@ async function checkHash(source: ExportSource, name: string, content: Uint8Array
 }
 
 /** `undefined` where there is no way to tell: browsers give no hashes to pages that came over plain http. */
-async function sha256Of(bytes: Uint8Array): Promise<string | undefined> {
+async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined> {
   const subtle = (globalThis.crypto as { subtle?: typeof crypto.subtle } | undefined)?.subtle;
   const digest = await subtle?.digest("SHA-256", bytes);
   return digest && Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");

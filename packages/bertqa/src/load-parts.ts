@@ -81,7 +81,7 @@ async function sha256OfFile(file: string): Promise<string> {
   return hash.digest("hex");
 }
 
-async function readIfThere(file: string): Promise<Uint8Array | undefined> {
+async function readIfThere(file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
   try {
     return await readFile(file);
   } catch (cause) {
