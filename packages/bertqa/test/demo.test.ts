@@ -22,6 +22,15 @@ test("a model folder that is no export, and a folder of other files, are refused
   expect(await readFile(join(folder, "letter.txt"), "utf8")).toBe("keep me");
 });
 
+/** The manifest of `model`, with what `other` says of one file. */
+async function manifestWith(model: string, other: string, name: string): Promise<string> {
+  const read = async (place: string) =>
+    JSON.parse(await readFile(join(place, "manifest.json"), "utf8")) as { files: { path: string }[] };
+  const [manifest, { files }] = [await read(model), await read(other)];
+  const replaced = manifest.files.map((file) => (file.path === name ? files.find(({ path }) => path === name) : file));
+  return JSON.stringify({ ...manifest, files: replaced });
+}
+
 describe.skipIf(!chromiumPath)(`the demo in a real browser${skipReason}`, () => {
   let folder: string;
   let model: string;
@@ -86,9 +95,10 @@ describe.skipIf(!chromiumPath)(`the demo in a real browser${skipReason}`, () => 
     await cp(site, broken, { recursive: true });
     const { modelFolder, selfTest } = JSON.parse(await readFile(join(broken, "site.json"), "utf8")) as Site;
     // Wrong and well-formed, as where products saturate.
-    const file = join(broken, modelFolder, "onnx/model_quantized.onnx");
     const other = await writeTinyExport(join(folder, "other"), { scoreSign: -1 });
-    await cp(join(other, "onnx/model_quantized.onnx"), file);
+    const model = join(broken, modelFolder);
+    await cp(join(other, "onnx/model_quantized.onnx"), join(model, "onnx/model_quantized.onnx"));
+    await writeFile(join(model, "manifest.json"), await manifestWith(model, other, "onnx/model_quantized.onnx"));
     const host = await serveFolder(broken);
     const page = await browser.open(host.address);
     expect(await page.getByRole("status").first().textContent()).toMatch(
