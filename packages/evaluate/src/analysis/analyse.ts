@@ -20,7 +20,7 @@ import {
 import type { EvaluateOptions } from "../options.ts";
 import { numberClusters } from "./bootstrap.ts";
 import { breakDown } from "./breakdowns.ts";
-import { resultAt, scoreSpans, type AnsweredSplit } from "./results.ts";
+import { resultsAt, scoreSpans, type AnsweredSplit } from "./results.ts";
 import { chooseThresholds, neverAnswering, scoreThresholds } from "./scores.ts";
 
 /** Below so many articles, resampling them says little about the next ones. */
@@ -63,9 +63,7 @@ export function analyse(
   const primary = scoredTune.length > 0 ? "tuned" : "zero";
   const { nullOddsThreshold } = scores.find(({ kind }) => kind === primary) as ThresholdScores;
   const noAnswer = analyseNoAnswer(scored, scoredTune, options, share);
-  const results = dev.questions.map((question, i) =>
-    resultAt(nullOddsThreshold, question, scored[i] as OddsQuestion, noAnswer.calibration, dev.bestSpans),
-  );
+  const results = resultsAt(nullOddsThreshold, dev, scored, noAnswer.calibration);
   const answerable = scored.filter(({ hasAns }) => hasAns).length;
   const odds = new Map(scored.map(({ id, nullOdds }) => [id, nullOdds]));
   const evaluation: Evaluation = {

@@ -37,8 +37,19 @@ export function scoreSpans({ questions, bestSpans, nullOdds, where }: AnsweredSp
   return scored.map((question) => ({ ...question, nullOdds: nullOdds[question.id] as number }));
 }
 
-/** One question at a threshold. */
-export function resultAt(
+/** A split's questions at a threshold. @param scored of {@link scoreSpans}, in the same order */
+export function resultsAt(
+  threshold: number,
+  { questions, bestSpans }: AnsweredSplit,
+  scored: readonly OddsQuestion[],
+  calibration: Calibration,
+): QuestionResult[] {
+  return questions.map((question, i) =>
+    resultAt(threshold, question, scored[i] as OddsQuestion, calibration, bestSpans),
+  );
+}
+
+function resultAt(
   threshold: number,
   question: Question,
   scored: OddsQuestion,

@@ -1,8 +1,8 @@
 import type { QuestionResult } from "@bertqa/core";
 import type { Evaluation, SanityScores, ThresholdScores } from "@bertqa/report";
-import { articleKey, type OddsQuestion, type Question } from "@bertqa/squad";
+import { articleKey, type Question } from "@bertqa/squad";
 import { meanScore } from "./breakdowns.ts";
-import { resultAt, scoreSpans, type AnsweredSplit } from "./results.ts";
+import { resultsAt, scoreSpans, type AnsweredSplit } from "./results.ts";
 
 /**
  * Scores the sanity set at the threshold and with the calibration that dev is scored by: it takes no part in the choice of either.
@@ -17,10 +17,7 @@ export function scoreSanitySet(
   { scores, primary, noAnswer }: Evaluation,
 ): { readonly scores: SanityScores; readonly results: readonly QuestionResult[] } {
   const { nullOddsThreshold } = scores.find(({ kind }) => kind === primary) as ThresholdScores;
-  const scored = scoreSpans(set);
-  const results = set.questions.map((question, i) =>
-    resultAt(nullOddsThreshold, question, scored[i] as OddsQuestion, noAnswer.calibration, set.bestSpans),
-  );
+  const results = resultsAt(nullOddsThreshold, set, scoreSpans(set), noAnswer.calibration);
   const meanOf = (part: readonly QuestionResult[]) => (part.length > 0 ? meanScore(part) : null);
   return {
     scores: {
