@@ -93,7 +93,7 @@ export class SharedSession {
   #sessionFor(chosenCount: number): ModelSession | undefined {
     if (this.#isWholeRunning) return undefined;
     const isAlone = this.#runs === 0 && chosenCount === this.#waiting.length;
-    return isAlone || this.#copyCount === 0 ? (this.#runs === 0 ? this.#whole : undefined) : this.#idleCopies.pop();
+    return isAlone || this.#copyCount === 0 ? this.#whole : this.#idleCopies.pop();
   }
 
   async #runTogether(chosen: readonly Waiting[], session: ModelSession): Promise<void> {
@@ -123,6 +123,7 @@ export class SharedSession {
     }
   }
 }
+
 /** The one that waits longest, and those nearest to it in length, as far as batch and padding allow. */
 function chooseTogether(waiting: readonly Waiting[], batchTokens: number): Waiting[] {
   const [oldest, ...others] = waiting;
