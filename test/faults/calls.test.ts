@@ -1,22 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { BertqaError } from "@bertqa/core";
-import { stageNames } from "../../packages/cli/src/stages.ts";
 import { count } from "./support/counts.ts";
 import { watchFiles, type Fault } from "./support/file-calls.ts";
-import { chosen, isFull, report } from "./support/scale.ts";
-import { openWhole, TinyWorkspace } from "./support/workspace.ts";
+import { chosen, report } from "./support/scale.ts";
+import { openWhole, stages, TinyWorkspace } from "./support/workspace.ts";
 
 /**
  * Every change of files of every stage is made to end the process, and to fail with each error, once and (a full disk) from then
  * on. After each the old artifact or the new one is there whole, and the next run ends with the bytes of an undisturbed one.
  */
 const kinds = ["kill", "ENOSPC", "EIO", "EACCES", "EMFILE"] as const;
-const stages = isFull ? stageNames : (["fetch", "tokenize"] as const);
-let workspace: TinyWorkspace;
-beforeAll(async () => {
-  workspace = await TinyWorkspace.make(stages.at(-1));
-}, 300_000);
-afterAll(() => workspace.remove());
+const workspace = TinyWorkspace.forStages();
 
 async function runWith(name: string, fault: Fault | undefined) {
   await workspace.reset(name);

@@ -1,13 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cp } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { BertqaError, defineStage, silentReporter, sizesOfFiles, type ArtifactKind } from "@bertqa/core";
 import { runStage, type AnyStage } from "@bertqa/runner";
 import { loadQuestionAnswering } from "../../packages/bertqa/src/node.ts";
 import { writeTinyExport } from "../../packages/bertqa/test/tiny-export.ts";
-import { stageNames } from "../../packages/cli/src/stages.ts";
 import { ArchiveError, checkArchive } from "../../packages/remote-cache/src/client/archive.ts";
 import { archiveOf, artifactItems } from "../../packages/remote-cache/test/support/archives.ts";
 import { startServer } from "../../packages/remote-cache/test/support/servers.ts";
@@ -15,19 +14,14 @@ import { openWork } from "../../packages/runner/src/work.ts";
 import { openCheckpoints } from "../../packages/train/src/checkpoints.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { count } from "./support/counts.ts";
-import { isFull, randomOf, report } from "./support/scale.ts";
-import { TinyWorkspace } from "./support/workspace.ts";
+import { randomOf, report } from "./support/scale.ts";
+import { stages, TinyWorkspace } from "./support/workspace.ts";
 
 /**
  * One bit is flipped in each file that bertqa keeps or is given: in the first byte, the one in the middle, the last and a drawn one,
  * in turn. What reads the file refuses it by name, or the damage is healed; it is never taken.
  */
-const stages = isFull ? stageNames : (["fetch", "tokenize"] as const);
-let workspace: TinyWorkspace;
-beforeAll(async () => {
-  workspace = await TinyWorkspace.make(stages.at(-1));
-}, 300_000);
-afterAll(() => workspace.remove());
+const workspace = TinyWorkspace.forStages();
 
 /** @param look is given the damaged file, and finds it undamaged afterwards */
 async function flipEach(folder: string, name: string, look: (what: string) => Promise<void>): Promise<number> {

@@ -1,27 +1,21 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { silentReporter, type HostTensor } from "@bertqa/core";
 import { openWork } from "../../packages/runner/src/work.ts";
 import { openCheckpoints } from "../../packages/train/src/checkpoints.ts";
-import { stageNames } from "../../packages/cli/src/stages.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { count } from "./support/counts.ts";
 import { watchFiles, type FileChange } from "./support/file-calls.ts";
 import { ForgetfulDisk } from "./support/power-cut.ts";
-import { isFull, randomOf, report } from "./support/scale.ts";
-import { openWhole, TinyWorkspace } from "./support/workspace.ts";
+import { randomOf, report } from "./support/scale.ts";
+import { openWhole, stages, TinyWorkspace } from "./support/workspace.ts";
 
 /**
  * What each writer asks of the file system is written down, and the power is cut after each call: whatever a file system may
  * leave of what was not flushed is laid out, and opened as the next stage would.
  */
-const stages = isFull ? stageNames : (["fetch", "tokenize"] as const);
-let workspace: TinyWorkspace;
-beforeAll(async () => {
-  workspace = await TinyWorkspace.make(stages.at(-1));
-}, 300_000);
-afterAll(() => workspace.remove());
+const workspace = TinyWorkspace.forStages();
 
 /** Cuts the power after each change. @param look is given the number of changes before the cut, and what lies there then */
 async function cutEverywhere(

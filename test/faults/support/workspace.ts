@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BertqaError, openers, silentReporter, type Artifact, type ArtifactKind } from "@bertqa/core";
 import { recoverPlace, runStage, type AnyStage } from "@bertqa/runner";
+import { afterAll, beforeAll } from "vitest";
 import { findStage, stageNames } from "../../../packages/cli/src/stages.ts";
 import { tinyOptions, writeTinyPipeline } from "../../support/tiny-pipeline.ts";
+import { isFull } from "./scale.ts";
 
 /** Options of the undisturbed run of each stage, and others that give an older artifact with other bytes. */
 const options: Readonly<Record<string, { readonly now: object; readonly before: object }>> = {
@@ -26,6 +28,9 @@ const options: Readonly<Record<string, { readonly now: object; readonly before: 
   export: { now: {}, before: { title: "Before" } },
 };
 
+/** What the suites go through: every stage, or the first two in the short form. */
+export const stages = isFull ? stageNames : (["fetch", "tokenize"] as const);
+
 /** A tiny pipeline in a workspace of its own, all stages run once with the options of before and of now. */
 export class TinyWorkspace {
   readonly folder = mkdtempSync(join(tmpdir(), "bertqa-faults-"));
@@ -34,23 +39,35 @@ export class TinyWorkspace {
   readonly #stages = new Map<string, AnyStage>();
   readonly #hashes = new Map<string, { now: string; before: string }>();
 
+  /** For the tests of a file: made before the first, up to the last of {@link stages}, and removed after the last. */
+  static forStages(): TinyWorkspace {
+    const workspace = new TinyWorkspace();
+    beforeAll(() => workspace.#prepare(stages.at(-1) as string), 300_000);
+    afterAll(() => workspace.remove());
+    return workspace;
+  }
+
   /** @param last the last stage to run */
   static async make(last = "export"): Promise<TinyWorkspace> {
     const made = new TinyWorkspace();
-    await mkdir(made.pipeline, { recursive: true });
-    await writeFile(join(made.folder, "nx.json"), "{}");
-    const now = Object.fromEntries(stageNames.map((name) => [name, options[name]!.now]));
-    await writeTinyPipeline(made.pipeline, now);
-    for (const name of stageNames.slice(0, stageNames.indexOf(last) + 1)) {
-      made.#stages.set(name, (await findStage(name)) as AnyStage);
-      const before = await made.run(name, options[name]!.before);
-      await cp(before.folder, made.#kept(name, "before"), { recursive: true });
-      const whole = await made.run(name);
-      await cp(whole.folder, made.#kept(name, "now"), { recursive: true });
-      made.#hashes.set(name, { now: whole.manifest.contentSha256, before: before.manifest.contentSha256 });
-    }
-    made.#clean();
+    await made.#prepare(last);
     return made;
+  }
+
+  async #prepare(last: string): Promise<void> {
+    await mkdir(this.pipeline, { recursive: true });
+    await writeFile(join(this.folder, "nx.json"), "{}");
+    const now = Object.fromEntries(stageNames.map((name) => [name, options[name]!.now]));
+    await writeTinyPipeline(this.pipeline, now);
+    for (const name of stageNames.slice(0, stageNames.indexOf(last) + 1)) {
+      this.#stages.set(name, (await findStage(name)) as AnyStage);
+      const before = await this.run(name, options[name]!.before);
+      await cp(before.folder, this.#kept(name, "before"), { recursive: true });
+      const whole = await this.run(name);
+      await cp(whole.folder, this.#kept(name, "now"), { recursive: true });
+      this.#hashes.set(name, { now: whole.manifest.contentSha256, before: before.manifest.contentSha256 });
+    }
+    this.#clean();
   }
 
   run(name: string, given: object = options[name]!.now): Promise<Artifact> {
