@@ -2,7 +2,7 @@ import type { Manifest } from "@bertqa/core";
 import { decisionFormatVersion, parseDecision, type Decision, type DecisionBasis } from "@bertqa/answers";
 import type { Evaluation, ThresholdScores } from "@bertqa/report";
 import { articleKey, type Question } from "@bertqa/squad";
-import type { EvaluateOptions } from "./options.ts";
+import { thresholdResamples, type EvaluateOptions } from "./options.ts";
 
 /** What decides how the model's logits become answers, beside the evaluation. */
 export interface DecisionSources {
@@ -35,10 +35,11 @@ export function decisionOf(sources: DecisionSources): Decision {
   const shift = share.rule === "tune" ? "" : `, weighted to ${percent} % of questions without an answer (${origin})`;
   const weighting = `${articles}${shift}`;
   const primary = evaluation.scores.find(({ kind }) => kind === evaluation.primary) as ThresholdScores;
-  const thresholdRule =
-    primary.kind === "tuned"
-      ? `highest F1, of equally good ones the nearest to 0${weighting}`
-      : "0, as too few questions were held out";
+  const bestF1 = "highest F1, of equally good ones the nearest to 0";
+  const resamples = thresholdResamples.toLocaleString("en-US");
+  const bagged = `mean, over ${resamples} resamples of the questions, of the thresholds with ${bestF1}`;
+  const tunedRule = primary.rule === "bagged" ? bagged : bestF1;
+  const thresholdRule = primary.kind === "tuned" ? `${tunedRule}${weighting}` : "0, as too few questions were held out";
   const calibrationRule = `maximum likelihood, with a weak Gaussian prior${weighting}`;
   const decision = {
     formatVersion: decisionFormatVersion,

@@ -1,5 +1,8 @@
 import { z } from "zod";
 
+/** Resamples behind a bagged threshold: another seed moves their mean far less than another tune split would. */
+export const thresholdResamples = 1000;
+
 /** Options of `evaluate.json`. */
 export const evaluateOptionsSchema = z.strictObject({
   bootstrapSamples: z
@@ -8,7 +11,7 @@ export const evaluateOptionsSchema = z.strictObject({
     .max(100_000)
     .default(1000)
     .describe("Resamples of the articles behind each 95 % interval, 10 to 100,000"),
-  seed: z.int().nonnegative().default(42).describe("Seed of the resamples"),
+  seed: z.int().nonnegative().default(42).describe("Seed of all resamples"),
   calibration: z
     .enum(["logistic", "temperature", "none"])
     .default("logistic")
@@ -26,6 +29,12 @@ export const evaluateOptionsSchema = z.strictObject({
     .default("all")
     .describe(
       'Held-out articles that threshold and calibration are chosen on; "bothKinds": those that hold questions with and without an answer, for data in which some articles were never given the latter, as SQuAD 2.0\'s train file',
+    ),
+  thresholdRule: z
+    .enum(["bagged", "best"])
+    .default("bagged")
+    .describe(
+      `How the threshold is chosen on the held-out questions; "best": the one with the highest F1 there; "bagged": the mean of those over ${thresholdResamples.toLocaleString("en-US")} resamples of the questions, which is steadier where the F1 is flat`,
     ),
   reliabilityBins: z.int().min(2).max(100).default(10).describe("Bins of the reliability curve, 2 to 100"),
 });

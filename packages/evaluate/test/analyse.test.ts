@@ -54,10 +54,22 @@ test.each([0.48, "estimate"] as const)(
     }
     expect(one.noAnswer.calibration).not.toEqual(evaluation.noAnswer.calibration);
     expect(one.noAnswer.share.rule).toBe(expectedNoAnswerShare === "estimate" ? "estimated" : "stated");
-    expect(rowOf(one, "tuned").label).toMatch(/^tuned on held-out for \d+ % without answer$/);
+    expect(rowOf(one, "tuned").label).toMatch(/^tuned on held-out for \d+ % without answer, bagged$/);
     expect(one.remarks.join(" ")).toMatch(/Threshold and calibration are made for \d+ % .* among the held-out .* 33 %/);
   },
 );
+
+test("the plain rule and the bagged one each have their name, and the seed moves the bagged one alone", () => {
+  const tunedAt = (changed: object) => rowOf(analyse(dev, tune, { ...options, ...changed }).evaluation, "tuned");
+  const bagged = tunedAt({});
+  expect(bagged).toMatchObject({ label: "tuned on held-out, bagged", rule: "bagged" });
+  const best = tunedAt({ thresholdRule: "best" });
+  expect(best).toMatchObject({ label: "tuned on held-out, best F1", rule: "best" });
+  expect(tunedAt({ thresholdRule: "best", seed: 7 }).nullOddsThreshold).toBe(best.nullOddsThreshold);
+  const other = tunedAt({ seed: 7 }).nullOddsThreshold;
+  expect(other).not.toBe(bagged.nullOddsThreshold);
+  expect(other).toBeCloseTo(bagged.nullOddsThreshold, 1);
+});
 
 test("nor do other predictions on dev move them", () => {
   const { evaluation: other } = analyse({ ...dev, ...madeUpAnswers(devQuestions, 77) }, tune, options);
@@ -105,6 +117,8 @@ test("too few held-out questions, or all of one kind, choose nothing, and that i
   // Where no answer is never given, there is nothing to tell apart: the threshold answers everything.
   const always = analyse(dev, { ...tune, questions: answerable }, options, false);
   expect(always.evaluation.primary).toBe("tuned");
+  const highest = Math.max(...answerable.map(({ id }) => tune.nullOdds[id] as number));
+  expect(rowOf(always.evaluation, "tuned")).toMatchObject({ nullOddsThreshold: highest + 1, rule: "best" });
 });
 
 test("every number follows from the questions' own results", () => {

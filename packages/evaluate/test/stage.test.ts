@@ -100,6 +100,26 @@ test("decision.json says how the questions were answered, at which threshold, an
   }
 });
 
+test("report, summary and decision.json name the rule of the threshold", async () => {
+  const { folders } = await pipelineOf();
+  for (const [thresholdRule, label, rule] of [
+    [
+      "bagged",
+      "tuned on held-out, bagged",
+      /^mean, over 1,000 resamples of the questions, of the thresholds with highest F1/,
+    ],
+    ["best", "tuned on held-out, best F1", /^highest F1, of equally good ones the nearest to 0$/],
+  ] as const) {
+    const { folder } = await runIn(evaluateStage, { ...options, thresholdRule }, folders);
+    const text = (name: string) => readFileSync(join(folder, name), "utf8");
+    expect(parseDecision("test", JSON.parse(text("decision.json")), "").threshold.basis.rule).toMatch(rule);
+    expect(text("summary.md")).toContain(`**${label}**`);
+    expect(text("report.html")).toContain(label);
+    const tuned = (JSON.parse(text("report.json")) as Evaluation).scores.find(({ kind }) => kind === "tuned");
+    expect(tuned).toMatchObject({ label, rule: thresholdRule });
+  }
+});
+
 test("articles with questions of one kind only can be left out of the choice, and report and decision.json say so", async () => {
   const data = structuredClone(train.data);
   const [first] = data;

@@ -37,11 +37,13 @@ export interface Evaluation {
 
 export interface ThresholdScores extends Halves<IntervalScore> {
   readonly kind: ThresholdKind;
-  /** For people: `0`, `tuned on held-out`, `best exact on dev (optimistic)`. */
+  /** For people: `0`, `tuned on held-out, bagged`, `best exact on dev (optimistic)`. */
   readonly label: string;
   /** Questions whose null odds exceed this get no answer. */
   readonly nullOddsThreshold: number;
   readonly chosenOn: "nothing" | "tune" | "dev";
+  /** How it was chosen on `tune`: highest F1, or the mean of the thresholds of highest F1 over resamples. */
+  readonly rule?: "bagged" | "best";
 }
 
 /** The same score over all questions, the answerable ones and the unanswerable ones; null where a half is empty. */

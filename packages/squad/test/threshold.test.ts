@@ -1,6 +1,7 @@
 import { SeededRandom } from "./support/random.ts";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
+  baggedThreshold,
   chooseThreshold,
   findBestThreshold,
   rankQuestions,
@@ -59,4 +60,65 @@ test("the sweep runs from answering nothing to answering everything, thinned to 
   expect(sweep).toHaveLength(11);
   expect(sweep[0]).toEqual({ nullOddsThreshold: -1, exact: 50, f1: 50 });
   expect(sweep.at(-1)).toEqual({ nullOddsThreshold: 50, exact: 50, f1: 50 });
+});
+
+describe("bagging", () => {
+  const seeded = (seed: number) => {
+    const random = new SeededRandom(seed);
+    return (end: number) => random.integerBelow(end);
+  };
+
+  test("the threshold is the mean of the best ones of the resamples", () => {
+    // Sorted: −4 (F1 1), 2 (no answer). Draws 0 0 → beyond −4: −3; 0 1 → halfway: −1; 1 1 → before 2: 1; again 0 0 → −3.
+    const questions = [oddsQuestion(2, null), oddsQuestion(-4, 1)];
+    const draws = [0, 0, 0, 1, 1, 1, 0, 0];
+    const integerBelow = () => draws.shift() as number;
+    expect(baggedThreshold(questions, "f1", { integerBelow, resamples: 4 })).toBe((-3 - 1 + 1 - 3) / 4);
+    expect(draws).toEqual([]);
+  });
+
+  test("it agrees with the plain rule on each resample written out, questions weighted or not, for exact and F1", () => {
+    const make = seeded(7);
+    // Odds that repeat, so that some resamples hold several questions at the odds of a cut.
+    const questions = Array.from({ length: 40 }, (_, i) =>
+      oddsQuestion(make(15) - 7, make(3) === 0 ? null : make(5) / 4, `q${i}`),
+    );
+    const sorted = questions.toSorted((a, b) => a.nullOdds - b.nullOdds);
+    const weightOf = ({ hasAns }: { hasAns: boolean }) => (hasAns ? 0.75 : 1.5);
+    for (const metric of ["exact", "f1"] as const) {
+      const again = seeded(3);
+      const thresholds = Array.from({ length: 25 }, () => {
+        const resample = sorted.map(() => sorted[again(sorted.length)] as OddsQuestion);
+        return chooseThreshold(resample, metric, weightOf);
+      });
+      const mean = thresholds.reduce((sum, threshold) => sum + threshold, 0) / 25;
+      const plan = { integerBelow: seeded(3), resamples: 25, weightOf };
+      expect(baggedThreshold(questions, metric, plan)).toBeCloseTo(mean, 12);
+    }
+  });
+
+  test("where one threshold is clearly the best, it is the plain rule's", () => {
+    // 40 questions at −1 and 40 at 3: that a resample lacks either kind has a chance of 2 · 2⁻⁸⁰.
+    const questions = Array.from({ length: 80 }, (_, i) => oddsQuestion(i < 40 ? -1 : 3, i < 40 ? 1 : null, `q${i}`));
+    expect(baggedThreshold(questions, "f1", { integerBelow: seeded(1), resamples: 200 })).toBe(1);
+    expect(chooseThreshold(questions, "f1")).toBe(1);
+  });
+
+  test("where the curve is flat but for one question at its edge, it moves inwards, and the same seed gives the same number", () => {
+    // Clear below −20 and above 20. Between, from −19.5 on: +1, then −1 and +1 in turn, but for the first +1, which is a half.
+    // So the highest step, 1, is the leftmost, and all others are 0.5 and −0.5.
+    const sides = Array.from({ length: 30 }, (_, i) => [oddsQuestion(-21 - i, 1), oddsQuestion(21 + i, null)]).flat();
+    const middle = Array.from({ length: 38 }, (_, i) =>
+      oddsQuestion(i - 18.75, i % 2 === 0 ? null : i === 1 ? 0.5 : 1),
+    );
+    const questions = [...sides, ...middle, oddsQuestion(-19.5, 1)];
+    expect(chooseThreshold(questions, "f1")).toBeLessThan(-18);
+    const bagged = () => baggedThreshold(questions, "f1", { integerBelow: seeded(4), resamples: 500 });
+    expect(Math.abs(bagged())).toBeLessThan(6);
+    expect(bagged()).toBe(bagged());
+  });
+
+  test("without questions it is 0", () => {
+    expect(baggedThreshold([], "f1", { integerBelow: seeded(1), resamples: 3 })).toBe(0);
+  });
 });

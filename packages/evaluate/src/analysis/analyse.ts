@@ -58,7 +58,9 @@ export function analyse(
   const articles = new Set(articleOfQuestion).size;
   const { bootstrapSamples: samples, seed } = options;
   const share = expectedShare(scoredTune, Object.values(dev.nullOdds), options, noAnswerAllowed);
-  const thresholds = chooseThresholds(scored, scoredTune, share);
+  // Where an answer is always given, the best threshold answers everything, and no mean of such does.
+  const rule = noAnswerAllowed ? options.thresholdRule : "best";
+  const thresholds = chooseThresholds(scored, scoredTune, { rule, seed, share });
   const scores = scoreThresholds(scored, articleOfQuestion, thresholds, { samples, seed });
   const primary = scoredTune.length > 0 ? "tuned" : "zero";
   const { nullOddsThreshold } = scores.find(({ kind }) => kind === primary) as ThresholdScores;

@@ -1,10 +1,18 @@
-import type { ThresholdKind } from "@bertqa/core";
+import { SeededRandom, type ThresholdKind } from "@bertqa/core";
 import type { Estimate, Halves, IntervalScore, PlainScore, ThresholdScores } from "@bertqa/report";
-import { chooseThreshold, scoreAt, weightsForShare, type NoAnswerShare, type OddsQuestion } from "@bertqa/squad";
+import {
+  baggedThreshold,
+  chooseThreshold,
+  scoreAt,
+  weightsForShare,
+  type NoAnswerShare,
+  type OddsQuestion,
+} from "@bertqa/squad";
+import { thresholdResamples, type EvaluateOptions } from "../options.ts";
 import { estimateMeans, type BootstrapPlan } from "./bootstrap.ts";
 
 /** A threshold and how it came about, before it is scored. */
-export type ChosenThreshold = Pick<ThresholdScores, "kind" | "label" | "nullOddsThreshold" | "chosenOn">;
+export type ChosenThreshold = Pick<ThresholdScores, "kind" | "label" | "nullOddsThreshold" | "chosenOn" | "rule">;
 
 const halves = ["all", "hasAns", "noAns"] as const;
 const metrics = ["exact", "f1"] as const;
@@ -16,16 +24,32 @@ const labels: Readonly<Record<ThresholdKind, string>> = {
   bestF1OnDev: "best F1 on dev (optimistic)",
 };
 
-/** `tuned on held-out`, and for which share of questions without an answer where that is not the held-out questions'. */
-function tunedLabel({ rule, expected }: NoAnswerShare): string {
-  return rule === "tune" ? labels.tuned : `${labels.tuned} for ${(100 * expected).toFixed(0)} % without answer`;
+/** How the threshold is chosen on the held-out questions. */
+export interface TuningPlan {
+  readonly rule: EvaluateOptions["thresholdRule"];
+  readonly seed: number;
+  readonly share: NoAnswerShare;
+}
+
+/** `tuned on held-out`, for which share of questions without an answer where that is not the held-out questions', and how. */
+function tunedLabel({ rule, share }: TuningPlan): string {
+  const expected = share.rule === "tune" ? "" : ` for ${(100 * share.expected).toFixed(0)} % without answer`;
+  return `${labels.tuned}${expected}, ${rule === "bagged" ? "bagged" : "best F1"}`;
+}
+
+function tunedThreshold(tune: readonly OddsQuestion[], { rule, seed, share }: TuningPlan): number {
+  const weightOf = weightsForShare(tune, share.expected);
+  if (rule === "best") return chooseThreshold(tune, "f1", weightOf);
+  const random = new SeededRandom(seed, "threshold");
+  const integerBelow = (end: number) => random.integerBelow(end);
+  return baggedThreshold(tune, "f1", { integerBelow, resamples: thresholdResamples, weightOf });
 }
 
 /** The thresholds to report: 0, the one of the tune split where there is one, and dev's own best ones. */
 export function chooseThresholds(
   dev: readonly OddsQuestion[],
   tune: readonly OddsQuestion[],
-  share: NoAnswerShare,
+  plan: TuningPlan,
 ): ChosenThreshold[] {
   const row = (kind: ThresholdKind, nullOddsThreshold: number, chosenOn: ThresholdScores["chosenOn"]) => ({
     kind,
@@ -33,10 +57,14 @@ export function chooseThresholds(
     nullOddsThreshold,
     chosenOn,
   });
-  const tuned = chooseThreshold(tune, "f1", weightsForShare(tune, share.expected));
+  const tuned = () => ({
+    ...row("tuned", tunedThreshold(tune, plan), "tune"),
+    label: tunedLabel(plan),
+    rule: plan.rule,
+  });
   return [
     row("zero", 0, "nothing"),
-    ...(tune.length > 0 ? [{ ...row("tuned", tuned, "tune"), label: tunedLabel(share) }] : []),
+    ...(tune.length > 0 ? [tuned()] : []),
     row("bestExactOnDev", chooseThreshold(dev, "exact"), "dev"),
     row("bestF1OnDev", chooseThreshold(dev, "f1"), "dev"),
   ];
