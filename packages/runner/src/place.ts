@@ -101,6 +101,17 @@ async function swapIn(draftFolder: string, place: string): Promise<void> {
   await rm(old, { recursive: true, force: true });
 }
 
+/**
+ * Removes a folder beside the place under a name that the next start removes too: a run that is killed in the middle leaves no
+ * half of it under the name at which it would be looked for.
+ */
+export async function removeBeside(place: string, folder: string): Promise<void> {
+  if (!existsSync(folder)) return;
+  const removed = join(dirname(place), `.${basename(place)}.old-${randomBytes(6).toString("hex")}`);
+  await rename(folder, removed);
+  await rm(removed, { recursive: true, force: true });
+}
+
 /** Only an artifact of ours is ever replaced: a folder with other things in it belongs to somebody. */
 async function refuseForeignFolder(stage: string, place: string): Promise<void> {
   const names: string[] = await readdir(place).catch((cause: NodeJS.ErrnoException) => {

@@ -19,7 +19,7 @@ import type { z } from "zod";
 import { dropFromNxCache } from "./nx-cache.ts";
 import { takeLock } from "./lock.ts";
 import { ownerOf, pipelinePaths, type PipelinePaths } from "./paths.ts";
-import { explainDiskError, recoverPlace, writeArtifact } from "./place.ts";
+import { explainDiskError, recoverPlace, removeBeside, writeArtifact } from "./place.ts";
 import { openWork } from "./work.ts";
 
 /** Any stage, whatever its options and reads. */
@@ -88,8 +88,11 @@ export async function runStage<Schema extends z.ZodObject, Reads extends StageRe
       const result = await stage.run(context);
       return { kind: stage.writes, options: decisive(stage, options), inputs: inputHashes, ...result };
     });
-    await rm(workFolder, { recursive: true, force: true });
     const { reporter } = run;
+    // The artifact is there and whole: what cannot be removed now is at the next start.
+    await removeBeside(place, workFolder).catch((cause: NodeJS.ErrnoException) =>
+      reporter.line(`the work in progress at ${workFolder} could not be removed: ${cause.code ?? cause.message}`),
+    );
     const elapsedMs = performance.now() - startedMs;
     await stage.record?.({ ...paths, artifact, inputs: inputHashes, reporter, elapsedMs });
     return artifact;
