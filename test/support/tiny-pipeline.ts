@@ -75,20 +75,30 @@ function sequence(id: string, type_id: number) {
   return { Sequence: { id, type_id } };
 }
 
+/** How much there is of everything. */
+export interface TinySize {
+  readonly layers: number;
+  readonly trainArticles: number;
+  readonly devArticles: number;
+}
+
+const usualSize: TinySize = { layers: tinyConfig.num_hidden_layers, trainArticles: 8, devArticles: 4 };
+
 /** Writes a Hugging Face folder with a tiny, random BERT encoder. */
-async function writeTinyEncoder(folder: string): Promise<void> {
+async function writeTinyEncoder(folder: string, layers: number): Promise<void> {
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "config.json"), JSON.stringify(tinyConfig, null, 2));
+  const config = { ...tinyConfig, num_hidden_layers: layers };
+  await writeFile(join(folder, "config.json"), JSON.stringify(config, null, 2));
   await writeFile(join(folder, "tokenizer.json"), JSON.stringify(tinyTokenizer));
   await writeFile(join(folder, "vocab.txt"), `${vocabulary.join("\n")}\n`);
   await writeFile(
     join(folder, "tokenizer_config.json"),
     JSON.stringify({ tokenizer_class: "BertTokenizer", do_lower_case: true }),
   );
-  await writeSafetensors(join(folder, "model.safetensors"), tinyWeights(), { format: "pt" });
+  await writeSafetensors(join(folder, "model.safetensors"), tinyWeights(layers), { format: "pt" });
 }
 
-function tinyWeights(): Map<string, HostTensor> {
+function tinyWeights(layers: number): Map<string, HostTensor> {
   const { hidden_size: H, intermediate_size: I } = tinyConfig;
   const shapes: Record<string, number[]> = {
     "embeddings.word_embeddings.weight": [tinyConfig.vocab_size, H],
@@ -97,7 +107,7 @@ function tinyWeights(): Map<string, HostTensor> {
     "embeddings.LayerNorm.weight": [H],
     "embeddings.LayerNorm.bias": [H],
   };
-  for (let layer = 0; layer < tinyConfig.num_hidden_layers; layer++) {
+  for (let layer = 0; layer < layers; layer++) {
     const linear = (name: string, outputs: number, inputs: number) => {
       shapes[`encoder.layer.${layer}.${name}.weight`] = [outputs, inputs];
       shapes[`encoder.layer.${layer}.${name}.bias`] = [outputs];
@@ -164,10 +174,11 @@ export const tinyOptions = {
 export async function writeTinyPipeline(
   folder: string,
   options: Readonly<Record<string, object>> = tinyOptions,
+  { layers, trainArticles, devArticles }: TinySize = usualSize,
 ): Promise<void> {
-  await writeTinyEncoder(join(folder, "encoder"));
-  await writeFile(join(folder, "train-data.json"), JSON.stringify(tinyDataset("train", 8)));
-  await writeFile(join(folder, "dev-data.json"), JSON.stringify(tinyDataset("dev", 4)));
+  await writeTinyEncoder(join(folder, "encoder"), layers);
+  await writeFile(join(folder, "train-data.json"), JSON.stringify(tinyDataset("train", trainArticles)));
+  await writeFile(join(folder, "dev-data.json"), JSON.stringify(tinyDataset("dev", devArticles)));
   for (const [stage, value] of Object.entries(options)) {
     await writeFile(join(folder, `${stage}.json`), JSON.stringify(value));
   }

@@ -26,9 +26,10 @@ export interface Fault {
 export interface Watched<T> {
   readonly result?: T;
   readonly error?: unknown;
-  /** What was changed, and how many calls there were: opening a file may fail too. */
+  /** What was changed. */
   readonly changes: readonly FileChange[];
-  readonly calls: number;
+  /** What was asked for: opening a file changes nothing, but may fail too. */
+  readonly calls: readonly FileChange[];
   /** The call that failed. */
   readonly failed?: FileChange;
 }
@@ -49,12 +50,13 @@ export async function watchFiles<T>(
   run: () => Promise<T>,
 ): Promise<Watched<T>> {
   const changes: FileChange[] = [];
-  let [calls, isDead] = [0, false];
+  const calls: FileChange[] = [];
+  let isDead = false;
   let failed: FileChange | undefined;
   const gate = (change: FileChange, half?: () => void): void => {
     if (isDead) throw new Killed(`after the end: ${change.kind} ${change.path}`);
-    calls++;
-    const isNow = fault && (calls === fault.at || (fault.isLasting && failed && needsRoom(change)));
+    calls.push(change);
+    const isNow = fault && (calls.length === fault.at || (fault.isLasting && failed && needsRoom(change)));
     // A write is written down when it is done, with what the file then holds; "open" changes nothing.
     if (!isNow) return void (change.kind === "write" || change.kind === "open" || changes.push(change));
     failed ??= change;

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import type { SeededRandom } from "@bertqa/core";
 import type { FileChange } from "./file-calls.ts";
@@ -65,11 +65,32 @@ export class ForgetfulDisk {
     }
   }
 
-  /** What may lie there when the power comes back, each written into a folder of its own. */
-  *leaves(random: SeededRandom, makeFolder: () => string): Generator<{ name: string; folder: string }> {
+  /**
+   * Puts what was asked for so far in the place of what lies in the folder, as a process leaves it that is killed.
+   *
+   * @param next the call that was at hand: half of a write is done
+   */
+  layOut(next: FileChange): void {
+    rmSync(this.#rootPath, { recursive: true, force: true });
+    write(this.#root, this.#rootPath, everything);
+    if (next.kind !== "write") return;
+    const before = readFileSync(next.path).length;
+    writeFileSync(next.path, next.content!.subarray(0, before + ((next.content!.length - before) >> 1)));
+  }
+
+  /**
+   * What may lie there when the power comes back, each written into a folder of its own.
+   *
+   * @param isWritten by name, what in the folder is of interest
+   */
+  *leaves(
+    random: SeededRandom,
+    makeFolder: () => string,
+    isWritten: (name: string) => boolean,
+  ): Generator<{ name: string; folder: string }> {
     for (const survival of survivals(random)) {
       const folder = makeFolder();
-      write(this.#root, folder, survival);
+      write(this.#root, folder, survival, isWritten);
       yield { name: survival.name, folder };
     }
   }
@@ -120,6 +141,8 @@ function sync(node: Node | undefined): void {
 
 const half = ({ current }: File) => current.subarray(0, current.length >> 1);
 
+const everything: Survival = { name: "all of it", entries: (count) => count, data: ({ current }) => current };
+
 function survivals(random: SeededRandom): Survival[] {
   const any = <T>(choices: readonly T[]) => choices[random.integerBelow(choices.length)] as T;
   const torn = (file: File) => (file.synced === file.current ? file.current : half(file));
@@ -133,7 +156,7 @@ function survivals(random: SeededRandom): Survival[] {
     { name: "all names, data that was flushed", entries: all, data: synced },
     { name: "all names, data cut short", entries: all, data: torn },
     { name: "all names, data zeroed", entries: all, data: zeroed },
-    { name: "all of it", entries: all, data: written },
+    everything,
     ...[1, 2].map((number) => ({
       name: `some names and some data (${number})`,
       entries: some,
@@ -142,11 +165,12 @@ function survivals(random: SeededRandom): Survival[] {
   ];
 }
 
-function write(node: Folder, path: string, survival: Survival): void {
+function write(node: Folder, path: string, survival: Survival, isWritten = (_name: string) => true): void {
   mkdirSync(path, { recursive: true });
   const kept = survival.entries(node.pending.length);
   const entries = kept === 0 ? node.synced : (node.pending[kept - 1] as ReadonlyMap<string, Node>);
   for (const [name, each] of entries) {
+    if (!isWritten(name)) continue;
     if (each.kind === "folder") write(each, join(path, name), survival);
     else writeFileSync(join(path, name), survival.data(each));
   }

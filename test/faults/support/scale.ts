@@ -9,14 +9,12 @@ export function randomOf(...stream: readonly (string | number)[]): SeededRandom 
   return new SeededRandom(seed, ...stream);
 }
 
-/** All of them, or in the short form one of `everyNth` groups: a single one, drawn by the stream's name, or none. */
-export function chosen<T>(all: readonly T[], stream: string, everyNth: number): readonly T[] {
-  if (isFull) return all;
-  const random = randomOf("chosen", stream);
-  return random.integerBelow(everyNth) === 0 ? [all[random.integerBelow(all.length)] as T] : [];
+/** True for one of `everyNth`, drawn by its name. */
+export function isChosen(everyNth: number, ...stream: readonly (string | number)[]): boolean {
+  return randomOf("chosen", ...stream).integerBelow(everyNth) === 0;
 }
 
-/** A count for people. */
-export function report(line: string): void {
-  process.stdout.write(`faults: ${line}\n`);
+/** One of some, drawn by its name. */
+export function drawn<T>(all: readonly T[], ...stream: readonly (string | number)[]): T {
+  return all[randomOf("drawn", ...stream).integerBelow(all.length)] as T;
 }

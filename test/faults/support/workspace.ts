@@ -7,10 +7,15 @@ import { recoverPlace, runStage, type AnyStage } from "@bertqa/runner";
 import { afterAll, beforeAll } from "vitest";
 import { findStage, stageNames } from "../../../packages/cli/src/stages.ts";
 import { tinyOptions, writeTinyPipeline } from "../../support/tiny-pipeline.ts";
+import type { Writer } from "./replay.ts";
 import { isFull } from "./scale.ts";
 
+// Each fault trains twice. Three checkpoints are saved, and one of them is removed as the oldest.
+const size = { layers: 1, trainArticles: 4, devArticles: 2 };
+const training = { ...tinyOptions.train, batchWindows: 1, checkpointEverySteps: 1, precision: "float32" };
+
 /** Options of the undisturbed run of each stage, and others that give an older artifact with other bytes. */
-const options: Readonly<Record<string, { readonly now: object; readonly before: object }>> = {
+const stageOptions: Readonly<Record<string, { readonly now: object; readonly before: object }>> = {
   fetch: {
     now: tinyOptions.fetch,
     before: {
@@ -20,8 +25,8 @@ const options: Readonly<Record<string, { readonly now: object; readonly before: 
   },
   tokenize: { now: tinyOptions.tokenize, before: { ...tinyOptions.tokenize, maxTokens: 60 } },
   train: {
-    now: { ...tinyOptions.train, epochs: 2, precision: "float32" },
-    before: { ...tinyOptions.train, epochs: 1, precision: "float32" },
+    now: { ...training, maxSteps: 4 },
+    before: { ...training, maxSteps: 1 },
   },
   predict: { now: { precision: "float32" }, before: { precision: "float32", nBest: 5 } },
   evaluate: { now: { bootstrapSamples: 10 }, before: { bootstrapSamples: 11 } },
@@ -57,11 +62,11 @@ export class TinyWorkspace {
   async #prepare(last: string): Promise<void> {
     await mkdir(this.pipeline, { recursive: true });
     await writeFile(join(this.folder, "nx.json"), "{}");
-    const now = Object.fromEntries(stageNames.map((name) => [name, options[name]!.now]));
-    await writeTinyPipeline(this.pipeline, now);
+    const now = Object.fromEntries(stageNames.map((name) => [name, stageOptions[name]!.now]));
+    await writeTinyPipeline(this.pipeline, now, size);
     for (const name of stageNames.slice(0, stageNames.indexOf(last) + 1)) {
       this.#stages.set(name, (await findStage(name)) as AnyStage);
-      const before = await this.run(name, options[name]!.before);
+      const before = await this.run(name, stageOptions[name]!.before);
       await cp(before.folder, this.#kept(name, "before"), { recursive: true });
       const whole = await this.run(name);
       await cp(whole.folder, this.#kept(name, "now"), { recursive: true });
@@ -70,7 +75,7 @@ export class TinyWorkspace {
     this.#clean();
   }
 
-  run(name: string, given: object = options[name]!.now): Promise<Artifact> {
+  run(name: string, given: object = stageOptions[name]!.now): Promise<Artifact> {
     const stage = this.#stages.get(name) as AnyStage;
     return runStage(stage, this.pipeline, { reporter: silentReporter, options: { ...given } });
   }
@@ -83,8 +88,18 @@ export class TinyWorkspace {
     return join(this.artifacts, name);
   }
 
-  hashes(name: string): { now: string; before: string } {
-    return this.#hashes.get(name)!;
+  /** A stage, as what replaces its artifact. */
+  writer(name: string): Writer {
+    return {
+      name,
+      folder: this.artifacts,
+      hashes: this.#hashes.get(name)!,
+      reset: () => this.reset(name),
+      run: async () => (await this.run(name)).manifest.contentSha256,
+      forgetOwner: () => forgetOwner(this.artifacts, name),
+      open: (folder) => openWhole(join(folder, name), this.kindOf(name)),
+      leftovers: () => this.#leftovers(),
+    };
   }
 
   /** The stage's place as before a run: the artifact of before in it, nothing beside it. */
@@ -94,19 +109,8 @@ export class TinyWorkspace {
     await cp(this.#kept(name, which), this.place(name), { recursive: true });
   }
 
-  /** Lets locks that a run of this process left look like those of a process that is gone for minutes. */
-  forgetOwner(name: string): void {
-    for (const entry of readdirSync(this.artifacts).filter((each) => each.startsWith(`.${name}.lock`))) {
-      const lock = join(this.artifacts, entry);
-      if (entry === `.${name}.lock`) {
-        writeFileSync(lock, JSON.stringify({ ...(JSON.parse(readFileSync(lock, "utf8")) as object), started: "1" }));
-      }
-      utimesSync(lock, 0, 0);
-    }
-  }
-
   /** What lies beside the artifacts, but for records. */
-  leftovers(): string[] {
+  #leftovers(): string[] {
     const expected = new Set<string>([
       "history",
       "history.jsonl",
@@ -131,18 +135,26 @@ export class TinyWorkspace {
   }
 }
 
+/** Lets locks that a run of this process left look like those of a process that is gone for minutes. */
+export function forgetOwner(artifacts: string, stage: string): void {
+  for (const entry of readdirSync(artifacts).filter((each) => each.startsWith(`.${stage}.lock`))) {
+    const lock = join(artifacts, entry);
+    if (entry === `.${stage}.lock`) {
+      writeFileSync(lock, JSON.stringify({ ...(JSON.parse(readFileSync(lock, "utf8")) as object), started: "1" }));
+    }
+    utimesSync(lock, 0, 0);
+  }
+}
+
 /** An artifact as the next stage finds it: the hash of its content where it is whole, each file checked, else why it is refused. */
-export async function openWhole(
-  place: string,
-  kind: ArtifactKind,
-): Promise<{ sha256: string } | { refused: BertqaError }> {
+export async function openWhole(place: string, kind: ArtifactKind): Promise<{ sha256: string } | { refused: string }> {
   try {
     await recoverPlace(place);
     const { artifact } = await openers[kind]("test", place);
     for (const { path } of artifact.manifest.files) await artifact.file(path);
     return { sha256: artifact.manifest.contentSha256 };
   } catch (error) {
-    if (error instanceof BertqaError) return { refused: error };
+    if (error instanceof BertqaError) return { refused: error.message };
     throw error;
   }
 }
