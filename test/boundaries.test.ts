@@ -80,7 +80,7 @@ describe.each(Object.keys(targetDefaults))("the hash of the %s stage", (stage) =
       (input: { externalDependencies?: string[] }) => input.externalDependencies,
     );
     const declared = (projects as string[]).flatMap(dependenciesOf).filter((name) => !name.startsWith("@bertqa/"));
-    const deciding = [...declared, "tsx"].filter((name) => !decidesNoBytes.includes(name));
+    const deciding = [...declared, "esbuild"].filter((name) => !decidesNoBytes.includes(name));
     expect(externalDependencies).toEqual([...new Set(deciding)].sort());
   });
 });

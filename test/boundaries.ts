@@ -35,7 +35,8 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
     ...["fetch", "tokenize", "train", "predict", "evaluate", "export"],
   ],
   page: ["ui"],
-  bertqa: [...pure, "ui", "http", "page"],
+  // The training commands are the workspace's: the published package goes without them.
+  bertqa: [...pure, "ui", "http", "page", "runner", "cli"],
 };
 
 /**

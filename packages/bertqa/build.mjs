@@ -8,7 +8,9 @@ import { tsImport } from "tsx/esm/api";
 
 const folder = import.meta.dirname;
 const { dependencies, optionalDependencies } = JSON.parse(await readFile(`${folder}/package.json`, "utf8"));
-const external = Object.keys({ ...dependencies, ...optionalDependencies });
+// What only the workspace has: the training commands, and the compiler of the page, which is built below.
+const workspaceOnly = ["@bertqa/cli", "@bertqa/page/build"];
+const external = [...Object.keys({ ...dependencies, ...optionalDependencies }), ...workspaceOnly];
 const shared = { bundle: true, format: "esm", target: "es2023", absWorkingDir: folder, outdir: "dist", external };
 
 await rm(`${folder}/dist`, { recursive: true, force: true });

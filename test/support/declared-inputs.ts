@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 
 /** What `trace.mjs` saw of one process. */
 interface Trace {
@@ -29,8 +29,8 @@ export interface NxJson {
 /** Places that a stage may look at though no input of Nx names them, relative to the workspace, each with its reason. */
 const allowedFiles: readonly (readonly [RegExp, string])[] = [
   [/(^|\/)node_modules\//, "packages from npm: boundaries.test.ts holds externalDependencies"],
-  [/^packages\/[\w-]+\/(src|bin)\/|^packages(\/[\w-]+)?(\/package\.json)?$/, "code: boundaries.test.ts holds it"],
-  [/(^|\/)(package|tsconfig(\.base)?)\.json$/, "the loader of TypeScript"],
+  [/^packages\/[\w-]+\/(src|bin)(\/|$)|^packages(\/[\w-]+)?(\/package\.json)?$/, "code: boundaries.test.ts holds it"],
+  [/(^|\/)(package|tsconfig(\.base)?)\.json$/, "the compiler of TypeScript"],
   [/^(pipelines\/(tiny\/)?)?nx\.json$|^(pipelines(\/tiny)?|artifacts(\/tiny)?)?$/, "where the workspace lies"],
   [/^pipelines\/tiny\/project\.json$/, "the project's name: Nx hashes each project's configuration by itself"],
   [/^pipelines\/tiny\/pipeline\.json$/, "fetch alone does not name it, and has no slots"],
@@ -61,6 +61,7 @@ const allowedVariables: readonly (readonly [RegExp, string])[] = [
 
 /** Programs that a stage may start. */
 const allowedPrograms: Readonly<Record<string, string>> = {
+  esbuild: "compiles the sources: boundaries.test.ts holds it in externalDependencies",
   git: "the commit in the history, which is no part of the artifact",
   "nvidia-smi": "the name of the device, for messages and `device: auto`",
 };
@@ -108,7 +109,7 @@ export function undeclaredReads(
   const variables = trace.variables.filter(
     (name) => !told.includes(name) && !allowedVariables.some(([pattern]) => pattern.test(name)),
   );
-  const programs = trace.programs.filter((name) => !Object.hasOwn(allowedPrograms, name));
+  const programs = trace.programs.filter((name) => !Object.hasOwn(allowedPrograms, basename(name)));
   return [
     ...paths.filter((path) => !isDeclared(path)).map((path) => `reads ${path}`),
     ...variables.map((name) => `reads the variable ${name}`),

@@ -1,7 +1,5 @@
 #!/usr/bin/env node
-process.env.TSX_DISABLE_CACHE = "1"; // its cache is a folder in the temporary one that others may have made
-const { register } = await import("tsx/esm/api");
+import { runSource } from "@bertqa/runner/run-source";
 
-register();
-const { runOfficialEvaluator } = await import("../src/official/command.ts");
+const { runOfficialEvaluator } = await runSource(new URL("../src/official/command.ts", import.meta.url));
 await runOfficialEvaluator(process.argv.slice(2));

@@ -1,4 +1,4 @@
-process.env.TSX_DISABLE_CACHE = "1"; // see install.mjs
-const { register } = await import("tsx/esm/api");
-register();
-await (await import("../src/install/check.ts")).runSelfTest();
+#!/usr/bin/env node
+import { runSource } from "@bertqa/runner/run-source";
+
+await (await runSource(new URL("../src/install/check.ts", import.meta.url))).runSelfTest();

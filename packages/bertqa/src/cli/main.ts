@@ -7,13 +7,16 @@ const program = new Command("bertqa")
   .description("Answers questions from text with a BERT that you fine-tuned")
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 addCommands(program);
+void run();
 
-try {
-  await addTrainingCommands(program, process.argv.slice(2));
-  await program.parseAsync();
-} catch (error) {
-  process.stderr.write(`${describe(error)}\n`);
-  process.exitCode = error instanceof CommanderError ? 2 : 1;
+async function run(): Promise<void> {
+  try {
+    await addTrainingCommands(program, process.argv.slice(2));
+    await program.parseAsync();
+  } catch (error) {
+    process.stderr.write(`${describe(error)}\n`);
+    process.exitCode = error instanceof CommanderError ? 2 : 1;
+  }
 }
 
 /** One line for what the user can fix; the stack for a defect, and with --debug. */

@@ -4,9 +4,6 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Builds the page. A name, so that it is not bundled: it brings a compiler. */
-const pagePackage = "@bertqa/page";
-
 /**
  * The page's files: of the published package those that were built with it; in the workspace the page is built now.
  *
@@ -14,8 +11,7 @@ const pagePackage = "@bertqa/page";
  */
 export async function loadPage(): Promise<PageFiles> {
   if (!import.meta.url.endsWith(".ts")) return readPage(join(import.meta.dirname, "page"));
-  const { buildServedPage } = (await import(pagePackage)) as { buildServedPage: () => Promise<PageFiles> };
-  return buildServedPage();
+  return (await import("@bertqa/page/build")).buildServedPage();
 }
 
 /** Files under `assets` have names with a hash. */
