@@ -1,6 +1,6 @@
 import { BertqaError } from "@bertqa/squad";
 import * as ort from "onnxruntime-web/wasm";
-import { checkExported, modelFiles, readExport } from "./export-files.ts";
+import { modelFiles, readExport } from "./export-files.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { QuestionAnswering, type Precision } from "./question-answering.ts";
 import { openSession } from "./session.ts";
@@ -36,11 +36,11 @@ export async function loadQuestionAnswering(
     if (response.ok) return new Uint8Array(await response.arrayBuffer());
     throw new BertqaError("ask", `${name}: the server answered ${response.status}`, { where: response.url });
   };
-  const files = await readExport({ where: base.href, read });
+  const { check, ...files } = await readExport({ where: base.href, read });
   const name = modelFiles[precision];
   const model = await read(name);
   if (!model) throw new BertqaError("ask", `the export has no ${name}`, { where: base.href });
-  await checkExported({ where: base.href, read }, name, model);
+  await check(name, model);
   const session = await openSession(ort, model, sessionOptions ?? {}, base.href + name);
   return new QuestionAnswering({
     ...files,

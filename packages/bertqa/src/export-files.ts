@@ -28,6 +28,12 @@ export interface ExportSource {
 export interface ExportFiles {
   readonly decision: Decision;
   readonly tokenizer: WordPieceTokenizer;
+  /**
+   * Checks another file that its reader has, by its bytes or by their sha256.
+   *
+   * @throws BertqaError if it is not the one that was exported; where the manifest was not copied, there is no telling
+   */
+  check(name: string, content: Uint8Array<ArrayBuffer> | string): Promise<void>;
 }
 
 /** sha256 by file name as the manifest gives them; `undefined` where the files were copied without it. */
@@ -70,20 +76,7 @@ export async function readExport(source: ExportSource): Promise<ExportFiles> {
   );
   const tokenizer = readTokenizer(source, texts);
   checkConfig(source, texts.get("config.json"), decision, tokenizer);
-  return { decision, tokenizer };
-}
-
-/**
- * Checks a file that its reader has, by its bytes or by their sha256.
- *
- * @throws BertqaError if it is not the one that was exported; where the manifest was not copied, there is no telling
- */
-export async function checkExported(
-  source: ExportSource,
-  name: string,
-  content: Uint8Array<ArrayBuffer> | string,
-): Promise<void> {
-  await checkHash(source, name, content, await readHashes(source));
+  return { decision, tokenizer, check: (name, content) => checkHash(source, name, content, hashes) };
 }
 
 function placeOf(source: ExportSource, name: string): string {
