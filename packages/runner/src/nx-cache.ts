@@ -25,9 +25,14 @@ export async function dropFromNxCache(
     await rm(join(cache, entry), { recursive: true, force: true });
     reporter.line(
       `dropped the damaged entry ${entry} from Nx's cache: the next run makes it again. If it came from a shared cache, run by ` +
-        `npx bertqa nx, which does not take it again; on the server, its operator removes it: rm -r FOLDER/entries/*/${entry}`,
+        `npx bertqa nx, which does not take it again. ${removalOnServer(entry)}`,
     );
   }
+}
+
+/** How the operator of a shared cache removes an entry that no client may replace. */
+export function removalOnServer(hash: string): string {
+  return `On the server, its operator removes it: rm -r FOLDER/entries/*/${hash}`;
 }
 
 /** Where the hashes of dropped entries are noted, one empty file each. */

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { removalOnServer } from "@bertqa/runner";
 import { hashPattern } from "../names.ts";
 import { spool, type ScratchFile } from "../scratch.ts";
 import { ArchiveError, checkArchive } from "./archive.ts";
@@ -103,8 +104,8 @@ export async function startCacheProxy(options: CacheProxyOptions): Promise<Cache
     } catch (error) {
       await file?.remove();
       // Stored so: the server has kept its bytes, and no client may replace them, one that is right no more than one that is not.
-      const remedy = `. On the server, its operator removes it: rm -r FOLDER/entries/*/${hash}`;
-      fail(`the cache's entry ${hash} cannot be used`, error, error instanceof ArchiveError ? remedy : "");
+      const remedy = error instanceof ArchiveError ? `. ${removalOnServer(hash)}` : "";
+      fail(`the cache's entry ${hash} cannot be used`, error, remedy);
       return undefined;
     }
   };
