@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -184,6 +184,22 @@ test(
     }
   },
 );
+
+test("a question of the sanity set, which lies beside the pipelines that name it: fetch", slow, () => {
+  const options = readFileSync(join(workspace, "pipelines", "tiny", "fetch.json"), "utf8");
+  const sanity = join("pipelines", "sanity", "sanity.json");
+  mkdirSync(join(workspace, "pipelines", "sanity"));
+  cpSync(join(workspace, "pipelines", "tiny", "dev-data.json"), join(workspace, sanity));
+  edit("pipelines/tiny/fetch.json", (text) => {
+    const { dataset, ...rest } = JSON.parse(text);
+    return JSON.stringify({ dataset: { ...dataset, sanity: { sources: ["../sanity/sanity.json"] } }, ...rest });
+  });
+  const before = hashes();
+  edit(sanity, (text) => text.replace("baker", "maker"));
+  const now = hashes();
+  expect(stages.filter((stage) => now[stage] !== before[stage])).toEqual(["fetch"]);
+  writeFileSync(join(workspace, "pipelines", "tiny", "fetch.json"), options);
+});
 
 test("artifacts deleted: nothing runs, and they are restored", slow, () => {
   rmSync(join(workspace, "artifacts"), { recursive: true });
