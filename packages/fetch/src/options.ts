@@ -41,6 +41,13 @@ const datasetSourceSchema = z.union([localPathSchema, remoteFileSchema], {
 const splitSchema = z.strictObject({
   sources: z.array(datasetSourceSchema).min(1).describe("Tried in order until one gives the file"),
   firstQuestions: z.int().positive().optional().describe("Keep only this many questions, from the file's start"),
+  draw: z
+    .strictObject({
+      questions: z.int().positive().describe("Keep this many questions"),
+      seed: z.int().nonnegative().default(42).describe("Seed of the order in which passages are drawn"),
+    })
+    .optional()
+    .describe("Keep only a part: whole passages drawn over all articles; a smaller draw is part of a larger one"),
 });
 
 /** Files that are taken from an encoder's folder. */

@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checkDataset, describeCounts, hintsFor, type CheckedDataset, type RawSplit } from "./dataset.ts";
 import type { FetchedFile } from "./download.ts";
+import { drawRows } from "./draw.ts";
 import type { FetchOptions } from "./options.ts";
 import { badRows, describeProblems, summarizeBadRows, summarizeReadings } from "./problems.ts";
 import { splitEntries, type BySplit } from "./splits.ts";
@@ -31,7 +32,8 @@ export async function readDataset(files: BySplit<FetchedFile>, context: ReadData
   const open = async (split: DatasetSplit, { path, origin, pin }: FetchedFile): Promise<RawSplit> => {
     const { format, rows } = await openQuestionFile("fetch", path, { name: origin, sha256: pin?.sha256 });
     if (format !== "SQuAD") reporter.line(`${split}: read as ${format}`);
-    return { rows, firstQuestions: options.dataset[split]?.firstQuestions };
+    const { firstQuestions, draw } = options.dataset[split] ?? {};
+    return { rows: draw ? drawRows(rows.slice(0, firstQuestions), draw) : rows, firstQuestions };
   };
   const dataset = checkDataset({
     train: await open("train", files.train),

@@ -142,6 +142,26 @@ test("firstQuestions keeps a part", async () => {
   expect(manifest.counts).toMatchObject({ trainQuestions: 1, devQuestions: 2 });
 });
 
+test("draw keeps a part by seed, and of train alone where only train says so", async () => {
+  const folder = await temporaryFolder();
+  const contexts = ["The Rhine rises in the Alps.", "The Ems is a river.", "Bonn lies on the Rhine."];
+  const unanswerable = (id: string) => ({ id, question: "What?", answers: [], is_impossible: true });
+  const train = { data: contexts.flatMap((context, i) => squad(context, [unanswerable(`q${i}`)]).data) };
+  const drawn = async (seed: number) => {
+    const options = {
+      dataset: { train: { sources: ["train.json"], draw: { questions: 1, seed } }, dev: { sources: ["dev.json"] } },
+      encoder: { sources: ["encoder"] },
+    };
+    const files = { "fetch.json": options, "train.json": train };
+    const { folder: artifact, manifest } = await (await fetchIn(folder, files)).result;
+    expect(manifest.counts).toMatchObject({ trainQuestions: 1, devQuestions: 2 });
+    return (await (await openDataset("test", artifact)).questions("train")).map(({ id }) => id);
+  };
+  const ids = [await drawn(1), await drawn(2), await drawn(3), await drawn(4)];
+  expect(new Set(ids.flat()).size).toBeGreaterThan(1);
+  expect(await drawn(1)).toEqual(ids[0]);
+});
+
 test.each([
   ["train.json", '{"data": [', /^fetch: .*train.json is not valid JSON: .*\. Fix the file/],
   ["train.json", Buffer.from([0x22, 0xff, 0x22]), /train.json is not UTF-8/],
