@@ -7,6 +7,7 @@ export interface RunQuestion {
   readonly id: string;
   /** The key of its article. */
   readonly article: string;
+  readonly answerable: boolean;
   readonly prediction: string;
   /** 0 or 1. */
   readonly exact: number;
@@ -24,6 +25,8 @@ export interface Run {
   readonly sanity?: PlainScore;
   /** Options of its stages, such as `train.seed`, as their artifacts hold them; left out where only predictions are known. */
   readonly options?: ReadonlyMap<string, unknown>;
+  /** Of its training on this machine; left out where it came from a cache, or was interrupted. */
+  readonly trainingMinutes?: number;
 }
 
 /** One run, or several that differ in their seed alone. */
@@ -180,6 +183,10 @@ interface SetGroup {
   readonly names: readonly string[];
   readonly exact: SideScore;
   readonly f1: SideScore;
+  /** F1 of the questions with an answer; null where there are none. */
+  readonly answerableF1: SideScore | null;
+  /** Mean over the runs of which it is known; null where it is of none. */
+  readonly trainingMinutes: number | null;
 }
 
 /** A set of runs, such as the cells of a sweep, without anything to compare it with. */
@@ -191,7 +198,7 @@ export interface RunSet extends SharedQuestions {
 
 /**
  * Gathers runs that differ in seeds alone, and gives each group's mean and standard deviation (with n − 1) on the questions that
- * all runs have. Groups come in the order of their first runs.
+ * all runs have. Groups come in the order of their numbers (100 questions before 1,000), else of their first runs.
  *
  * @throws BertqaError if they have no question in common
  */
@@ -204,14 +211,28 @@ export function summarizeSet(runs: readonly Run[]): RunSet {
     const key = JSON.stringify(valuesOf(run).map((value) => value ?? null));
     groups.set(key, [...(groups.get(key) ?? []), run]);
   }
-  return {
-    ...{ questions, leftOut, articles, options },
-    groups: [...groups.values()].map((group) => ({
+  const rows = [...groups.values()].map((group): SetGroup => {
+    const answers = answersOf(group);
+    const answerable = answers.filter(([first]) => first?.answerable);
+    const minutes = group.flatMap(({ trainingMinutes }) => trainingMinutes ?? []);
+    return {
       values: valuesOf(group[0] as Run),
       names: group.map(({ name }) => name),
-      ...sideScores(answersOf(group), group.length),
-    })),
-  };
+      ...sideScores(answers, group.length),
+      answerableF1: answerable.length > 0 ? sideScores(answerable, group.length).f1 : null,
+      trainingMinutes: minutes.length > 0 ? minutes.reduce((sum, value) => sum + value, 0) / minutes.length : null,
+    };
+  });
+  return { questions, leftOut, articles, options, groups: rows.toSorted(byNumbers) };
+}
+
+/** By the first option in which both have numbers that differ. */
+function byNumbers(a: SetGroup, b: SetGroup): number {
+  for (const [i, value] of a.values.entries()) {
+    const other = b.values[i];
+    if (typeof value === "number" && typeof other === "number" && value !== other) return value - other;
+  }
+  return 0;
 }
 
 function differingOptions(runs: readonly Run[]): string[] {

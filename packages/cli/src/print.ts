@@ -91,11 +91,31 @@ export function setMarkdown(set: RunSet): string {
   return `## Question answering: runs\n\n${questionsText(set)}; ± is the standard deviation between seeds.\n\n${markdownTable(rows)}\n`;
 }
 
+/** A set of runs as CSV, numbers apart from their deviations. */
+export function setCsv({ options, groups }: RunSet): string {
+  const scores = ["exact", "f1", "answerable_f1"].flatMap((name) => [name, `${name}_deviation`]);
+  const head = [...options, ...scores, "training_minutes", "runs"];
+  const rows = groups.map(({ values, names, exact, f1, answerableF1, trainingMinutes }) => [
+    ...values.map((value) => (typeof value === "object" ? JSON.stringify(value) : (value ?? ""))),
+    ...[exact, f1, answerableF1].flatMap((score) => [
+      score?.mean.toFixed(2) ?? "",
+      score?.standardDeviation?.toFixed(2) ?? "",
+    ]),
+    trainingMinutes?.toFixed(1) ?? "",
+    names.join(" "),
+  ]);
+  const cell = (value: unknown) =>
+    /[",\n\r]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : value;
+  return [head, ...rows].map((row) => `${row.map(cell).join(",")}\n`).join("");
+}
+
 function setRows({ options, groups }: RunSet): string[][] {
-  const head = [...options, "exact", "F1", "runs"];
-  const rows = groups.map(({ values, names, exact, f1 }) => {
+  const isTimed = groups.some(({ trainingMinutes }) => trainingMinutes !== null);
+  const head = [...options, "exact", "F1", "F1, answerable", ...(isTimed ? ["training, min"] : []), "runs"];
+  const rows = groups.map(({ values, names, exact, f1, answerableF1, trainingMinutes }) => {
     const shown = values.map((value) => (value === undefined ? "default" : JSON.stringify(value)));
-    return [...shown, sideText(exact), sideText(f1), names.join(", ")];
+    const scores = [sideText(exact), sideText(f1), answerableF1 ? sideText(answerableF1) : "–"];
+    return [...shown, ...scores, ...(isTimed ? [trainingMinutes?.toFixed(1) ?? "–"] : []), names.join(", ")];
   });
   return [head, ...rows];
 }

@@ -9,6 +9,7 @@ import { stageNames } from "./stages.ts";
 
 interface CellFlags {
   readonly like?: string;
+  readonly curve?: readonly number[];
   readonly set: readonly string[];
 }
 
@@ -94,6 +95,11 @@ export function addCommands(program: Command): void {
       (text: string, all: string[]) => [...all, text],
       [],
     )
+    .option(
+      "--curve <sizes>",
+      "with --like: a cell for each of these numbers of training questions (100,300,1000), with epochs that fit it",
+      sizes,
+    )
     .option("--dev <file>", "questions to measure by (default: a tenth of train, by document or passage)")
     .option(
       "--encoder <source>",
@@ -103,15 +109,16 @@ export function addCommands(program: Command): void {
     .option("--skip-bad", "leave rows out that cannot be used, and count them")
     .option("--debug", "print the stack of an error")
     .action((name: string, flags: Partial<NewFlags> & CellFlags, command: Command) => {
-      const { like, set, train } = flags;
+      const { like, set, train, curve } = flags;
       if (like !== undefined) {
         return runCommand(async () => {
-          const folders = await (await import("./commands/new-cells.ts")).newCells(name, like, set);
+          const { newCells, newCurve } = await import("./commands/new-cells.ts");
+          const folders = curve ? await newCurve(name, like, curve, set) : await newCells(name, like, set);
           process.stdout.write(`${folders.join("\n")}\n`);
         });
       }
       if (train === undefined) return command.error("error: give --train <file>, or --like <pipeline> with --set");
-      if (set.length > 0) return command.error("error: --set needs --like <pipeline>");
+      if (set.length > 0 || curve) return command.error("error: --set and --curve need --like <pipeline>");
       return runCommand(async () =>
         (await import("./commands/new.ts")).newPipeline(name, { seed: 42, ...flags, train }),
       );
@@ -146,6 +153,7 @@ export function addCommands(program: Command): void {
     .option("--seed <n>", "seed of the resamples", wholeNumber(0), 42)
     .option("--show <n>", "flipped questions to show each way", wholeNumber(0), 5)
     .option("--markdown", "print Markdown, for a pull request")
+    .option("--csv", "print a set of several runs as CSV")
     .option("--json", "print all of it as JSON, every flipped question included")
     .option("--debug", "print the stack of an error")
     .action((runs: string[], options: CompareOptions) =>
@@ -206,6 +214,10 @@ function byteCount(text: string): number {
   const bytes = Math.floor(Number(match?.[1] ?? NaN) * 1024 ** " KMGT".indexOf((match?.[2] || " ").toUpperCase()));
   if (bytes > 0) return bytes;
   throw new InvalidArgumentError("Expected a number of bytes such as 500MB or 50GB.");
+}
+
+function sizes(text: string): number[] {
+  return text.split(",").map(wholeNumber(1));
 }
 
 function share(text: string): number {

@@ -98,7 +98,7 @@ function runAt(
   const questions = results.map(({ id, article, answerable, bestSpan, bestSpanExact, bestSpanF1, nullOdds }) => {
     const best = { hasAns: answerable, isAnswered: bestSpan !== "", exact: bestSpanExact, f1: bestSpanF1, nullOdds };
     const { isAnswered, exact, f1 } = scoreAt(best, row.nullOddsThreshold);
-    return { id, article, prediction: isAnswered ? bestSpan : "", exact, f1 };
+    return { id, article, answerable, prediction: isAnswered ? bestSpan : "", exact, f1 };
   });
   const threshold = `${kind} ${row.nullOddsThreshold.toFixed(2)}`;
   return { name, threshold, questions, ...(sanity && kind === primary && { sanity }) };
@@ -121,7 +121,8 @@ function scoreFile(file: string, gold: readonly NamedQuestion[]): RunQuestion[] 
     throw new BertqaError(stage, problem, { where: file });
   }
   const articles = new Map(gold.map(({ id, article }) => [id, article]));
-  return questions.map(({ id, exact, f1 }) => {
-    return { id, article: articles.get(id) ?? "", prediction: predictionOf(id) ?? "", exact, f1 };
+  return questions.map(({ id, hasAns, exact, f1 }) => {
+    const prediction = predictionOf(id) ?? "";
+    return { id, article: articles.get(id) ?? "", answerable: hasAns, prediction, exact, f1 };
   });
 }

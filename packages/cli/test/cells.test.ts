@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { check } from "prettier";
 import { silentReporter } from "@bertqa/core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { newCells } from "../src/commands/new-cells.ts";
+import { newCells, newCurve } from "../src/commands/new-cells.ts";
 import { parseSettings, planCells, withOption } from "../src/cells/settings.ts";
 
 const repository = resolve(import.meta.dirname, "../../..");
@@ -140,6 +140,29 @@ test("a change in fetch shares nothing, and local sources still lead to the sour
     "node packages/fetch/bin/bertqa-fetch-fingerprint.mjs pipelines/few",
   );
   expect(targets.train).toEqual({});
+});
+
+test("a curve is a cell a size, which draws so many questions and has the epochs of that size, but where --set says otherwise", async () => {
+  const lines: string[] = [];
+  const reporter = { ...silentReporter, line: (line: string) => lines.push(line) };
+  expect(await newCurve("curve", "own-data", [100, 3000], ["train.learningRate=1e-4"], reporter)).toEqual([
+    "pipelines/curve-100",
+    "pipelines/curve-3000",
+  ]);
+  expect(lines.slice(1)).toEqual([
+    'next: npx nx run-many -t evaluate -p "curve-*"',
+    'then: npx bertqa compare "pipelines/curve-*"',
+  ]);
+  const [small, large] = [await read("curve-100/train.json"), await read("curve-3000/train.json")];
+  expect(small).toMatchObject({ epochs: 20, batchWindows: 8, learningRate: 1e-4 });
+  expect(large).toMatchObject({ epochs: 4, learningRate: 1e-4 });
+  expect((await read("curve-3000/fetch.json")).dataset.train.draw).toEqual({ questions: 3000 });
+  const control = ["train.epochs=3", "tokenize.tuneShare=0"];
+  await newCurve("control", "own-data", [100], control, reporter);
+  expect(await read("control-100/train.json")).toMatchObject({ epochs: 3, batchWindows: 8 });
+  // One name that is taken leaves the others unwritten.
+  await expect(newCurve("curve", "own-data", [300, 3000], [], reporter)).rejects.toThrow("curve-3000 is already there");
+  expect(await written()).not.toContain("curve-300");
 });
 
 test("a cell of a cell takes each stage from the pipeline that runs it", async () => {

@@ -2,13 +2,20 @@ import { questionsOf, SeededRandom } from "@bertqa/core";
 import { expect, test } from "vitest";
 import { sampleFile } from "../../evaluate/test/support/pipeline.ts";
 import { compareSides, summarizeSet, type Run, type RunQuestion } from "../src/compare.ts";
-import { comparisonLines, comparisonMarkdown, setLines, setMarkdown } from "../src/print.ts";
+import { comparisonLines, comparisonMarkdown, setCsv, setLines, setMarkdown } from "../src/print.ts";
 
 const plan = { samples: 500, seed: 1 };
 
 function run(name: string, exacts: readonly number[]): Run {
   const questions = exacts.map((exact, i): RunQuestion => {
-    return { id: `q${i}`, article: `article ${i}`, prediction: exact ? "right" : `wrong in ${name}`, exact, f1: exact };
+    return {
+      id: `q${i}`,
+      article: `article ${i}`,
+      answerable: true,
+      prediction: exact ? "right" : `wrong in ${name}`,
+      exact,
+      f1: exact,
+    };
   });
   return { name, threshold: "", questions };
 }
@@ -82,9 +89,9 @@ test("a set: groups that differ in seeds alone have a mean and a deviation each"
   ]);
   expect(set.groups[0]?.exact.standardDeviation).toBeCloseTo(35.3553, 4);
   expect(setLines(set).slice(2)).toEqual([
-    "train.learningRate  exact                   F1                      runs",
-    "1                   50.00 ± 35.36 (2 runs)  50.00 ± 35.36 (2 runs)  s1, s2",
-    "2                   50.00                   50.00                   s3",
+    "train.learningRate  exact                   F1                      F1, answerable          runs",
+    "1                   50.00 ± 35.36 (2 runs)  50.00 ± 35.36 (2 runs)  50.00 ± 35.36 (2 runs)  s1, s2",
+    "2                   50.00                   50.00                   50.00                   s3",
   ]);
   expect(setMarkdown(set)).toContain("| 50.00 ± 35.36 \\(2 runs\\) |");
   // As one side of a comparison they are not seeds of one recipe, and that is said.
@@ -92,6 +99,29 @@ test("a set: groups that differ in seeds alone have a mean and a deviation each"
   expect(comparisonLines(comparison, new Map(), 0)).toContain(
     "The runs of B differ in train.learningRate: ± is not of seeds alone.",
   );
+});
+
+test("a curve: sizes in the order of their numbers, F1 of the answerable questions, minutes of training, and CSV", () => {
+  const of = (size: number, exacts: number[], minutes?: number): Run => ({
+    name: `curve-${size}`,
+    threshold: "",
+    // The last question has no answer.
+    questions: run("", exacts).questions.map((question, i) => ({ ...question, answerable: i < 3 })),
+    options: new Map<string, unknown>([["fetch.dataset.train.draw.questions", size]]),
+    ...(minutes !== undefined && { trainingMinutes: minutes }),
+  });
+  const set = summarizeSet([of(1000, [1, 1, 0, 0], 12.34), of(300, [1, 0, 0, 1])]);
+  expect(setLines(set).slice(2)).toEqual([
+    "fetch.dataset.train.draw.questions  exact  F1     F1, answerable  training, min  runs",
+    "300                                 50.00  50.00  33.33           –              curve-300",
+    "1000                                50.00  50.00  66.67           12.3           curve-1000",
+  ]);
+  expect(setCsv(set).split("\n")).toEqual([
+    "fetch.dataset.train.draw.questions,exact,exact_deviation,f1,f1_deviation,answerable_f1,answerable_f1_deviation,training_minutes,runs",
+    "300,50.00,,50.00,,33.33,,,curve-300",
+    "1000,50.00,,50.00,,66.67,,12.3,curve-1000",
+    "",
+  ]);
 });
 
 test("a run against itself differs in nothing", () => {
@@ -130,7 +160,7 @@ test("flipped questions show with their text, gold answers and both predictions"
     return {
       name: "run",
       threshold: "",
-      questions: [{ id: question.id, article: "one", prediction, exact, f1: exact }],
+      questions: [{ id: question.id, answerable: true, article: "one", prediction, exact, f1: exact }],
     };
   };
   const comparison = compareSides([single(0, "")], [single(1, "Cremona")], plan);

@@ -1,12 +1,12 @@
 import { BertqaError, openEvaluation, readJsonFile } from "@bertqa/core";
 import { ownerOf, pipelinePaths } from "@bertqa/runner";
 import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { z } from "zod";
 import { compareSides, summarizeSet, type Run, type Side } from "../compare.ts";
 import { readGoldQuestions, type NamedQuestion } from "../official/input.ts";
-import { comparisonLines, comparisonMarkdown, setLines, setMarkdown } from "../print.ts";
+import { comparisonLines, comparisonMarkdown, setCsv, setLines, setMarkdown } from "../print.ts";
 import { readPastRun, readRun } from "../runs.ts";
 
 export interface CompareOptions {
@@ -18,6 +18,7 @@ export interface CompareOptions {
   readonly show: number;
   readonly json?: boolean;
   readonly markdown?: boolean;
+  readonly csv?: boolean;
 }
 
 /**
@@ -34,6 +35,7 @@ export async function compare(given: readonly string[], options: CompareOptions)
   const now: Side = await Promise.all(places.map((place) => readPlace(place, gold, options.at)));
   if (options.baseline === undefined && now.length > 1) {
     const set = summarizeSet(now);
+    if (options.csv) return void process.stdout.write(setCsv(set));
     return print(options, set, { lines: () => setLines(set), markdown: () => setMarkdown(set) });
   }
   const readBaseline = async (wanted: string) => {
@@ -86,6 +88,7 @@ interface Place {
   /** The questions that it was measured by, where they are known. */
   readonly goldPath: string | undefined;
   readonly options?: ReadonlyMap<string, unknown>;
+  readonly trainingMinutes?: number;
 }
 
 /** The evaluation of a pipeline, where a path is a pipeline's folder; else the path itself. */
@@ -99,7 +102,9 @@ async function placeOf(path: string): Promise<Place> {
   for (const stage of ["fetch", "tokenize", "train", "predict"]) {
     for (const [key, value] of await optionsOf(await artifactOf(stage))) options.set(`${stage}.${key}`, value);
   }
+  const trainingMinutes = await minutesOf(await artifactOf("train"));
   return {
+    ...(trainingMinutes !== undefined && { trainingMinutes }),
     path: relative("", await artifactOf("evaluate")),
     artifactsFolder: paths.artifactsFolder,
     goldPath: existing(join(await artifactOf("fetch"), "dev.json")),
@@ -112,11 +117,43 @@ const manifestSchema = z.looseObject({ options: z.record(z.string(), z.unknown()
 /** The options that an artifact was made with; none where there is no artifact. */
 async function optionsOf(artifact: string): Promise<[string, unknown][]> {
   const path = join(artifact, "manifest.json");
-  return existsSync(path) ? Object.entries((await readJsonFile("compare", path, manifestSchema)).options) : [];
+  return existsSync(path) ? leaves((await readJsonFile("compare", path, manifestSchema)).options) : [];
 }
 
-async function readPlace({ path, options }: Place, gold: Gold, at: string): Promise<Run> {
-  return { ...(await readRun(path, gold, at)), ...(options && { options }) };
+/** `{dataset: {train: {draw: {questions: 100}}}}` → `dataset.train.draw.questions`, 100. Lists stay whole. */
+function leaves(options: Readonly<Record<string, unknown>>, prefix = ""): [string, unknown][] {
+  return Object.entries(options).flatMap(([key, value]): [string, unknown][] =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? leaves(value as Record<string, unknown>, `${prefix}${key}.`)
+      : [[prefix + key, value]],
+  );
+}
+
+const liveRowSchema = z.looseObject({ elapsedMs: z.number().optional() });
+
+/** How long the training of an artifact took on this machine, by the log beside it; undefined where it is not known whole. */
+async function minutesOf(artifact: string): Promise<number | undefined> {
+  const text = await readFile(join(`${artifact}.log`, "log.jsonl"), "utf8").catch(() => "");
+  const rows = text.split("\n").filter((line) => line !== "");
+  const [first, last] = [rows[0], rows.at(-1)].map((row) => parsed(row ?? "")?.elapsedMs);
+  // Rows before a resumption have no times.
+  return first === undefined || last === undefined ? undefined : last / 60_000;
+}
+
+function parsed(row: string) {
+  try {
+    return liveRowSchema.safeParse(JSON.parse(row)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readPlace({ path, options, trainingMinutes }: Place, gold: Gold, at: string): Promise<Run> {
+  return {
+    ...(await readRun(path, gold, at)),
+    ...(options && { options }),
+    ...(trainingMinutes !== undefined && { trainingMinutes }),
+  };
 }
 
 type Gold = readonly NamedQuestion[] | null;

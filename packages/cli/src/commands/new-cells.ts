@@ -9,6 +9,7 @@ import { z } from "zod";
 import { readSource, type SourcePipeline, type StageOwner } from "../cells/source.ts";
 import { keyOf, parseSettings, planCells, withOption, type CellPlan } from "../cells/settings.ts";
 import { jsonFile, refuseTaken } from "../pipeline-files.ts";
+import { recipeFor } from "../recipe.ts";
 import { findStage, stageNames } from "../stages.ts";
 
 type Options = Readonly<Record<string, unknown>>;
@@ -58,6 +59,42 @@ export async function newCells(
   reporter.line(`${countOf(cells.length, "cell")}; shared: ${from || "nothing"}`);
   reporter.line(`next: npx nx run-many -t evaluate -p "${cells.length > 1 ? `${name}-*` : name}"`);
   return cells.map(([folder]) => relative("", folder));
+}
+
+/**
+ * Makes the cells of a curve over the number of training questions: `<name>-100`, `<name>-300` …. Each draws so many questions, a
+ * smaller set being part of each larger one, and has the epochs and the batch that `bertqa new` gives to data of that size, but
+ * where `sets` says otherwise.
+ *
+ * @returns the cells' folders
+ * @throws BertqaError as {@link newCells} does
+ */
+export async function newCurve(
+  name: string,
+  like: string,
+  sizes: readonly number[],
+  sets: readonly string[],
+  reporter: Reporter = createReporter("new"),
+): Promise<string[]> {
+  const isSet = new Set(parseSettings(sets).map(keyOf));
+  const { parentFolder } = await readSource(like);
+  for (const size of sizes) refuseTaken(`${name}-${size}`, relative("", join(parentFolder, `${name}-${size}`)));
+  const quiet: Reporter = { ...reporter, line: () => {} };
+  const made: string[] = [];
+  for (const size of sizes) {
+    const { learningRate: _, ...sized } = recipeFor(size, 384);
+    const own = Object.entries({ "fetch.dataset.train.draw.questions": size, ...prefixed(sized) });
+    const settings = own.filter(([key]) => !isSet.has(key)).map(([key, value]) => `${key}=${value}`);
+    made.push(...(await newCells(`${name}-${size}`, like, [...settings, ...sets], quiet)));
+  }
+  reporter.line(`${countOf(made.length, "cell")}; each fetches for itself`);
+  reporter.line(`next: npx nx run-many -t evaluate -p "${name}-*"`);
+  reporter.line(`then: npx bertqa compare "pipelines/${name}-*"`);
+  return made;
+}
+
+function prefixed(options: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).map(([key, value]) => [`train.${key}`, value]));
 }
 
 const workspaceSchema = z.looseObject({

@@ -17,6 +17,7 @@ import { join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { lookAtData, type Look } from "../look.ts";
 import { jsonFile, refuseTaken } from "../pipeline-files.ts";
+import { recipeFor } from "../recipe.ts";
 import { stageNames } from "../stages.ts";
 import { readQuestions, splitTrain, writeQuestions } from "./import.ts";
 
@@ -150,22 +151,6 @@ async function lookAtEncoder(options: FetchOptions, folder: string, flags: NewFl
     reporter.line(`${error.message} The limits are the defaults then.`);
     return undefined;
   }
-}
-
-interface Recipe {
-  readonly epochs: number;
-  readonly learningRate: number;
-  readonly batchWindows?: number;
-}
-
-/** What the project's own pipelines use at that size; larger encoders take smaller steps, few questions smaller batches. */
-function recipeFor(trainQuestions: number, hiddenSize: number): Recipe {
-  const isSmallEncoder = hiddenSize < 512;
-  // 10 epochs in batches of 16 would be 180 steps at the most, too few to learn to point at a span.
-  if (trainQuestions < 300) return { epochs: 20, batchWindows: 8, learningRate: isSmallEncoder ? 2e-4 : 5e-5 };
-  if (trainQuestions < 2_000) return { epochs: 10, learningRate: isSmallEncoder ? 2e-4 : 5e-5 };
-  if (trainQuestions < 30_000) return { epochs: 4, learningRate: isSmallEncoder ? 2e-4 : 5e-5 };
-  return { epochs: 2, learningRate: isSmallEncoder ? 5e-5 : 3e-5 };
 }
 
 function tokenizeOptions(maxTokens: number, look: Look | undefined): Record<string, unknown> {

@@ -1,0 +1,16 @@
+/** Options of train that follow from the size of the data. */
+export interface Recipe {
+  readonly epochs: number;
+  readonly learningRate: number;
+  readonly batchWindows?: number;
+}
+
+/** What the project's own pipelines use at that size; larger encoders take smaller steps, few questions smaller batches. */
+export function recipeFor(trainQuestions: number, hiddenSize: number): Recipe {
+  const isSmallEncoder = hiddenSize < 512;
+  // 10 epochs in batches of 16 would be 180 steps at the most, too few to learn to point at a span.
+  if (trainQuestions < 300) return { epochs: 20, batchWindows: 8, learningRate: isSmallEncoder ? 2e-4 : 5e-5 };
+  if (trainQuestions < 2_000) return { epochs: 10, learningRate: isSmallEncoder ? 2e-4 : 5e-5 };
+  if (trainQuestions < 30_000) return { epochs: 4, learningRate: isSmallEncoder ? 2e-4 : 5e-5 };
+  return { epochs: 2, learningRate: isSmallEncoder ? 5e-5 : 3e-5 };
+}
