@@ -126,7 +126,19 @@ async function compile(entry, outfile) {
     ...{ platform: "node", format: "cjs", target: "node20", tsconfigRaw: "{}", logLevel: "silent" },
     ...{ sourcemap: "inline", sourcesContent: false },
   });
-  return outputFiles[0].text;
+  return withDefaultExports(outputFiles[0].text);
+}
+
+/**
+ * esbuild takes what `require` returns for the default export, as Node does where a module imports a CommonJS one. Of an ES
+ * module `require` returns the namespace, which holds the default export.
+ */
+function withDefaultExports(script) {
+  const isCommonJs = "isNodeMode || !mod || !mod.__esModule";
+  const isModule = 'require("node:util").types.isModuleNamespaceObject(mod) && mod.__esModule';
+  if (!script.includes("isNodeMode")) return script; // imports nothing of npm's
+  if (!script.includes(isCommonJs)) throw new Error("run-source: this esbuild imports CommonJS modules in another way");
+  return script.replace(isCommonJs, `!(${isModule}) && (${isCommonJs})`);
 }
 
 const ourSources = {

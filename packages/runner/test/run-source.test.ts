@@ -16,10 +16,13 @@ async function makeProgram() {
     "src/main.ts": `
       import { word } from "./word.ts";
       import foreign from "foreign";
-      const run = async () => console.log(word as string, foreign, (await import("late")).default, import.meta.dirname);
+      import modern, { named } from "modern";
+      const run = async () => console.log(word as string, foreign, modern(), named, (await import("late")).default, import.meta.dirname);
       void run();`,
     "src/word.ts": 'export const word: string = "first";',
     "node_modules/foreign/index.js": 'module.exports = "foreign";',
+    "node_modules/modern/package.json": '{ "type": "module", "main": "index.js" }',
+    "node_modules/modern/index.js": 'export default () => "modern"; export const named = "named";',
     "node_modules/late/index.js": 'module.exports = "late";',
   };
   for (const [name, text] of Object.entries(files)) {
@@ -30,7 +33,10 @@ async function makeProgram() {
   const run = () => spawnSync(process.execPath, ["--input-type=module", "--eval", source], { encoding: "utf8" });
   const kept = join(folder, "node_modules", ".cache", "bertqa");
   const script = async () => join(kept, (await readdir(kept)).find((name) => name.startsWith("main-")) as string);
-  const prints = (word: string) => ({ stderr: "", stdout: `${word} foreign late ${join(folder, "src")}\n` });
+  const prints = (word: string) => ({
+    stderr: "",
+    stdout: `${word} foreign modern named late ${join(folder, "src")}\n`,
+  });
   return { folder, run, kept, script, prints };
 }
 
