@@ -110,8 +110,8 @@ test("new makes a pipeline of a table alone: data divided, limits from the data,
   const { code, stdout, stderr } = await bertqa(["new", "towns", "--train", "q.csv", "--encoder", "encoder"]);
   expect([code, stdout]).toEqual([0, "pipelines/towns\n"]);
   expect(stderr).toContain("% of the passages' tokens are unknown to the encoder");
-  const options = async (stage: string) =>
-    JSON.parse(await readFile(join(workspace, `pipelines/towns/${stage}.json`), "utf8")) as Record<string, unknown>;
+  const options = async (stage: string, name = "towns") =>
+    JSON.parse(await readFile(join(workspace, `pipelines/${name}/${stage}.json`), "utf8")) as Record<string, unknown>;
   expect((await options("fetch"))["dataset"]).toEqual({
     train: { sources: ["../../data/towns/train.json"] },
     dev: { sources: ["../../data/towns/dev.json"] },
@@ -124,6 +124,16 @@ test("new makes a pipeline of a table alone: data divided, limits from the data,
   expect(project).toContain("bertqa-fetch-fingerprint.mjs pipelines/towns");
   const twice = await bertqa(["new", "towns", "--train", "q.csv"]);
   expect(twice.stderr).toBe("new: pipelines/towns is already there. Choose another name.\n");
+
+  await writeFile(join(workspace, "gaps.csv"), [...table, `"${passage(99)}",Who sings?,`].join("\n"));
+  await bertqa(["new", "gaps", "--train", "gaps.csv", "--encoder", "encoder"]);
+  const forUnanswerable = async (name: string) => [
+    (await options("tokenize", name))["madeUnanswerableShare"],
+    (await options("train", name))["objective"],
+    (await options("evaluate", name))["tuneArticles"],
+  ];
+  expect(await forUnanswerable("gaps")).toEqual([0.33, "answerability", "bothKinds"]);
+  expect(await forUnanswerable("towns")).toEqual([undefined, undefined, undefined]);
 });
 
 test("pin fills sizes, sha256 and the commit of a branch, for an encoder and a dataset of the hub", async () => {

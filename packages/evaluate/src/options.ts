@@ -28,7 +28,7 @@ export const evaluateOptionsSchema = z.strictObject({
     .enum(["all", "bothKinds"])
     .default("all")
     .describe(
-      'Held-out articles that threshold and calibration are chosen on; "bothKinds": those that hold questions with and without an answer, for data in which some articles were never given the latter, as SQuAD 2.0\'s train file',
+      'Held-out articles that threshold and calibration are chosen on; "bothKinds": those that hold questions with and without an answer, where these are 30 questions at least, for data in which some articles were never given the latter, as SQuAD 2.0\'s train file',
     ),
   thresholdRule: z
     .enum(["bagged", "best"])

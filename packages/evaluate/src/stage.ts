@@ -51,7 +51,7 @@ export const evaluateStage = defineStage({
     const { dataset, windows, model, predictions } = inputs;
     const dev = await readSplit(inputs, "dev");
     const heldOut = predictions.has("tune") ? await readSplit(inputs, "tune") : null;
-    const tune = heldOut && { ...heldOut, questions: questionsToTuneOn(heldOut.questions, options) };
+    const tune = heldOut && { ...heldOut, ...questionsToTuneOn(heldOut.questions, options) };
     const noAnswerAllowed = predictions.artifact.manifest.resolved["noAnswerAllowed"] !== false;
     const { evaluation: scored, results } = analyse(dev, tune, options, noAnswerAllowed);
     const leftOut = (heldOut?.questions.length ?? 0) - (tune?.questions.length ?? 0);
@@ -76,7 +76,7 @@ export const evaluateStage = defineStage({
       windows: windows.artifact.manifest,
       predictions: predictions.artifact.manifest,
       where: predictions.artifact.folder,
-      tuneArticles: options.tuneArticles,
+      tuneArticles: tune?.tuneArticles ?? "all",
     });
     const write = writerInto(draft);
     await write("scores", `${JSON.stringify(officialScores(dev, await predictions.predictions("dev")), null, 2)}\n`);

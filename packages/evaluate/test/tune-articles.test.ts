@@ -13,15 +13,24 @@ const question = (id: string, article: string, isAnswerable: boolean): Question 
 });
 
 const heldOut = [
-  question("1", "answerable", true),
-  question("2", "both", true),
-  question("3", "unanswerable", false),
-  question("4", "both", false),
-  question("5", "answerable", true),
+  question("only answerable", "answerable", true),
+  ...Array.from({ length: 29 }, (_, i) => question(`both ${i}`, "both", i % 2 === 0)),
+  question("only unanswerable", "unanswerable", false),
+  question("both 29", "both", true),
 ];
-const idsFor = (tuneArticles: "all" | "bothKinds") => questionsToTuneOn(heldOut, { tuneArticles }).map(({ id }) => id);
+const chosenFrom = (questions: readonly Question[], tuneArticles: "all" | "bothKinds") => {
+  const chosen = questionsToTuneOn(questions, { tuneArticles });
+  return { ids: chosen.questions.map(({ id }) => id), tuneArticles: chosen.tuneArticles };
+};
+const idsOf = (questions: readonly Question[]) => questions.map(({ id }) => id);
 
 test("articles that hold both kinds of question are kept whole and in order, the others left out", () => {
-  expect(idsFor("bothKinds")).toEqual(["2", "4"]);
-  expect(idsFor("all")).toEqual(["1", "2", "3", "4", "5"]);
+  const both = idsOf(heldOut).filter((id) => id.startsWith("both"));
+  expect(chosenFrom(heldOut, "bothKinds")).toEqual({ ids: both, tuneArticles: "bothKinds" });
+  expect(chosenFrom(heldOut, "all")).toEqual({ ids: idsOf(heldOut), tuneArticles: "all" });
+});
+
+test("where fewer than 30 questions would be left, all are taken, and that is said", () => {
+  const fewer = heldOut.slice(0, -1);
+  expect(chosenFrom(fewer, "bothKinds")).toEqual({ ids: idsOf(fewer), tuneArticles: "all" });
 });

@@ -17,7 +17,7 @@ import { join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { lookAtData, type Look } from "../look.ts";
 import { jsonFile, refuseTaken } from "../pipeline-files.ts";
-import { recipeFor } from "../recipe.ts";
+import { recipeFor, unanswerableRecipe } from "../recipe.ts";
 import { stageNames } from "../stages.ts";
 import { readQuestions, splitTrain, writeQuestions } from "./import.ts";
 
@@ -49,10 +49,12 @@ export async function newPipeline(name: string, flags: NewFlags): Promise<void> 
   reporter.line(
     `${countOf(data.trainQuestions, "training question")}: ${recipe.epochs} epochs at ${recipe.learningRate}`,
   );
+  const unanswerable = hasUnanswerable(data.articles) ? unanswerableRecipe : undefined;
   await writePipeline(folder, name, {
     fetch: { ...options },
-    tokenize: tokenizeOptions(maxTokens, look),
-    train: { ...recipe, warmupShare: 0.1 },
+    tokenize: { ...tokenizeOptions(maxTokens, look), ...unanswerable?.tokenize },
+    train: { ...recipe, warmupShare: 0.1, ...unanswerable?.train },
+    evaluate: { ...unanswerable?.evaluate },
     predict: look && look.maxAnswerTokens !== 30 ? { maxAnswerTokens: look.maxAnswerTokens } : {},
   });
   reporter.line(`next: npx nx run ${name}:evaluate`);
@@ -151,6 +153,12 @@ async function lookAtEncoder(options: FetchOptions, folder: string, flags: NewFl
     reporter.line(`${error.message} The limits are the defaults then.`);
     return undefined;
   }
+}
+
+function hasUnanswerable(articles: Articles): boolean {
+  return articles.some(({ paragraphs }) =>
+    paragraphs.some(({ qas }) => qas.some((qa) => qa.is_impossible ?? qa.answers?.length === 0)),
+  );
 }
 
 function tokenizeOptions(maxTokens: number, look: Look | undefined): Record<string, unknown> {

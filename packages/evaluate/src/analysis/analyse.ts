@@ -22,11 +22,10 @@ import { numberClusters } from "./bootstrap.ts";
 import { breakDown } from "./breakdowns.ts";
 import { resultsAt, scoreSpans, type AnsweredSplit } from "./results.ts";
 import { chooseThresholds, neverAnswering, scoreThresholds } from "./scores.ts";
+import { fewestTuneQuestions } from "./tune-articles.ts";
 
 /** Below so many articles, resampling them says little about the next ones. */
 const fewArticles = 20;
-/** Fewer held-out questions, or all of one kind, choose a threshold by accident. */
-const fewestTuneQuestions = 30;
 const sweepPoints = 200;
 
 /** All that evaluate finds out: of dev as a whole, and of each of its questions, in their order. */

@@ -1,8 +1,16 @@
 import { articleKey, type Question } from "@bertqa/squad";
 import type { EvaluateOptions } from "../options.ts";
 
+/** Fewer held-out questions choose a threshold by accident. */
+export const fewestTuneQuestions = 30;
+
+/** The held-out questions that threshold and calibration are chosen on, and of which articles they are. */
+export interface TuneQuestions extends Pick<EvaluateOptions, "tuneArticles"> {
+  readonly questions: readonly Question[];
+}
+
 /**
- * The held-out questions that threshold and calibration are chosen on.
+ * Leaves out articles with questions of one kind only where that is asked for, and enough questions stay.
  *
  * In SQuAD 2.0's train file many articles hold no question without an answer, since nobody wrote one there, and in its dev
  * file none does. Null odds of such an article's questions say nothing of those where some have no answer: a model that
@@ -11,10 +19,11 @@ import type { EvaluateOptions } from "../options.ts";
 export function questionsToTuneOn(
   heldOut: readonly Question[],
   { tuneArticles }: Pick<EvaluateOptions, "tuneArticles">,
-): readonly Question[] {
-  if (tuneArticles === "all") return heldOut;
+): TuneQuestions {
   const articlesWhere = (isAnswerable: boolean) =>
     new Set(heldOut.filter(({ answers }) => answers.length > 0 === isAnswerable).map(articleKey));
   const [some, none] = [articlesWhere(true), articlesWhere(false)];
-  return heldOut.filter((question) => some.has(articleKey(question)) && none.has(articleKey(question)));
+  const ofBoth = heldOut.filter((question) => some.has(articleKey(question)) && none.has(articleKey(question)));
+  const isChosen = tuneArticles === "bothKinds" && ofBoth.length >= fewestTuneQuestions;
+  return isChosen ? { questions: ofBoth, tuneArticles } : { questions: heldOut, tuneArticles: "all" };
 }
