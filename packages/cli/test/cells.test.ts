@@ -128,10 +128,14 @@ test("a change in tokenize shares fetch alone, by the project's name where the f
 });
 
 test("a change in fetch shares nothing, and local sources still lead to the source's files", async () => {
+  const given = await read("sample/fetch.json");
+  given.dataset.dev.sources = ["/data/dev.json"];
+  await writeFile(join(workspace, "pipelines/sample/fetch.json"), JSON.stringify(given));
   await makeCells("few", "sample", "fetch.dataset.train.firstQuestions=20");
-  const { train, dev } = (await read("few/fetch.json")).dataset;
+  const { train, dev, sanity } = (await read("few/fetch.json")).dataset;
   expect(train).toEqual({ sources: ["../sample/corpus/train.json"], firstQuestions: 20 });
-  expect(dev.sources).toEqual(["../sample/corpus/dev.json"]);
+  expect(dev.sources).toEqual(["/data/dev.json"]);
+  expect(sanity.sources).toEqual(["../sanity/sanity.json"]);
   expect((await written()).includes("few") && (await readdir(join(workspace, "pipelines/few")))).not.toContain(
     "pipeline.json",
   );

@@ -3,7 +3,7 @@ import { parseSource } from "@bertqa/fetch";
 import { createReporter } from "@bertqa/runner";
 import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { basename, isAbsolute, join, relative } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { readSource, type SourcePipeline, type StageOwner } from "../cells/source.ts";
@@ -147,10 +147,11 @@ function check(schema: z.ZodObject, stage: string, options: Options, { chosen }:
   throw new BertqaError("new", `--set ${given.join(" ")}: ${describeIssues(parsed.error)}`, { remedy });
 }
 
-/** Local sources of fetch.json are relative to its folder. */
+/** Local sources of fetch.json are relative to its folder, or absolute. */
 function rebased(options: Options, from: string, to: string): Options {
-  const move = (source: unknown) =>
-    typeof source === "string" && parseSource(source).kind === "local" ? relative(to, join(from, source)) : source;
+  const isRelative = (source: unknown) =>
+    typeof source === "string" && parseSource(source).kind === "local" && !isAbsolute(source);
+  const move = (source: unknown) => (isRelative(source) ? relative(to, join(from, source as string)) : source);
   const inside = (value: unknown): unknown => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
     return Object.fromEntries(
