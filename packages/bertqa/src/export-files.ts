@@ -33,7 +33,7 @@ export interface ExportFiles {
    *
    * @throws BertqaError if it is not the one that was exported; where the manifest was not copied, there is no telling
    */
-  check(name: string, content: Uint8Array<ArrayBuffer> | string): Promise<void>;
+  readonly check: (name: string, content: Uint8Array<ArrayBuffer> | string) => Promise<void>;
 }
 
 /** sha256 by file name as the manifest gives them; `undefined` where the files were copied without it. */
