@@ -16,7 +16,7 @@ import { basename, dirname, join } from "node:path";
 /*
  * A place is the folder in which a stage's artifact lies, for example `artifacts/pipeline/train`. Beside it lie, while a run is
  * going on or after it was killed: `.train.new-<random>`, being written or finished, and `.train.old-<random>`, the artifact that the new
- * one replaces. Whoever holds the stage's lock may touch them.
+ * one replaces, or other work that is over. Whoever holds the stage's lock may touch them.
  */
 
 /**
@@ -45,6 +45,11 @@ function rankOf(path: string): number {
   return basename(path).includes(".new-") ? 0 : 1;
 }
 
+/** A name for a folder beside the place. */
+function nameBeside(place: string, kind: "new" | "old"): string {
+  return join(dirname(place), `.${basename(place)}.${kind}-${randomBytes(6).toString("hex")}`);
+}
+
 async function leftoversOf(place: string): Promise<string[]> {
   const parent = dirname(place);
   const prefixes = [".new-", ".old-"].map((infix) => `.${basename(place)}${infix}`);
@@ -63,12 +68,11 @@ export async function writeArtifact(
   place: string,
   fill: (draft: ArtifactDraft) => Promise<ArtifactDescription>,
 ): Promise<Artifact> {
-  const parent = dirname(place);
   try {
-    await mkdir(parent, { recursive: true });
+    await mkdir(dirname(place), { recursive: true });
     await refuseForeignFolder(stage, place);
     // Not by `mkdtemp`, which makes folders for their owner alone: an artifact is as open as the user's umask says.
-    const draftFolder = join(parent, `.${basename(place)}.new-${randomBytes(6).toString("hex")}`);
+    const draftFolder = nameBeside(place, "new");
     await mkdir(draftFolder);
     const stopWatching = removeOnSignal(draftFolder);
     try {
@@ -88,7 +92,7 @@ export async function writeArtifact(
 }
 
 async function swapIn(draftFolder: string, place: string): Promise<void> {
-  const old = draftFolder.replace(/\.new-([^/\\]*)$/, ".old-$1");
+  const old = nameBeside(place, "old");
   const replaces = existsSync(place);
   if (replaces) await rename(place, old);
   try {
@@ -107,7 +111,7 @@ async function swapIn(draftFolder: string, place: string): Promise<void> {
  */
 export async function removeBeside(place: string, folder: string): Promise<void> {
   if (!existsSync(folder)) return;
-  const removed = join(dirname(place), `.${basename(place)}.old-${randomBytes(6).toString("hex")}`);
+  const removed = nameBeside(place, "old");
   await rename(folder, removed);
   await rm(removed, { recursive: true, force: true });
 }
