@@ -133,6 +133,8 @@ test("new makes a pipeline of a table alone: data divided, limits from the data,
     (await options("evaluate", name))["tuneArticles"],
   ];
   expect(await forUnanswerable("gaps")).toEqual([0.33, "answerability", "bothKinds"]);
+  // What is set by hand in the pipeline that new ones are modelled on.
+  expect(await forUnanswerable("own-data")).toEqual(await forUnanswerable("gaps"));
   expect(await forUnanswerable("towns")).toEqual([undefined, undefined, undefined]);
 });
 

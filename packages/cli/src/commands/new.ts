@@ -10,7 +10,7 @@ import {
   type PinContext,
 } from "@bertqa/fetch";
 import { createReporter } from "@bertqa/runner";
-import type { SquadFile } from "@bertqa/squad";
+import { questionsOf, type SquadFile } from "@bertqa/squad";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
@@ -156,9 +156,7 @@ async function lookAtEncoder(options: FetchOptions, folder: string, flags: NewFl
 }
 
 function hasUnanswerable(articles: Articles): boolean {
-  return articles.some(({ paragraphs }) =>
-    paragraphs.some(({ qas }) => qas.some((qa) => qa.is_impossible ?? qa.answers?.length === 0)),
-  );
+  return questionsOf({ data: articles }).some(({ answers, isUnlabelled }) => answers.length === 0 && !isUnlabelled);
 }
 
 function tokenizeOptions(maxTokens: number, look: Look | undefined): Record<string, unknown> {
