@@ -20,10 +20,11 @@ export function questionsToTuneOn(
   heldOut: readonly Question[],
   { tuneArticles }: Pick<EvaluateOptions, "tuneArticles">,
 ): TuneQuestions {
+  const all: TuneQuestions = { questions: heldOut, tuneArticles: "all" };
+  if (tuneArticles === "all") return all;
   const articlesWhere = (isAnswerable: boolean) =>
     new Set(heldOut.filter(({ answers }) => answers.length > 0 === isAnswerable).map(articleKey));
   const [some, none] = [articlesWhere(true), articlesWhere(false)];
   const ofBoth = heldOut.filter((question) => some.has(articleKey(question)) && none.has(articleKey(question)));
-  const isChosen = tuneArticles === "bothKinds" && ofBoth.length >= fewestTuneQuestions;
-  return isChosen ? { questions: ofBoth, tuneArticles } : { questions: heldOut, tuneArticles: "all" };
+  return ofBoth.length >= fewestTuneQuestions ? { questions: ofBoth, tuneArticles } : all;
 }
