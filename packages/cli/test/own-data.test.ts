@@ -6,7 +6,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 const repository = resolve(import.meta.dirname, "../../..");
@@ -136,6 +136,14 @@ test("new makes a pipeline of a table alone: data divided, limits from the data,
   // What is set by hand in the pipeline that new ones are modelled on.
   expect(await forUnanswerable("own-data")).toEqual(await forUnanswerable("gaps"));
   expect(await forUnanswerable("towns")).toEqual([undefined, undefined, undefined]);
+
+  const extra = join(repository, "pipelines/sample/corpus/train.json");
+  const more = await bertqa(["new", "more", "--train", "q.csv", "--extra", extra, "--encoder", "encoder"]);
+  expect(more.stderr).toContain("1,921 training questions, 1,902 of them extra: 10 epochs at 0.0002");
+  expect((await options("fetch", "more"))["dataset"]).toMatchObject({
+    train: { sources: ["../../data/more/train.json"] },
+    extra: { sources: [relative(join(workspace, "pipelines/more"), extra)] },
+  });
 });
 
 test("pin fills sizes, sha256 and the commit of a branch, for an encoder and a dataset of the hub", async () => {

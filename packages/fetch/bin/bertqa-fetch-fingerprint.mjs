@@ -32,7 +32,8 @@ if (!existsSync(optionsPath)) {
 function localFiles(text) {
   try {
     const { dataset, encoder } = JSON.parse(text.toString("utf8"));
-    const splits = [dataset.train.sources, dataset.dev.sources, dataset.sanity?.sources ?? []].flat().filter(isLocal);
+    const files = [dataset.train, dataset.dev, dataset.sanity, dataset.extra];
+    const splits = files.flatMap((file) => file?.sources ?? []).filter(isLocal);
     const folders = encoder.sources.filter(isLocal);
     return [...splits, ...folders.flatMap((folder) => encoderFiles.map((name) => `${folder}/${name}`))].sort();
   } catch {

@@ -29,9 +29,9 @@ export interface CheckedDataset {
   readonly notes: readonly string[];
 }
 
-/** Reads and checks the splits, a sanity set as dev; ids are unique within each, and may come in several. */
+/** Reads and checks the splits, a sanity set as dev, extra as train; ids are unique within each, and may come in several. */
 export function checkDataset(raw: BySplit<RawSplit>): CheckedDataset {
-  const read = mapSplits(raw, (file, split) => readRows(split === "train" ? "train" : "dev", file.rows, file));
+  const read = mapSplits(raw, (file, split) => readRows(isLearned(split) ? "train" : "dev", file.rows, file));
   return {
     data: mapSplits(read, ({ articles }) => articles),
     counts: mapSplits(read, ({ articles }) => countSplit(articles)),
@@ -42,9 +42,10 @@ export function checkDataset(raw: BySplit<RawSplit>): CheckedDataset {
 
 /** What is allowed but is likely not meant. */
 export function hintsFor({ data, counts }: CheckedDataset): string[] {
-  const { train, dev } = counts;
+  const { train, dev, extra } = counts;
   const hints: string[] = [];
-  if (train.unanswerable === 0 && dev.unanswerable > 0) {
+  const learned = train.unanswerable + (extra?.unanswerable ?? 0);
+  if (learned === 0 && dev.unanswerable > 0) {
     const count = countOf(dev.unanswerable, "unanswerable question");
     hints.push(`dev has ${count}, train none: the model never learns to say that there is no answer`);
   }
@@ -66,10 +67,15 @@ export function hintsFor({ data, counts }: CheckedDataset): string[] {
   return hints;
 }
 
-/** Paragraphs of another split whose text is also one of train's. */
+/** Its passages are for learning, and no score is taken on them. */
+function isLearned(split: DatasetSplit): split is "train" | "extra" {
+  return split === "train" || split === "extra";
+}
+
+/** Paragraphs of a scored split whose text is also one that is learned. */
 function sharedPassages(data: CheckedDataset["data"], split: DatasetSplit): number {
-  if (split === "train") return 0;
-  const trainContexts = new Set(contextsIn(data.train));
+  if (isLearned(split)) return 0;
+  const trainContexts = new Set([...contextsIn(data.train), ...contextsIn(data.extra ?? [])]);
   return contextsIn(data[split] ?? []).filter((context) => trainContexts.has(context)).length;
 }
 

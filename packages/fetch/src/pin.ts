@@ -195,9 +195,10 @@ export async function pinOptions(options: UnpinnedOptions, context: PinContext):
   const train = await pinSplit(dataset.train);
   const dev = await pinSplit(dataset.dev);
   const sanity = dataset.sanity && { sanity: await pinSplit(dataset.sanity) };
+  const extra = dataset.extra && { extra: await pinSplit(dataset.extra) };
   return {
     ...options,
-    dataset: { ...dataset, train, dev, ...sanity },
+    dataset: { ...dataset, train, dev, ...sanity, ...extra },
     encoder: await pinEncoderOptions(encoder, context),
   };
 }

@@ -10,7 +10,7 @@ import { splitEntries, type BySplit } from "./splits.ts";
 /** Problems of each split. */
 export type DatasetProblems = BySplit<readonly Problem[]>;
 
-/** One line a problem: train's, then dev's, then the sanity set's. */
+/** One line a problem: train's, then dev's, the sanity set's, and extra's. */
 export function describeProblems(problems: DatasetProblems): string[] {
   return splitEntries(problems).flatMap(([split, found]) => describe(split, found));
 }

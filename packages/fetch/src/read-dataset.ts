@@ -39,6 +39,7 @@ export async function readDataset(files: BySplit<FetchedFile>, context: ReadData
     train: await open("train", files.train),
     dev: await open("dev", files.dev),
     ...(files.sanity ? { sanity: await open("sanity", files.sanity) } : {}),
+    ...(files.extra ? { extra: await open("extra", files.extra) } : {}),
   });
   const { counts, problems } = dataset;
   const list = await listProblems(dataset, context);

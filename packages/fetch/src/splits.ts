@@ -1,10 +1,11 @@
 import { datasetSplits, type DatasetSplit } from "@bertqa/core";
 
-/** Something of each file of a dataset; nothing of a sanity set that was not given. */
+/** Something of each file of a dataset; nothing of those that were not given. */
 export interface BySplit<T> {
   readonly train: T;
   readonly dev: T;
   readonly sanity?: T;
+  readonly extra?: T;
 }
 
 /** In the order of core's `datasetSplits`. */

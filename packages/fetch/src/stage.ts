@@ -33,6 +33,7 @@ export function createFetchStage(environmentOf: () => FetchEnvironment) {
         train: await bringSplit("train"),
         dev: await bringSplit("dev"),
         ...(options.dataset.sanity ? { sanity: await bringSplit("sanity") } : {}),
+        ...(options.dataset.extra ? { extra: await bringSplit("extra") } : {}),
       };
       const dataset = await readDataset(files, { options, where, reporter, logFolder });
       await writeEncoder(await bring("encoder"), draft, reporter);

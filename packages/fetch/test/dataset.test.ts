@@ -1,6 +1,7 @@
 import { rowsOfArticles } from "@bertqa/squad";
 import { expect, test } from "vitest";
 import { checkDataset, countsFor, hintsFor, serializeSplit } from "../src/dataset.ts";
+import { describeProblems } from "../src/problems.ts";
 import { devFile, squad, trainFile } from "./support.ts";
 
 const split = (file: { data: unknown[] }) => ({ rows: rowsOfArticles(file.data, "data") });
@@ -38,6 +39,17 @@ test("hints name what is likely not meant", () => {
   expect(hintsFor(checkDataset({ train: split(easy), dev: split(unlabelled) }))).toEqual([
     "dev has no answers: its questions are answered, and there is nothing to score",
   ]);
+});
+
+test("extra is read as train is, and a scored passage that stands in it is seen", () => {
+  const moved = squad(context, [{ ...answered("x"), answers: [{ text: "the Andes", answer_start: 19 }] }]);
+  const bad = checkDataset({ train: split(trainFile), dev: split(devFile), extra: split(moved) });
+  expect(describeProblems(bad.problems).filter((line) => line.startsWith("extra"))).toHaveLength(1);
+  const easy = squad("x", [{ id: "q", question: "Why?", answers: [{ text: "x", answer_start: 0 }] }]);
+  const dataset = checkDataset({ train: split(easy), dev: split(devFile), extra: split(devFile) });
+  expect(countsFor(dataset)).toMatchObject({ trainQuestions: 1, extraQuestions: 2, extraUnanswerable: 1 });
+  // Nothing is said of a train without unanswerable questions, since extra has one.
+  expect(hintsFor(dataset)).toEqual(["1 passage of dev's 1 also stand in train: the scores will be too high"]);
 });
 
 test("a sanity set is read as dev is, and counted beside it", () => {

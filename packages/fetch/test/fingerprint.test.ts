@@ -56,15 +56,15 @@ test("one changed question changes the fingerprint, a touched file does not", as
   expect(await fingerprint(folder)).not.toEqual(before);
 });
 
-test("one changed question of a sanity set changes the fingerprint", async () => {
+test.each(["sanity", "extra"])("one changed question of %s changes the fingerprint", async (name) => {
   const folder = await temporaryFolder();
-  const split = (name: string) => ({ sources: [name] });
-  const dataset = { train: split("train.json"), dev: split("dev.json"), sanity: split("sanity.json") };
-  const files = { "fetch.json": { dataset, encoder: { sources: ["encoder"] } }, "sanity.json": devFile };
+  const split = (file: string) => ({ sources: [file] });
+  const dataset = { train: split("train.json"), dev: split("dev.json"), [name]: split("third.json") };
+  const files = { "fetch.json": { dataset, encoder: { sources: ["encoder"] } }, "third.json": devFile };
   await writeLocalPipeline(folder, files);
   const before = await fingerprint(folder);
-  expect(before).toContain(`sanity.json ${sha256(JSON.stringify(devFile))}`);
-  await writeFile(join(folder, "sanity.json"), JSON.stringify(devFile).replace("Where does", "Where did"));
+  expect(before).toContain(`third.json ${sha256(JSON.stringify(devFile))}`);
+  await writeFile(join(folder, "third.json"), JSON.stringify(devFile).replace("Where does", "Where did"));
   expect(await fingerprint(folder)).not.toEqual(before);
 });
 

@@ -95,6 +95,24 @@ test("a sanity set is a third file, checked as dev is; train.json and dev.json a
   await expect((await bad).result).rejects.toThrow("fetch: 2 bad rows in the dataset: 2 × dev id that comes twice");
 });
 
+test("extra questions are a file of their own beside train, checked as train is", async () => {
+  const folder = await temporaryFolder();
+  const without = await (await fetchIn(folder)).result;
+  const split = (name: string) => ({ sources: [name] });
+  const dataset = { train: split("train.json"), dev: split("dev.json"), extra: split("extra.json") };
+  const options = { dataset, encoder: { sources: ["encoder"] } };
+  const run = await fetchIn(folder, { "fetch.json": options, "extra.json": trainFile }, "with");
+  const artifact = await run.result;
+  const opened = await openDataset("test", artifact.folder);
+  expect(await opened.questions("extra")).toEqual(await opened.questions("train"));
+  expect(artifact.manifest.files.filter(({ path }) => path !== "extra.json")).toEqual(without.manifest.files);
+  const unlabelled = squad("The Rhine rises in the Alps.", [{ id: "x-1", question: "Where?" }]);
+  const bad = fetchIn(folder, { "fetch.json": options, "extra.json": unlabelled }, "bad");
+  await expect((await bad).result).rejects.toThrow(
+    "fetch: 1 bad row in the dataset: 1 × training question without an answer",
+  );
+});
+
 test("one bad row fails the stage: each is listed, the error sums them up, no artifact is left", async () => {
   const folder = await temporaryFolder();
   const bad = squad("The Rhine rises in the Alps.", [

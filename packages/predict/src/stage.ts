@@ -109,7 +109,11 @@ async function readModel(model: ModelArtifact): Promise<BertCheckpoint> {
 /** In SQuAD 1.1 each question has an answer: a model trained on it never learned to say that there is none. */
 async function mayHaveNoAnswer(options: PredictOptions, dataset: DatasetArtifact): Promise<boolean> {
   if (options.noAnswer !== "auto") return options.noAnswer === "allowed";
-  return (await dataset.questions("train")).some((question) => question.answers.length === 0);
+  for (const split of ["train", "extra"] as const) {
+    if (!dataset.has(split)) continue;
+    if ((await dataset.questions(split)).some((question) => question.answers.length === 0)) return true;
+  }
+  return false;
 }
 
 /** Plans every split before the first is predicted, so that what does not fit together is said at once. */

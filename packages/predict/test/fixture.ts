@@ -9,6 +9,7 @@ import {
   utf16OfCodePoint,
   writeWindowShard,
   type Artifact,
+  type DatasetSplit,
   type PredictionSplit,
   type Question,
   type SquadFile,
@@ -106,10 +107,7 @@ export async function temporaryFolders(): Promise<TestFolders & { remove(): Prom
   return { pipelineFolder: folder, artifactsFolder: folder, remove: () => rm(folder, { recursive: true }) };
 }
 
-export function writeDataset(
-  folders: TestFolders,
-  files: { train: SquadFile; dev: SquadFile; sanity?: SquadFile },
-): Promise<Artifact> {
+export function writeDataset(folders: TestFolders, files: Partial<Record<DatasetSplit, SquadFile>>): Promise<Artifact> {
   return writeArtifact("test", join(folders.artifactsFolder, "fetch"), async (draft) => {
     for (const split of datasetSplits) {
       if (files[split]) await writeFile(await draft.path(datasetLayout.splitFile(split)), JSON.stringify(files[split]));

@@ -236,6 +236,12 @@ test("where each training question has an answer, every question with a span get
     await runIn(predictStage, { ...options, nullScoreDifferenceThreshold: -1000, noAnswer: "allowed" }, own);
     const none = await openPredictions("test", join(own.artifactsFolder, "predict"));
     expect(none.artifact.manifest.counts).toMatchObject({ "dev.answered": 0 });
+    // Extra questions taught it that there may be none.
+    await writeWindows(own, await writeDataset(own, { train: answered, dev, extra: train }), { dev }, partTokens);
+    await writeModel(own, (modelFolder) => writeTinyBert(modelFolder));
+    await runIn(predictStage, { ...options, nullScoreDifferenceThreshold: -1000 }, own);
+    const taught = await openPredictions("test", join(own.artifactsFolder, "predict"));
+    expect(taught.artifact.manifest.counts).toMatchObject({ "dev.answered": 0 });
   } finally {
     await own.remove();
   }

@@ -75,17 +75,20 @@ export function manifestCounts(splits: Readonly<Record<string, SplitCounts>>): R
 /** `40 questions (19 without answer) → windows of 384, overlap 128`, how train was split, and passages in two splits. */
 export function startLines(
   split: TuneSplit,
-  { dev, sanity = [] }: { readonly dev: readonly Question[]; readonly sanity?: readonly Question[] },
+  others: Readonly<Record<"dev" | "extra", readonly Question[]>> & { readonly sanity?: readonly Question[] },
   options: TokenizeOptions,
 ): string[] {
   const { maxTokens, windowOverlapTokens } = options;
-  const data = withUnanswerable([...split.train, ...split.tune, ...dev, ...sanity]);
+  const { dev, extra, sanity = [] } = others;
+  const data = withUnanswerable([...split.train, ...split.tune, ...dev, ...sanity, ...extra]);
+  const learned = [...split.train, ...extra];
   return [
     `${data} → windows of ${maxTokens}, overlap ${windowOverlapTokens}`,
     ...tuneLines(split, options),
-    ...sharedLines("tune", split.tune, split.train),
-    ...sharedLines("dev", dev, [...split.train, ...split.tune]),
-    ...sharedLines("sanity", sanity, [...split.train, ...split.tune]),
+    ...(extra.length > 0 ? [`extra: ${withUnanswerable(extra)} learned beside train`] : []),
+    ...sharedLines("tune", split.tune, learned),
+    ...sharedLines("dev", dev, [...learned, ...split.tune]),
+    ...sharedLines("sanity", sanity, [...learned, ...split.tune]),
   ];
 }
 

@@ -26,7 +26,7 @@ import { splitOffTune } from "./tune-split.ts";
 const stage = "tokenize";
 const encoderConfigSchema = z.object({ max_position_embeddings: z.int().positive(), vocab_size: z.int().positive() });
 
-/** Something of each split; nothing of a sanity set that the dataset does not have. */
+/** Something of each split; nothing of one that the dataset does not have. */
 type BySplit<T> = Readonly<Partial<Record<WindowSplit, T>>>;
 
 interface Split {
@@ -51,12 +51,13 @@ export const tokenizeStage = defineStage({
   run: async ({ options, inputs: { dataset }, draft, reporter, where }) => {
     const tokenizer = await openTokenizer(dataset, options, where);
     const tune = splitOffTune(await dataset.questions("train"), { share: options.tuneShare, seed: options.seed });
+    const extra = dataset.has("extra") ? await dataset.questions("extra") : [];
     const made = madeUnanswerable(tune.train, { share: options.madeUnanswerableShare, seed: options.seed });
     const questions = {
-      ...{ train: withMade(tune.train, made), tune: tune.tune, dev: await dataset.questions("dev") },
+      ...{ train: [...withMade(tune.train, made), ...extra], tune: tune.tune, dev: await dataset.questions("dev") },
       ...(dataset.has("sanity") ? { sanity: await dataset.questions("sanity") } : {}),
     };
-    for (const line of startLines(tune, questions, options)) reporter.line(line);
+    for (const line of startLines(tune, { ...questions, extra }, options)) reporter.line(line);
     if (options.madeUnanswerableShare > 0) await writeMade(made, draft, reporter);
     const splits = await encodeSplits(questions, tokenizer, options, where);
     await copyTokenizer(dataset, draft);
@@ -69,6 +70,7 @@ export const tokenizeStage = defineStage({
         "train.articles": countArticles(questions.train),
         "tune.articles": countArticles(questions.tune),
         ...(made.length > 0 && { "train.madeUnanswerable": made.length }),
+        ...(extra.length > 0 && { "train.extraQuestions": extra.length }),
       },
       versions: { tokenizers: tokenizersVersion() },
     };

@@ -56,7 +56,7 @@ async function temporaryFolder(): Promise<string> {
 
 /** A pipeline's folders with a dataset artifact in place, as fetch leaves it. */
 export async function pipelineWith(
-  data: { train: SquadFile; dev: SquadFile; sanity?: SquadFile },
+  data: { train: SquadFile; dev: SquadFile; sanity?: SquadFile; extra?: SquadFile },
   encoder = fixtureEncoder,
 ): Promise<{ pipelineFolder: string; artifactsFolder: string }> {
   const folder = await temporaryFolder();

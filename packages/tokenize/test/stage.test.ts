@@ -74,6 +74,26 @@ describe("the artifact", () => {
     expect(`${JSON.stringify(without.manifest.counts)}${listed}`).not.toContain("sanity");
   });
 
+  test("extra questions are learned after train's own; none is held out, none made, and tune and dev are the same bytes", async () => {
+    const files = async (data: Parameters<typeof pipelineWith>[0]) => {
+      const options = optionsOf({ madeUnanswerableShare: 0.5 });
+      const { folder, manifest } = await runIn(tokenizeStage, options, await pipelineWith(data));
+      const ids = (await readWindows(await openWindows("test", folder), "train")).map(({ id }) => id);
+      return {
+        manifest,
+        ids: [...new Set(ids)],
+        shards: manifest.files.filter(({ path }) => /^(tune|dev)-/.test(path)),
+      };
+    };
+    const [without, given] = [await files(sample()), await files({ ...sample(), extra: hardCases() })];
+    const extraIds = hardCases().data.flatMap((a) => a.paragraphs.flatMap((p) => p.qas.map(({ id }) => id)));
+    expect(given.ids).toEqual([...without.ids, ...extraIds]);
+    expect(given.shards).toEqual(without.shards);
+    expect(given.manifest.counts["train.extraQuestions"]).toBe(extraIds.length);
+    expect(without.manifest.counts["train.madeUnanswerable"]).toBeGreaterThan(0);
+    expect(given.manifest.counts["train.madeUnanswerable"]).toBe(without.manifest.counts["train.madeUnanswerable"]);
+  });
+
   test("an unanswerable question's plausible answer has columns of its own, and its label stays no answer", async () => {
     const data = sample();
     const { folder, manifest } = await runIn(tokenizeStage, optionsOf(), await pipelineWith(data));

@@ -24,6 +24,7 @@ import { readQuestions, splitTrain, writeQuestions } from "./import.ts";
 export interface NewFlags {
   readonly train: string;
   readonly dev?: string;
+  readonly extra?: string;
   readonly encoder?: string;
   readonly seed: number;
   readonly skipBad?: boolean;
@@ -45,10 +46,10 @@ export async function newPipeline(name: string, flags: NewFlags): Promise<void> 
   const maxTokens = Math.min(384, encoder?.maxPositions ?? 384);
   const look = encoder && (await lookAtData(data.articles, encoder.tokenizer, maxTokens));
   for (const line of look?.lines ?? []) reporter.line(line);
-  const recipe = recipeFor(data.trainQuestions, encoder?.hiddenSize ?? 384);
-  reporter.line(
-    `${countOf(data.trainQuestions, "training question")}: ${recipe.epochs} epochs at ${recipe.learningRate}`,
-  );
+  const learned = data.trainQuestions + data.extraQuestions;
+  const recipe = recipeFor(learned, encoder?.hiddenSize ?? 384);
+  const extra = data.extraQuestions > 0 ? `, ${data.extraQuestions.toLocaleString("en-US")} of them extra` : "";
+  reporter.line(`${countOf(learned, "training question")}${extra}: ${recipe.epochs} epochs at ${recipe.learningRate}`);
   const unanswerable = hasUnanswerable(data.articles) ? unanswerableRecipe : undefined;
   await writePipeline(folder, name, {
     fetch: { ...options },
@@ -72,9 +73,10 @@ type FileSource = string | { readonly url: string; readonly bytes: number; reado
 
 interface PlacedData {
   /** For fetch.json: paths relative to the pipeline's folder, or addresses with their pins. */
-  readonly sources: { readonly train: FileSource; readonly dev: FileSource };
+  readonly sources: { readonly train: FileSource; readonly dev: FileSource; readonly extra?: FileSource };
   readonly trainQuestions: number;
-  /** Both files'. */
+  readonly extraQuestions: number;
+  /** Of train and dev. */
   readonly articles: Articles;
 }
 
@@ -85,11 +87,17 @@ async function placeData(name: string, folder: string, flags: NewFlags, reporter
   const skipBad = flags.skipBad ?? false;
   const trainFile = await bringFile(flags.train, folder, reporter);
   const train = await readQuestions([trainFile.path], { to: own("train"), as: "train", skipBad }, reporter);
+  const extraFile = flags.extra === undefined ? undefined : await bringFile(flags.extra, folder, reporter);
+  const extra =
+    extraFile && (await readQuestions([extraFile.path], { to: own("extra"), as: "train", skipBad }, reporter));
+  const beside = extraFile && { extra: extraFile.source };
+  const extraQuestions = countQuestions(extra?.articles ?? []);
   if (flags.dev !== undefined) {
     const devFile = await bringFile(flags.dev, folder, reporter);
     const dev = await readQuestions([devFile.path], { to: own("dev"), as: "dev", skipBad }, reporter);
-    const sources = { train: trainFile.source, dev: devFile.source };
-    return { sources, trainQuestions: countQuestions(train.articles), articles: [...train.articles, ...dev.articles] };
+    const sources = { train: trainFile.source, dev: devFile.source, ...beside };
+    const articles = [...train.articles, ...dev.articles];
+    return { sources, trainQuestions: countQuestions(train.articles), extraQuestions, articles };
   }
   for (const path of [own("train"), own("dev")]) {
     if (existsSync(path))
@@ -99,8 +107,8 @@ async function placeData(name: string, folder: string, flags: NewFlags, reporter
   reporter.line(`no --dev: ${countOf(countQuestions(parts.dev), "question")} of train become dev, by ${parts.unit}`);
   await writeQuestions(own("train"), parts.train, reporter);
   await writeQuestions(own("dev"), parts.dev, reporter);
-  const sources = { train: given(own("train")), dev: given(own("dev")) };
-  return { sources, trainQuestions: countQuestions(parts.train), articles: train.articles };
+  const sources = { train: given(own("train")), dev: given(own("dev")), ...beside };
+  return { sources, trainQuestions: countQuestions(parts.train), extraQuestions, articles: train.articles };
 }
 
 /** A file on this machine, or one that is brought from its address and pinned. */
@@ -118,11 +126,15 @@ function pinContext(folder: string, reporter: Reporter): PinContext {
 
 async function fetchOptionsFor(
   folder: string,
-  { train, dev }: PlacedData["sources"],
+  { train, dev, extra }: PlacedData["sources"],
   { encoder, skipBad }: NewFlags,
   reporter: Reporter,
 ): Promise<FetchOptions> {
-  const dataset = { train: { sources: [train] }, dev: { sources: [dev] } };
+  const dataset = {
+    train: { sources: [train] },
+    dev: { sources: [dev] },
+    ...(extra && { extra: { sources: [extra] } }),
+  };
   const chosen = encoder === undefined ? await templateEncoder() : await encoderOptions(encoder, folder, reporter);
   return fetchOptionsSchema.parse({ dataset, ...(skipBad ? { onInvalid: "skip" } : {}), encoder: chosen });
 }

@@ -11,7 +11,12 @@ const splitSchema = z.looseObject({
 });
 /** `fetch.json` as far as pins go: everything else is left as it is. */
 const unpinnedSchema = z.looseObject({
-  dataset: z.looseObject({ train: splitSchema, dev: splitSchema, sanity: splitSchema.exactOptional() }),
+  dataset: z.looseObject({
+    train: splitSchema,
+    dev: splitSchema,
+    sanity: splitSchema.exactOptional(),
+    extra: splitSchema.exactOptional(),
+  }),
   encoder: z.looseObject({ sources: z.array(z.string()).min(1) }),
 });
 

@@ -6,10 +6,11 @@ import type { Manifest } from "../manifest.ts";
 import { parseJson } from "../options.ts";
 
 /**
- * The files of a dataset. Tokenize may split `tune` off `train`; see `windows.ts`. `sanity` is there only where `fetch.json` names
- * it: questions that each try one difficulty, scored beside dev. Nothing is learned or chosen on them.
+ * The files of a dataset. Tokenize may split `tune` off `train`; see `windows.ts`. `sanity` and `extra` are there only where
+ * `fetch.json` names them: questions that each try one difficulty, scored beside dev, on which nothing is learned or chosen;
+ * and questions of other people that are learned beside train, and of which none is ever held out.
  */
-export const datasetSplits = ["train", "dev", "sanity"] as const;
+export const datasetSplits = ["train", "dev", "sanity", "extra"] as const;
 export type DatasetSplit = (typeof datasetSplits)[number];
 
 /** Files of the encoder in a dataset artifact, by the names that Hugging Face gives them. */
