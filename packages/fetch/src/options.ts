@@ -96,7 +96,9 @@ export const fetchOptionsSchema = z.strictObject({
         ),
       extra: splitSchema
         .exactOptional()
-        .describe("More questions to learn from, of other documents; none is held out, so no threshold is chosen on them"),
+        .describe(
+          "More questions to learn from, of other documents; none is held out, so no threshold is chosen on them",
+        ),
     })
     .describe("Questions: SQuAD 1.1 or 2.0, rows as JSON, JSON Lines, CSV, TSV or Parquet, Label Studio; gzip of each"),
   onInvalid: z
