@@ -85,8 +85,9 @@ export function manifestText(manifest: Manifest): string {
 function isAsWritten(text: string, value: unknown): boolean {
   const { manifestSha256 } = (value ?? {}) as { manifestSha256?: unknown };
   if (manifestSha256 === undefined) return true;
+  if (typeof manifestSha256 !== "string") return false;
   const end = (digits: string) => `  "manifestSha256": "${digits}"\n}\n`;
-  const tail = end(String(manifestSha256));
+  const tail = end(manifestSha256);
   return text.endsWith(tail) && sha256Of(text.slice(0, -tail.length) + end("")) === manifestSha256;
 }
 
