@@ -3,7 +3,7 @@ import { openEvaluation, silentReporter } from "@bertqa/core";
 import type { Evaluation } from "@bertqa/report";
 import { questionsOf, type SquadFile } from "@bertqa/squad";
 import { execFileSync } from "node:child_process";
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { currentCommit } from "../src/history.ts";
@@ -53,6 +53,17 @@ test("the same inputs twice give the same bytes, report and summary included, wh
   const first = await runIn(evaluateStage, options, folders);
   const second = await runIn(evaluateStage, options, folders);
   expect(second.manifest).toEqual(first.manifest);
+});
+
+test("a disk that takes no history is named, the artifact is there, and the next run goes on from it", async () => {
+  const { folders } = await pipelineOf();
+  const results = join(folders.artifactsFolder, "history");
+  writeFileSync(results, "a file where a folder is to be");
+  await expect(runIn(evaluateStage, options, folders)).rejects.toThrow(/^evaluate: something else wrote there .*EEXIST/);
+  const { contentSha256 } = (await openEvaluation("test", join(folders.artifactsFolder, "evaluate"))).artifact.manifest;
+  rmSync(results);
+  expect((await runIn(evaluateStage, options, folders)).manifest.contentSha256).toBe(contentSha256);
+  expect(readFileSync(join(folders.artifactsFolder, "history.jsonl"), "utf8").trim().split("\n")).toHaveLength(1);
 });
 
 test("history is only appended to, and a broken line in it stops nothing", async () => {

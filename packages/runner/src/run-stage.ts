@@ -57,13 +57,13 @@ export async function runStage<Schema extends z.ZodObject, Reads extends StageRe
   const where = join(folder, `${stage.name}.json`);
   const options = run.options ? parseOptions(stage, run.options) : await readOptions(stage.name, where, stage.options);
   const place = join(paths.artifactsFolder, stage.name);
-  const lock = await takeLock(stage.name, join(paths.artifactsFolder, `.${stage.name}.lock`)).catch(
-    (cause: unknown) => {
+  const explained = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((cause: unknown) => {
       throw explainDiskError(stage.name, paths.artifactsFolder, cause);
-    },
-  );
+    });
+  const lock = await explained(takeLock(stage.name, join(paths.artifactsFolder, `.${stage.name}.lock`)));
   try {
-    await recoverPlace(place);
+    await explained(recoverPlace(place));
     const inputs = await openInputs(stage, paths, run);
     const inputHashes = Object.fromEntries(
       Object.entries(inputs).map(([slot, { artifact }]) => [slot, artifact.manifest.contentSha256]),
@@ -94,7 +94,7 @@ export async function runStage<Schema extends z.ZodObject, Reads extends StageRe
       reporter.line(`the work in progress at ${workFolder} could not be removed: ${cause.code ?? cause.message}`),
     );
     const elapsedMs = performance.now() - startedMs;
-    await stage.record?.({ ...paths, artifact, inputs: inputHashes, reporter, elapsedMs });
+    if (stage.record) await explained(stage.record({ ...paths, artifact, inputs: inputHashes, reporter, elapsedMs }));
     return artifact;
   } catch (error) {
     if (error instanceof DamagedArtifactError) await dropFromNxCache(paths.workspaceFolder, error.folder, run.reporter);
