@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeTinyPipeline } from "./tiny-pipeline.ts";
+import { writeTinyPipeline, type TinySize } from "./tiny-pipeline.ts";
 
 const repository = join(import.meta.dirname, "..", "..");
 export const stages = ["fetch", "tokenize", "train", "predict", "evaluate", "export"];
@@ -9,7 +9,7 @@ export const stages = ["fetch", "tokenize", "train", "predict", "evaluate", "exp
  * Makes a copy of this workspace with a tiny pipeline. Its packages are its own files, so that Nx hashes them, over the installed
  * dependencies of this repository.
  */
-export async function copyWorkspace(workspace: string): Promise<void> {
+export async function copyWorkspace(workspace: string, size?: TinySize): Promise<void> {
   for (const name of [
     ".ci",
     "packages",
@@ -32,7 +32,7 @@ export async function copyWorkspace(workspace: string): Promise<void> {
   }
   const pipeline = join(workspace, "pipelines", "tiny");
   mkdirSync(pipeline, { recursive: true });
-  await writeTinyPipeline(pipeline);
+  await writeTinyPipeline(pipeline, undefined, size);
   const project = {
     name: "tiny",
     implicitDependencies: stages,

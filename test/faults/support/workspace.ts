@@ -11,11 +11,11 @@ import type { Writer } from "./replay.ts";
 import { isFull } from "./scale.ts";
 
 // Each fault trains twice. Three checkpoints are saved, and one of them is removed as the oldest.
-const size = { layers: 1, trainArticles: 4, devArticles: 2 };
+export const size = { layers: 1, trainArticles: 4, devArticles: 2 };
 const training = { ...tinyOptions.train, batchWindows: 1, checkpointEverySteps: 1, precision: "float32" };
 
 /** Options of the undisturbed run of each stage, and others that give an older artifact with other bytes. */
-const stageOptions: Readonly<Record<string, { readonly now: object; readonly before: object }>> = {
+export const stageOptions: Readonly<Record<string, { readonly now: object; readonly before: object }>> = {
   fetch: {
     now: tinyOptions.fetch,
     before: {
