@@ -59,7 +59,9 @@ test("a disk that takes no history is named, the artifact is there, and the next
   const { folders } = await pipelineOf();
   const results = join(folders.artifactsFolder, "history");
   writeFileSync(results, "a file where a folder is to be");
-  await expect(runIn(evaluateStage, options, folders)).rejects.toThrow(/^evaluate: something else wrote there .*EEXIST/);
+  await expect(runIn(evaluateStage, options, folders)).rejects.toThrow(
+    /^evaluate: something else wrote there .*EEXIST/,
+  );
   const { contentSha256 } = (await openEvaluation("test", join(folders.artifactsFolder, "evaluate"))).artifact.manifest;
   rmSync(results);
   expect((await runIn(evaluateStage, options, folders)).manifest.contentSha256).toBe(contentSha256);
