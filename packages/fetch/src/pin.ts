@@ -8,7 +8,7 @@ import { requiredEncoderFiles } from "./options.ts";
 import { addressOf, type FileAddress, type Pin, type PlanContext } from "./plan.ts";
 import { SourceError } from "./source-error.ts";
 import { parseSource, type Source } from "./sources.ts";
-import type { BySplit } from "./splits.ts";
+import { mapSplitsInTurn, type BySplit } from "./splits.ts";
 
 /** A file that was brought to see what it is. */
 interface PinnedFile {
@@ -192,13 +192,9 @@ export async function pinOptions(options: UnpinnedOptions, context: PinContext):
     return { ...split, sources };
   };
   const { dataset, encoder } = options;
-  const train = await pinSplit(dataset.train);
-  const dev = await pinSplit(dataset.dev);
-  const sanity = dataset.sanity && { sanity: await pinSplit(dataset.sanity) };
-  const extra = dataset.extra && { extra: await pinSplit(dataset.extra) };
   return {
     ...options,
-    dataset: { ...dataset, train, dev, ...sanity, ...extra },
+    dataset: { ...dataset, ...(await mapSplitsInTurn(dataset, pinSplit)) },
     encoder: await pinEncoderOptions(encoder, context),
   };
 }

@@ -7,7 +7,7 @@ import type { FetchedFile } from "./download.ts";
 import { drawRows } from "./draw.ts";
 import type { FetchOptions } from "./options.ts";
 import { badRows, describeProblems, summarizeBadRows, summarizeReadings } from "./problems.ts";
-import { splitEntries, type BySplit } from "./splits.ts";
+import { mapSplitsInTurn, splitEntries, type BySplit } from "./splits.ts";
 
 /** Problems listed on the terminal; the others are in the file that holds them all. */
 const listedProblems = 20;
@@ -29,18 +29,13 @@ export interface ReadDatasetContext {
  */
 export async function readDataset(files: BySplit<FetchedFile>, context: ReadDatasetContext): Promise<CheckedDataset> {
   const { options, where, reporter } = context;
-  const open = async (split: DatasetSplit, { path, origin, pin }: FetchedFile): Promise<RawSplit> => {
+  const open = async ({ path, origin, pin }: FetchedFile, split: DatasetSplit): Promise<RawSplit> => {
     const { format, rows } = await openQuestionFile("fetch", path, { name: origin, sha256: pin?.sha256 });
     if (format !== "SQuAD") reporter.line(`${split}: read as ${format}`);
     const { firstQuestions, draw } = options.dataset[split] ?? {};
     return { rows: draw ? drawRows(rows.slice(0, firstQuestions), draw) : rows, firstQuestions };
   };
-  const dataset = checkDataset({
-    train: await open("train", files.train),
-    dev: await open("dev", files.dev),
-    ...(files.sanity ? { sanity: await open("sanity", files.sanity) } : {}),
-    ...(files.extra ? { extra: await open("extra", files.extra) } : {}),
-  });
+  const dataset = checkDataset(await mapSplitsInTurn(files, open));
   const { counts, problems } = dataset;
   const list = await listProblems(dataset, context);
   const bad = badRows(splitEntries(problems).flatMap(([, found]) => found));

@@ -21,3 +21,13 @@ export function mapSplits<T, U>(values: BySplit<T>, make: (value: T, split: Data
     splitEntries(values).map(([split, value]) => [split, make(value, split)]),
   ) as unknown as BySplit<U>;
 }
+
+/** As {@link mapSplits}, one split after the other. */
+export async function mapSplitsInTurn<T, U>(
+  values: BySplit<T>,
+  make: (value: T, split: DatasetSplit) => Promise<U>,
+): Promise<BySplit<U>> {
+  const made: Partial<Record<DatasetSplit, U>> = {};
+  for (const [split, value] of splitEntries(values)) made[split] = await make(value, split);
+  return made as BySplit<U>;
+}

@@ -1,4 +1,4 @@
-import { datasetLayout, defineStage, type DatasetSplit } from "@bertqa/core";
+import { datasetLayout, defineStage } from "@bertqa/core";
 import { writeFile } from "node:fs/promises";
 import { countsFor, serializeSplit } from "./dataset.ts";
 import { fetchFiles, type FetchedFile } from "./download.ts";
@@ -7,7 +7,7 @@ import { fetchEnvironment, type FetchEnvironment } from "./environment.ts";
 import { fetchOptionsSchema } from "./options.ts";
 import { planFetch, type FetchSet } from "./plan.ts";
 import { readDataset } from "./read-dataset.ts";
-import { splitEntries } from "./splits.ts";
+import { mapSplitsInTurn, splitEntries } from "./splits.ts";
 
 /**
  * Brings the dataset and the encoder from their sources, checks them, and writes them as one artifact.
@@ -28,13 +28,10 @@ export function createFetchStage(environmentOf: () => FetchEnvironment) {
       const plan = planFetch(options, { pipelineFolder, hubEndpoint: environment.hubEndpoint });
       const bring = (title: FetchSet["title"]) =>
         fetchFiles(plan.find((set) => set.title === title) as FetchSet, where, environment, reporter);
-      const bringSplit = async (split: DatasetSplit) => (await bring(split)).get(split) as FetchedFile;
-      const files = {
-        train: await bringSplit("train"),
-        dev: await bringSplit("dev"),
-        ...(options.dataset.sanity ? { sanity: await bringSplit("sanity") } : {}),
-        ...(options.dataset.extra ? { extra: await bringSplit("extra") } : {}),
-      };
+      const files = await mapSplitsInTurn(
+        options.dataset,
+        async (_given, split) => (await bring(split)).get(split) as FetchedFile,
+      );
       const dataset = await readDataset(files, { options, where, reporter, logFolder });
       await writeEncoder(await bring("encoder"), draft, reporter);
       for (const [split, data] of splitEntries(dataset.data)) {
