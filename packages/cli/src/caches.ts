@@ -2,7 +2,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, realpat
 import { rename, rm } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { findInstalledEngine } from "@bertqa/engine";
-import { workspaceOf } from "@bertqa/runner";
+import { nxCacheFolder, workspaceOf } from "@bertqa/runner";
 import { cacheFolder } from "@bertqa/runner/cache-folder";
 
 /** What a user keeps so that it need not be brought or made again. All of it comes back by itself where it is missed. */
@@ -43,7 +43,7 @@ export function surveyCaches(folder: string, cache: string = cacheFolder()): Cac
     downloads: join(cache, "downloads"),
     engines: join(cache, "engine"),
     compiled: join(cache, "compiled"),
-    nx: workspace === undefined ? undefined : join(workspace, ".nx", "cache"),
+    nx: workspace === undefined ? undefined : nxCacheFolder(workspace),
   };
   const entries = [
     ...entriesIn("downloads", folders.downloads, downloadName),

@@ -1,6 +1,26 @@
 import { manifestName, type Reporter } from "@bertqa/core";
+import { readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
+
+/**
+ * Where Nx keeps its results of a workspace: what the environment says, else `cacheDirectory` of `nx.json`, which has to name it. Without
+ * one Nx keeps those of a git checkout in the user's home, shared with other checkouts, where nothing of ours looks.
+ */
+export function nxCacheFolder(workspaceFolder: string): string {
+  const folder = process.env.NX_CACHE_DIRECTORY || configuredCacheFolder(workspaceFolder) || join(".nx", "cache");
+  return resolve(workspaceFolder, folder);
+}
+
+/** None in a file that cannot be read, as for Nx, which says itself what is wrong with it. */
+function configuredCacheFolder(workspaceFolder: string): string | undefined {
+  try {
+    const text = readFileSync(join(workspaceFolder, "nx.json"), "utf8");
+    return (JSON.parse(text) as { cacheDirectory?: string }).cacheDirectory;
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * Removes the entries of Nx's local cache that hold a damaged artifact: Nx checks nothing that it restores, so running the stage
@@ -14,7 +34,7 @@ export async function dropFromNxCache(
 ): Promise<void> {
   if (workspaceFolder === undefined) return;
   const inWorkspace = relative(workspaceFolder, artifactFolder);
-  const cache = join(workspaceFolder, ".nx", "cache");
+  const cache = nxCacheFolder(workspaceFolder);
   const manifest = await readFile(join(artifactFolder, manifestName), "utf8").catch(() => undefined);
   if (manifest === undefined || inWorkspace.startsWith("..")) return;
   for (const entry of await readdir(cache).catch(() => [])) {
