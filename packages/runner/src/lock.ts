@@ -1,7 +1,7 @@
 import { BertqaError, makeFlushedFolder } from "@bertqa/core";
 import { randomBytes } from "node:crypto";
-import { rmSync } from "node:fs";
-import { link, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readFileSync, rmSync } from "node:fs";
+import { link, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isRunning, isSameMachine, ownMark, processMarkSchema, type ProcessMark } from "./processes.ts";
 
@@ -23,20 +23,36 @@ export interface Lock {
  */
 export async function takeLock(stage: string, path: string): Promise<Lock> {
   await makeFlushedFolder(dirname(path));
-  const own = join(dirname(path), `${basename(path)}-${randomBytes(6).toString("hex")}`);
+  const own = nameBeside(path);
+  const mark = JSON.stringify(ownMark());
   try {
-    await writeFile(own, JSON.stringify(ownMark()), { flag: "wx" });
+    await writeFile(own, mark, { flag: "wx" });
     await removeAbandoned(stage, path);
     await link(own, path);
     await removeUnfinished(path, own);
-    return { release: () => removeQuietly(path) };
+    return { release: () => release(path, mark) };
   } catch (cause) {
-    // ENOENT: somebody whose clock differs took ours for abandoned.
+    // ENOENT: another run took the abandoned lock over, or somebody whose clock differs took ours for abandoned.
     if (!["EEXIST", "ENOENT"].includes((cause as NodeJS.ErrnoException).code ?? "")) throw cause;
     throw new BertqaError(stage, `another run of ${stage} started at the same moment`, { where: path, cause });
   } finally {
     removeQuietly(own);
   }
+}
+
+/** A name for a file that is no lock yet, or none any more. */
+function nameBeside(path: string): string {
+  return `${path}-${randomBytes(6).toString("hex")}`;
+}
+
+/** Another run's lock stays: it took this one for abandoned. */
+function release(path: string, mark: string): void {
+  try {
+    if (readFileSync(path, "utf8") !== mark) return;
+  } catch {
+    return; // gone, or as unreadable as it would be unremovable
+  }
+  removeQuietly(path);
 }
 
 /** A lock that cannot be removed is that of a process that is gone: the next run takes it over, and this one's result stands. */
@@ -67,7 +83,20 @@ async function removeAbandoned(stage: string, path: string): Promise<void> {
   } else if (owner && Date.now() - (await stat(path)).mtimeMs < foreignLockMs) {
     throw isHeld(stage, path, `process ${owner.pid} of ${owner.host}`, `Wait for it, or delete ${path} if it is gone`);
   }
-  await rm(path, { force: true });
+  await moveAway(path, text);
+}
+
+/** Removes a lock of that text. Another run may have taken it over since it was read: that run's own goes back. */
+async function moveAway(path: string, text: string): Promise<void> {
+  const away = nameBeside(path);
+  await rename(path, away);
+  try {
+    if ((await readFile(away, "utf8")) === text) return;
+    await link(away, path);
+  } finally {
+    removeQuietly(away);
+  }
+  throw Object.assign(new Error(`${path} was taken over`), { code: "EEXIST" });
 }
 
 function isHeld(stage: string, path: string, owner: string, remedy: string): BertqaError {

@@ -204,6 +204,29 @@ describe("two runs on one place", () => {
     expect(existsSync(lockPath())).toBe(false);
   });
 
+  test("of two that find an abandoned lock at once, one takes it", async () => {
+    await mkdir(artifacts, { recursive: true });
+    const abandoned = JSON.stringify({ ...ownMark(), pid: 4_000_000 });
+    const rounds: number[] = [];
+    for (let round = 0; round < 400; round++) {
+      await writeFile(lockPath(), abandoned);
+      const takes = await Promise.allSettled([1, 2].map(() => takeLock("fetch", lockPath())));
+      const locks = takes.flatMap((take) => (take.status === "fulfilled" ? [take.value] : []));
+      rounds.push(locks.length);
+      locks.forEach((lock) => lock.release());
+    }
+    expect(rounds.filter((held) => held !== 1)).toEqual([]);
+    expect(await readdir(artifacts)).toEqual([]);
+  });
+
+  test("a run removes its own lock alone", async () => {
+    const lock = await takeLock("fetch", lockPath());
+    const other = JSON.stringify({ ...ownMark(), host: "elsewhere" });
+    await writeFile(lockPath(), other);
+    lock.release();
+    expect(await readFile(lockPath(), "utf8")).toBe(other);
+  });
+
   test("what a process left that was killed before it took its lock goes with the next run", async () => {
     await mkdir(artifacts, { recursive: true });
     await writeFile(`${lockPath()}-abc`, '{"ho');
