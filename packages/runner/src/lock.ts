@@ -19,22 +19,27 @@ export interface Lock {
  * Takes a lock: a file that names its owner, made by `link`, which is atomic on network file systems too. The file is never
  * empty and its owner is known, so a process that was killed at any moment blocks nobody.
  *
+ * @param reader the stage that only reads there, where it is another one; errors are its own
  * @throws BertqaError naming the process that holds it
  */
-export async function takeLock(stage: string, path: string): Promise<Lock> {
+export async function takeLock(stage: string, path: string, reader: string = stage): Promise<Lock> {
   await makeFlushedFolder(dirname(path));
   const own = nameBeside(path);
   const mark = JSON.stringify(ownMark());
   try {
     await writeFile(own, mark, { flag: "wx" });
-    await removeAbandoned(stage, path);
+    await removeAbandoned(path, (owner, remedy) => {
+      const isOwn = reader === stage;
+      const problem = isOwn ? `another run of ${stage} (${owner}) is writing here` : `${stage} (${owner}) is running`;
+      return new BertqaError(reader, problem, { remedy, where: dirname(path) });
+    });
     await link(own, path);
     await removeUnfinished(path, own);
     return { release: () => release(path, mark) };
   } catch (cause) {
     // ENOENT: another run took the abandoned lock over, or somebody whose clock differs took ours for abandoned.
     if (!["EEXIST", "ENOENT"].includes((cause as NodeJS.ErrnoException).code ?? "")) throw cause;
-    throw new BertqaError(stage, `another run of ${stage} started at the same moment`, { where: path, cause });
+    throw new BertqaError(reader, `another run of ${stage} started at the same moment`, { where: path, cause });
   } finally {
     removeQuietly(own);
   }
@@ -74,14 +79,14 @@ async function removeUnfinished(path: string, own: string): Promise<void> {
   }
 }
 
-async function removeAbandoned(stage: string, path: string): Promise<void> {
+async function removeAbandoned(path: string, held: (owner: string, remedy: string) => BertqaError): Promise<void> {
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) return;
   const owner = parseMark(text);
   if (owner && isSameMachine(owner, ownMark())) {
-    if (isRunning(owner)) throw isHeld(stage, path, `process ${owner.pid}`, "Wait until it has ended");
+    if (isRunning(owner)) throw held(`process ${owner.pid}`, "Wait until it has ended");
   } else if (owner && Date.now() - (await stat(path)).mtimeMs < foreignLockMs) {
-    throw isHeld(stage, path, `process ${owner.pid} of ${owner.host}`, `Wait for it, or delete ${path} if it is gone`);
+    throw held(`process ${owner.pid} of ${owner.host}`, `Wait for it, or delete ${path} if it is gone`);
   }
   await moveAway(path, text);
 }
@@ -97,10 +102,6 @@ async function moveAway(path: string, text: string): Promise<void> {
     removeQuietly(away);
   }
   throw Object.assign(new Error(`${path} was taken over`), { code: "EEXIST" });
-}
-
-function isHeld(stage: string, path: string, owner: string, remedy: string): BertqaError {
-  return new BertqaError(stage, `another run of ${stage} (${owner}) is writing here`, { remedy, where: dirname(path) });
 }
 
 function parseMark(text: string): ProcessMark | undefined {

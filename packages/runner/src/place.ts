@@ -12,6 +12,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, rmSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { takeLock } from "./lock.ts";
 
 /*
  * A place is the folder in which a stage's artifact lies, for example `artifacts/pipeline/train`. Beside it lie, while a run is
@@ -24,20 +25,48 @@ import { basename, dirname, join } from "node:path";
  * one goes back; what is left of unfinished ones is removed.
  */
 export async function recoverPlace(place: string): Promise<void> {
-  const leftovers = await leftoversOf(place);
-  if (leftovers.length === 0) return;
-  if (!existsSync(join(place, manifestName))) {
-    // Anything else in the place belongs to somebody: the run that follows refuses it.
-    if ((await readdir(place).catch(() => [])).length > 0) return;
-    const isWhole = (path: string) => existsSync(join(path, manifestName));
-    const survivor = leftovers.filter(isWhole).toSorted((a, b) => rankOf(a) - rankOf(b))[0];
-    if (survivor) {
-      await rm(place, { recursive: true, force: true });
-      await rename(survivor, place);
-      await flushFolder(dirname(place));
-    }
-  }
+  await restoreSurvivor(place);
+  // What is in the place and no artifact belongs to somebody: the run that follows refuses it.
+  if ((await isInUse(place)) && !isWhole(place)) return;
   for (const path of await leftoversOf(place)) await rm(path, { recursive: true, force: true });
+}
+
+/**
+ * Brings the place of another stage's artifact into order, for a stage that reads it: a finished one goes in where the place is empty, and
+ * nothing is removed.
+ *
+ * @throws BertqaError, of the reader, if that stage is running
+ */
+export async function recoverInput(reader: string, place: string): Promise<void> {
+  if ((await leftoversOf(place)).length === 0) return;
+  const lock = await takeLock(basename(place), lockOf(place), reader);
+  try {
+    await restoreSurvivor(place);
+  } finally {
+    lock.release();
+  }
+}
+
+/** The lock of the stage whose place it is. */
+export function lockOf(place: string): string {
+  return join(dirname(place), `.${basename(place)}.lock`);
+}
+
+async function restoreSurvivor(place: string): Promise<void> {
+  if (await isInUse(place)) return;
+  const [survivor] = (await leftoversOf(place)).filter(isWhole).toSorted((a, b) => rankOf(a) - rankOf(b));
+  if (survivor === undefined) return;
+  await rm(place, { recursive: true, force: true });
+  await rename(survivor, place);
+  await flushFolder(dirname(place));
+}
+
+async function isInUse(place: string): Promise<boolean> {
+  return (await readdir(place).catch(() => [])).length > 0;
+}
+
+function isWhole(path: string): boolean {
+  return existsSync(join(path, manifestName));
 }
 
 /** New ones first. */

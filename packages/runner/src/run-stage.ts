@@ -19,7 +19,7 @@ import type { z } from "zod";
 import { dropFromNxCache } from "./nx-cache.ts";
 import { takeLock } from "./lock.ts";
 import { ownerOf, pipelinePaths, type PipelinePaths } from "./paths.ts";
-import { explainDiskError, recoverPlace, removeBeside, writeArtifact } from "./place.ts";
+import { explainDiskError, lockOf, recoverInput, recoverPlace, removeBeside, writeArtifact } from "./place.ts";
 import { openWork } from "./work.ts";
 
 /** Any stage, whatever its options and reads. */
@@ -57,13 +57,10 @@ export async function runStage<Schema extends z.ZodObject, Reads extends StageRe
   const where = join(folder, `${stage.name}.json`);
   const options = run.options ? parseOptions(stage, run.options) : await readOptions(stage.name, where, stage.options);
   const place = join(paths.artifactsFolder, stage.name);
-  const explained = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((cause: unknown) => {
-      throw explainDiskError(stage.name, paths.artifactsFolder, cause);
-    });
-  const lock = await explained(takeLock(stage.name, join(paths.artifactsFolder, `.${stage.name}.lock`)));
+  const { artifactsFolder } = paths;
+  const lock = await explained(stage.name, artifactsFolder, takeLock(stage.name, lockOf(place)));
   try {
-    await explained(recoverPlace(place));
+    await explained(stage.name, artifactsFolder, recoverPlace(place));
     const inputs = await openInputs(stage, paths, run);
     const inputHashes = Object.fromEntries(
       Object.entries(inputs).map(([slot, { artifact }]) => [slot, artifact.manifest.contentSha256]),
@@ -94,13 +91,24 @@ export async function runStage<Schema extends z.ZodObject, Reads extends StageRe
       reporter.line(`the work in progress at ${workFolder} could not be removed: ${cause.code ?? cause.message}`),
     );
     const elapsedMs = performance.now() - startedMs;
-    if (stage.record) await explained(stage.record({ ...paths, artifact, inputs: inputHashes, reporter, elapsedMs }));
+    if (stage.record) {
+      const recorded = stage.record({ ...paths, artifact, inputs: inputHashes, reporter, elapsedMs });
+      await explained(stage.name, artifactsFolder, recorded);
+    }
     return artifact;
   } catch (error) {
     if (error instanceof DamagedArtifactError) await dropFromNxCache(paths.workspaceFolder, error.folder, run.reporter);
     throw error;
   } finally {
     lock.release();
+  }
+}
+
+async function explained<T>(stage: string, where: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw explainDiskError(stage, where, cause);
   }
 }
 
@@ -133,7 +141,7 @@ async function openInputs(stage: AnyStage, paths: PipelinePaths, run: StageRun):
     // Another pipeline's artifacts lie beside this one's.
     const artifactsFolder = owner === paths ? paths.artifactsFolder : join(paths.artifactsFolder, "..", owner.pipeline);
     const place = join(artifactsFolder, from);
-    if (!existsSync(place)) await recoverPlace(place);
+    if (!existsSync(place)) await explained(stage.name, artifactsFolder, recoverInput(stage.name, place));
     opened[slot] = await openers[kind](stage.name, place);
     await refuseOtherOptions(stage, from, owner, opened[slot].artifact, run);
   }

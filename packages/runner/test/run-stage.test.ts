@@ -181,6 +181,29 @@ describe("after a run that was killed in the middle of the swap", () => {
   });
 });
 
+test("while a stage makes its first artifact, one that reads it is refused and removes nothing of it", async () => {
+  let finish = () => {};
+  const finished = new Promise<void>((resolve) => (finish = resolve));
+  let begin = () => {};
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const slowStage: AnyStage = {
+    ...fetchStage,
+    run: async (context: never) => {
+      begin();
+      await finished;
+      return fetchStage.run(context);
+    },
+  };
+  const running = runStage(slowStage, folder, { reporter: silentReporter });
+  await begun;
+  await expect(run("tokenize")).rejects.toThrow(
+    `tokenize: fetch (process ${process.pid}) is running. Wait until it has ended. (${artifacts})`,
+  );
+  finish();
+  await running;
+  await run("tokenize");
+});
+
 describe("two runs on one place", () => {
   const lockPath = () => join(artifacts, ".fetch.lock");
 
