@@ -101,6 +101,8 @@ export interface Stage<Schema extends z.ZodObject = z.ZodObject, Reads extends S
   readonly incidentalOptions?: readonly string[];
   readonly reads: Reads;
   readonly writes: ArtifactKind;
+  /** Whether it keeps work in progress, by {@link StageContext.work}. */
+  readonly keepsWork?: boolean;
   /** Writes the artifact's files into `draft`. Its bytes depend on options and inputs alone, not on time or history. */
   run(context: StageContext<z.output<Schema>, Reads>): Promise<StageResult>;
   /** After the artifact is in its place: what depends on clock or history. Never cached, so it may write beside the artifact only. */

@@ -52,6 +52,9 @@ export async function runStage<Schema extends z.ZodObject, Reads extends StageRe
   run: StageRun,
 ): Promise<Artifact> {
   const startedMs = performance.now();
+  if (run.resume !== undefined && !stage.keepsWork) {
+    throw new BertqaError(stage.name, "it keeps no work in progress to resume from", { remedy: "Leave out --resume" });
+  }
   const ruled = await pipelinePaths(stage.name, folder);
   const paths = { ...ruled, artifactsFolder: run.artifactsFolder ?? ruled.artifactsFolder };
   const where = join(folder, `${stage.name}.json`);

@@ -9,7 +9,7 @@ import {
 } from "@bertqa/core";
 import { existsSync } from "node:fs";
 import { readdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
@@ -41,9 +41,9 @@ export interface WorkPlace {
  * itself and never deleted: it is moved aside, and what differs is said, with the command that resumes from it all the same.
  */
 export async function openWork(place: WorkPlace, work: WorkIdentity): Promise<WorkFolder> {
-  const { folder, stage, reporter } = place;
+  const { folder, reporter } = place;
   const identity = await identityOf(work);
-  const resumedFrom = place.resume === undefined ? undefined : await takeUp(place, place.resume, identity);
+  if (place.resume !== undefined) await takeUp(place, resolve(place.resume), identity);
   const found = await readRecord(folder);
   if (found && isSame(found.identity, identity)) {
     return { folder, ...(found.resumedFrom === undefined ? {} : { resumedFrom: found.resumedFrom }) };
@@ -55,9 +55,8 @@ export async function openWork(place: WorkPlace, work: WorkIdentity): Promise<Wo
     reporter.line(`to resume from it all the same: ${place.command} --resume ${aside}`);
   }
   await makeFlushedFolder(folder);
-  await writeRecord(folder, { formatVersion, identity, ...(resumedFrom === undefined ? {} : { resumedFrom }) });
-  if (resumedFrom !== undefined) reporter.line(`${stage} resumes from another run's work, as asked (${resumedFrom})`);
-  return { folder, ...(resumedFrom === undefined ? {} : { resumedFrom }) };
+  await writeRecord(folder, { formatVersion, identity });
+  return { folder };
 }
 
 /** A run that ended while it wrote its first record had done nothing yet. */
@@ -65,19 +64,24 @@ async function holdsWork(folder: string): Promise<boolean> {
   return existsSync(folder) && (await readdir(folder)).some((name) => name !== partialName);
 }
 
-/** Puts another run's folder in this run's place, under this run's identity. @returns what differs */
-async function takeUp(place: WorkPlace, from: string, identity: WorkRecord["identity"]): Promise<string> {
-  const found = await readRecord(from);
+/** Puts another run's folder in this run's place, under this run's identity. One that a killed run has put there stays. */
+async function takeUp(place: WorkPlace, from: string, identity: WorkRecord["identity"]): Promise<void> {
+  const { folder, stage, reporter } = place;
+  const [found, current] = [await readRecord(from), await readRecord(folder)];
   if (!found) {
+    if (!existsSync(from) && current?.resumedFrom !== undefined && isSame(current.identity, identity)) return;
     const remedy = "Name a folder that an earlier run moved aside";
-    throw new BertqaError(place.stage, `${from} holds no work in progress of this bertqa`, { remedy });
+    throw new BertqaError(stage, `${from} holds no work in progress of this bertqa`, { remedy });
   }
-  if (existsSync(place.folder)) await moveAside(place.folder, await readRecord(place.folder));
-  await rename(from, place.folder);
-  const resumedFrom = describeDifference(found.identity, identity);
-  await writeRecord(place.folder, { formatVersion, identity, resumedFrom });
-  await flushFolder(dirname(place.folder));
-  return resumedFrom;
+  if (!isSame(found.identity, identity)) {
+    const resumedFrom = describeDifference(found.identity, identity);
+    await writeRecord(from, { formatVersion, identity, resumedFrom });
+    reporter.line(`${stage} resumes from another run's work, as asked (${resumedFrom})`);
+  }
+  if (from === resolve(folder)) return;
+  if (existsSync(folder)) await moveAside(folder, current);
+  await rename(from, folder);
+  await flushFolder(dirname(folder));
 }
 
 /** Work whose record is cut short could never be taken up again: the old record stays until the new one is on disk. */

@@ -48,6 +48,7 @@ export const trainStage = defineStage({
   incidentalOptions: ["checkpointEverySteps"],
   reads,
   writes: "model",
+  keepsWork: true,
   run: async (context) => {
     const { options, inputs, draft, reporter } = context;
     const windows = await readTrainingWindows(inputs.windows);
