@@ -28,7 +28,9 @@ test("a token of scope read writes nowhere, whatever its namespace", async () =>
 test("a file that others can read is refused, and so are links and other files", async () => {
   const folder = await temporaryFolder();
   const path = join(folder, "tokens.json");
-  await expect(readTokens(path)).rejects.toThrow(/no file of tokens.*Make a token/);
+  await expect(readTokens(path)).rejects.toThrow(
+    `there is no file of tokens. Make a token: npx bertqa cache-server token NAME --scope write --tokens ${path}.`,
+  );
   await addToken(path, main);
   symlinkSync(path, join(folder, "link"));
   await expect(readTokens(join(folder, "link"))).rejects.toThrow(/not a regular file/);

@@ -58,7 +58,8 @@ export function grantOf(grants: readonly Grant[], token: string): Grant | undefi
 export async function readTokens(path: string): Promise<Grant[]> {
   const found = await lstat(path).catch(() => undefined);
   const problem = (what: string, remedy: string) => new BertqaError("cache-server", what, { remedy, where: path });
-  if (!found) throw problem("there is no file of tokens", "Make a token: bertqa cache-server token NAME --tokens FILE");
+  const remedy = `Make a token: npx bertqa cache-server token NAME --scope write --tokens ${path}`;
+  if (!found) throw problem("there is no file of tokens", remedy);
   if (!found.isFile()) throw problem("the file of tokens is not a regular file", "Name a file");
   if ((found.mode & 0o077) !== 0) {
     throw problem("others can read or change the file of tokens", `Run chmod 600 ${path}`);
@@ -68,7 +69,7 @@ export async function readTokens(path: string): Promise<Grant[]> {
   try {
     value = JSON.parse(await readFile(path, "utf8"));
   } catch {
-    throw problem("the file of tokens is not JSON", "Make it with bertqa cache-server token");
+    throw problem("the file of tokens is not JSON", remedy);
   }
   const parsed = tokenFileSchema.safeParse(value);
   if (parsed.success) return parsed.data.tokens;
