@@ -27,6 +27,7 @@ export * from "./bert.ts";
 export * from "./hash.ts";
 export {
   artifactKinds,
+  artifactNamePattern,
   DamagedArtifactError,
   manifestName,
   parseManifest,

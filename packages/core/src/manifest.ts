@@ -33,10 +33,10 @@ export const manifestName = "manifest.json";
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "expected 64 lower-case hex digits");
 
 /** Names inside an artifact: `a/b.json`; no empty part, no `.` or `..`, no absolute path, no backslash or control character. */
-const namePattern = /^(?!\.{1,2}(\/|$))[^/\\\p{Cc}]+(\/(?!\.{1,2}(\/|$))[^/\\\p{Cc}]+)*$/u;
+export const artifactNamePattern = /^(?!\.{1,2}(\/|$))[^/\\\p{Cc}]+(\/(?!\.{1,2}(\/|$))[^/\\\p{Cc}]+)*$/u;
 
 const fileSchema = z.strictObject({
-  path: z.string().regex(namePattern, "expected a relative name without . or .."),
+  path: z.string().regex(artifactNamePattern, "expected a relative name without . or .."),
   bytes: z.int().nonnegative(),
   sha256: sha256Schema,
 });

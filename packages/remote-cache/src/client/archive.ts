@@ -1,4 +1,11 @@
-import { BertqaError, artifactKinds, manifestName, parseManifest, type ArtifactKind } from "@bertqa/core";
+import {
+  BertqaError,
+  artifactKinds,
+  artifactNamePattern,
+  manifestName,
+  parseManifest,
+  type ArtifactKind,
+} from "@bertqa/core";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
@@ -10,8 +17,6 @@ const mostEntries = 100_000;
 /** Manifests and what a task printed are read whole. */
 const mostTextBytes = 64 * 2 ** 20;
 
-/** Names in an archive: relative, no empty part, no `.` or `..`, no backslash or control character. */
-const namePattern = /^(?!\.{1,2}(\/|$))[^/\\\p{Cc}]+(\/(?!\.{1,2}(\/|$))[^/\\\p{Cc}]+)*$/u;
 const artifactPattern = /^artifacts\/[^/]+\/[^/]+$/;
 
 /** An archive that Nx could not take, or would take and a stage would refuse. */
@@ -42,7 +47,7 @@ export async function checkArchive(path: string, unpackedBytes = mostUnpackedByt
     const name = header.name.replace(/\/$/, "");
     if (names.size >= mostEntries) throw new ArchiveError(`it has more than ${mostEntries} entries`);
     if (header.type === "directory" && (name === "" || name === ".")) return drain(entry);
-    if (!namePattern.test(name)) throw new ArchiveError("a name in it leads elsewhere");
+    if (!artifactNamePattern.test(name)) throw new ArchiveError("a name in it leads elsewhere");
     if (names.has(name)) throw new ArchiveError(`${name} is in it twice`);
     names.add(name);
     if (header.type === "directory") return drain(entry);
