@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -60,6 +60,10 @@ test(
   { timeout: 180_000 },
   () => {
     cpSync(join(main, ".ci/kept"), join(branch, ".ci/kept"), { recursive: true });
+    // As many files as fill a pipe: the script looks whether there are any.
+    const files = join(branch, ".ci/kept/nx/of-another-program");
+    mkdirSync(files);
+    for (let number = 0; number < 2000; number++) writeFileSync(join(files, `${"x".repeat(80)}${number}`), "");
     const options = join(branch, "pipelines/tiny/evaluate.json");
     writeFileSync(options, readFileSync(options, "utf8").replace('"bootstrapSamples":50', '"bootstrapSamples":60'));
     const kept = () => readFileSync(join(branch, ".ci/kept/baseline/tiny/manifest.json"), "utf8");
