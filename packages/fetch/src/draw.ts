@@ -1,5 +1,5 @@
 import { SeededRandom } from "@bertqa/core";
-import type { RawRow } from "@bertqa/squad";
+import { passageKey, type RawRow } from "@bertqa/squad";
 
 /** Which part of a split's questions is kept. */
 export interface Draw {
@@ -12,15 +12,19 @@ export interface Draw {
  * questions are there; the last passage gives as many as are missing. The rows keep the file's order. A smaller draw of a seed
  * is part of each larger one, so that a curve over sizes adds questions and exchanges none.
  *
- * @param rows all rows of the file; neighbours with the same article and paragraph number are of one passage
+ * @param rows all rows of the file; those with one `passageKey` are of one passage
  */
 export function drawRows(rows: readonly RawRow[], { questions, seed }: Draw): RawRow[] {
-  const passages: number[][] = [];
+  const passages = new Map<string, number[]>();
   rows.forEach((row, i) => {
-    const before = rows[i - 1];
-    if (before?.article === row.article && before.paragraph === row.paragraph) passages.at(-1)?.push(i);
-    else passages.push([i]);
+    const key = passageKey(row);
+    const known = passages.get(key);
+    if (known) known.push(i);
+    else passages.set(key, [i]);
   });
-  const drawn = new SeededRandom(seed, "draw").shuffled(passages).flat().slice(0, questions);
+  const drawn = new SeededRandom(seed, "draw")
+    .shuffled([...passages.values()])
+    .flat()
+    .slice(0, questions);
   return drawn.toSorted((a, b) => a - b).map((i) => rows[i] as RawRow);
 }

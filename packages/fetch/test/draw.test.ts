@@ -33,3 +33,10 @@ test("where fewer are there than asked for, all are kept as they are", () => {
   expect(drawRows(rows, { questions: 1000, seed: 1 })).toEqual(rows);
   expect(drawRows([], { questions: 3, seed: 1 })).toEqual([]);
 });
+
+test("without titles a passage is drawn whole though its rows do not follow each other", () => {
+  // 10 passages that take turns, 3 questions each; as a table's reader numbers them, each row is an article.
+  const mixed = rows.slice(0, 30).map((row, i) => ({ ...row, article: i, paragraph: i, context: `passage ${i % 10}` }));
+  const drawn = drawRows(mixed, { questions: 6, seed: 42 });
+  expect([drawn.length, new Set(drawn.map(({ context }) => context)).size]).toEqual([6, 2]);
+});

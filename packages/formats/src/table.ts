@@ -33,7 +33,7 @@ export interface PlacedRecord {
 
 /**
  * Reads a table's rows, one a question, as `datasets` and spreadsheets have them. Neighbouring rows with one title make
- * an article, those with one passage a paragraph; rows without title make an article a passage.
+ * an article, those with one passage a paragraph; rows without title make an article a passage (squad joins those of one text).
  */
 export function rowsOfRecords(records: readonly PlacedRecord[]): RawRow[] {
   let [article, paragraph] = [-1, -1];

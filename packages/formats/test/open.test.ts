@@ -1,11 +1,12 @@
-import { readRows } from "@bertqa/squad";
+import { questionsOf, readRows } from "@bertqa/squad";
 import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterEach, expect, onTestFinished, test } from "vitest";
-import { openQuestionFile, rowsOfText } from "../src/index.ts";
+import { splitOffTune } from "../../tokenize/src/tune-split.ts";
+import { openQuestionFile, rowsOfText, splitByDocument } from "../src/index.ts";
 
 const fixtures = join(import.meta.dirname, "fixtures");
 const folders: string[] = [];
@@ -153,6 +154,21 @@ test("rows of one title that follow each other are an article, of one passage a 
     [1],
     [1],
   ]);
+});
+
+test("rows without a title whose passages take turns: neither dev nor tune has a passage of train", () => {
+  // 20 passages of 3 questions: row 2 is of passage 0, row 3 of passage 1, row 22 of passage 0 again.
+  const lines = Array.from({ length: 60 }, (_, i) => `Town ${i % 20} is old.,Q${i}?,Town ${i % 20}`);
+  const { articles } = read(rowsOfText(["context,question,answer", ...lines].join("\n")).rows);
+  expect(articles.map(({ paragraphs }) => paragraphs.map(({ qas }) => qas.map(({ id }) => id)))).toEqual(
+    Array.from({ length: 20 }, (_, i) => [[`row ${i + 2}`, `row ${i + 22}`, `row ${i + 42}`]]),
+  );
+  const contextsOf = (data: typeof articles) => questionsOf({ data }).map(({ context: passage }) => passage);
+  const { train, dev } = splitByDocument(articles, 0.1, (items) => [...items]);
+  expect(contextsOf(dev).filter((passage) => contextsOf(train).includes(passage))).toEqual([]);
+  const parts = splitOffTune(questionsOf({ data: articles }), { share: 0.1, seed: 42 });
+  const learned = new Set(parts.train.map(({ context: passage }) => passage));
+  expect([parts.tune.length, parts.tune.filter(({ context: passage }) => learned.has(passage))]).toEqual([6, []]);
 });
 
 test("names that published sets have: CMRC 2018's query_text, MRQA's qid after a header", () => {

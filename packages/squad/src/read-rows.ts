@@ -9,7 +9,7 @@ import { noPlace, type SquadFile } from "./read.ts";
 export interface RawRow {
   /** Where it stands: `data[0].paragraphs[1].qas[2]`, `line 12`. */
   readonly place: string;
-  /** Neighbouring rows with one number share an article, or a passage. */
+  /** Rows with one number share an article, or a passage; see {@link passageKey} for those without a title. */
   readonly article: number;
   readonly paragraph: number;
   readonly title?: unknown;
@@ -35,6 +35,15 @@ export interface ReadSplit {
   readonly problems: readonly Problem[];
   /** What was read otherwise than SQuAD has it, in sentences. */
   readonly notes: readonly string[];
+}
+
+/**
+ * What "passage" means for rows. Without a title a passage is known by its text alone, wherever its rows stand, so that shuffled
+ * rows and several files do not bring one passage into two articles, and those into train and dev.
+ */
+export function passageKey({ title, context, article, paragraph }: RawRow): string {
+  const isUntitled = title === undefined || title === null || title === "";
+  return isUntitled && typeof context === "string" ? `text ${context}` : `${article} ${paragraph}`;
 }
 
 type Qa = SquadFile["data"][number]["paragraphs"][number]["qas"][number];
@@ -221,26 +230,24 @@ function whereOf({ id, title, place }: RawRow): string {
 }
 
 function regroup(rows: readonly RawRow[], kept: readonly (Kept | undefined)[]): SquadFile["data"] {
-  interface Paragraph {
-    context: string;
-    qas: Qa[];
-  }
-  const articles: { title?: string; paragraphs: Paragraph[] }[] = [];
-  let last: RawRow | undefined;
+  const articles = new Map<number, SquadFile["data"][number]>();
+  const passages = new Map<string, Qa[]>();
   kept.forEach((row, index) => {
     if (!row) return;
     const raw = rows[index] as RawRow;
-    if (raw.article !== last?.article) {
-      articles.push({ ...(row.title === undefined ? {} : { title: row.title }), paragraphs: [] });
-    }
-    const { paragraphs } = articles.at(-1) as { paragraphs: Paragraph[] };
-    if (raw.article !== last?.article || raw.paragraph !== last.paragraph) {
-      paragraphs.push({ context: row.context, qas: [] });
-    }
-    paragraphs.at(-1)?.qas.push(row.qa);
-    last = raw;
+    const key = passageKey(raw);
+    const known = passages.get(key);
+    if (known) return void known.push(row.qa);
+    const article = articles.get(raw.article) ?? {
+      ...(row.title === undefined ? {} : { title: row.title }),
+      paragraphs: [],
+    };
+    const qas = [row.qa];
+    article.paragraphs.push({ context: row.context, qas });
+    articles.set(raw.article, article);
+    passages.set(key, qas);
   });
-  return articles;
+  return [...articles.values()];
 }
 
 function counted(count: number, noun: string): string {
