@@ -1,5 +1,7 @@
-import { BertqaError } from "@bertqa/core";
-import { existsSync } from "node:fs";
+import { BertqaError, parseJson } from "@bertqa/core";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { z } from "zod";
 
 const lineWidth = 120;
 
@@ -19,10 +21,38 @@ export function jsonFile(value: unknown): string {
   return `${lists}\n`;
 }
 
-/** @throws BertqaError if a pipeline cannot have this name, or its folder is there already */
+/** @throws BertqaError if a pipeline cannot have this name, its folder is there already, or a project has the name */
 export function refuseTaken(name: string, folder: string): void {
   if (!/^[a-z0-9][a-z0-9._-]*$/.test(name)) {
     throw new BertqaError("new", `got the name ${JSON.stringify(name)}, expected small letters, digits, . _ or -`);
   }
-  if (existsSync(folder)) throw new BertqaError("new", `${folder} is already there`, { remedy: "Choose another name" });
+  const remedy = "Choose another name";
+  if (existsSync(folder)) throw new BertqaError("new", `${folder} is already there`, { remedy });
+  const packages = foldersIn("packages");
+  const owner = [...packages, ...packages.flatMap(foldersIn), ...foldersIn(dirname(folder))].find(
+    (other) => projectName(other) === name,
+  );
+  // Nx refuses every command of a workspace that has a name twice.
+  if (owner !== undefined) {
+    throw new BertqaError("new", `${name} is already the name of the project in ${owner}`, { remedy });
+  }
+}
+
+function foldersIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const entries = readdirSync(folder, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
+}
+
+const namedSchema = z.object({ name: z.string().optional(), nx: z.object({ name: z.string().optional() }).optional() });
+
+/** A folder's name as a project, as Nx finds it: in project.json, else in package.json. */
+function projectName(folder: string): string | undefined {
+  const names = ["project.json", "package.json"].map((file) => {
+    const path = join(folder, file);
+    if (!existsSync(path)) return undefined;
+    const { name, nx } = parseJson("new", readFileSync(path, "utf8"), path, namedSchema);
+    return nx?.name ?? name;
+  });
+  return names.find((name) => name !== undefined);
 }

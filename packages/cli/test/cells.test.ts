@@ -6,6 +6,7 @@ import { check } from "prettier";
 import { silentReporter } from "@bertqa/core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { newCells, newCurve } from "../src/commands/new-cells.ts";
+import { refuseTaken } from "../src/pipeline-files.ts";
 import { parseSettings, planCells, withOption } from "../src/cells/settings.ts";
 
 const repository = resolve(import.meta.dirname, "../../..");
@@ -202,6 +203,18 @@ test("a name that is taken by one cell of a sweep leaves the others unwritten to
     "new: pipelines/sweep-seed-2 is already there. Choose another name.",
   );
   expect(await written()).not.toContain("sweep-seed-1");
+});
+
+test("a name that another project has is refused, for cells too: Nx would refuse every command", async () => {
+  await mkdir("packages/train/demo", { recursive: true });
+  await writeFile("packages/train/package.json", JSON.stringify({ name: "@bertqa/train", nx: { name: "train" } }));
+  await writeFile("packages/train/demo/project.json", JSON.stringify({ name: "demo" }));
+  const owners = { train: "packages/train", demo: "packages/train/demo", pipeline: "pipelines/sample" };
+  for (const [name, owner] of Object.entries(owners)) {
+    const message = `new: ${name} is already the name of the project in ${owner}. Choose another name.`;
+    await expect(makeCells(name, "own-data", "train.seed=2")).rejects.toThrow(message);
+    expect(() => refuseTaken(name, `pipelines/${name}`)).toThrow(message);
+  }
 });
 
 test("values that are the source's own make a cell all the same, and that is said", async () => {
