@@ -146,6 +146,27 @@ test("new makes a pipeline of a table alone: data divided, limits from the data,
   });
 });
 
+test("new with an encoder that is none is told in one line and leaves no data: the corrected command runs", async () => {
+  await makeWorkspace();
+  await writeFile(join(workspace, "q.csv"), table.join("\n"));
+  const path = join(workspace, "encoder/config.json");
+  const config = await readFile(path, "utf8");
+  const begin = (encoder: string) => bertqa(["new", "towns", "--train", "q.csv", "--encoder", encoder]);
+  const wrong = [
+    [config.replace('"bert"', '"roberta"'), 'fetch: the encoder does not fit: config.json has model_type "roberta"'],
+    [config.replace('"hidden_size"', '"width"'), "config.json breaks its schema: hidden_size: "],
+    ["{", "config.json cannot be read: "],
+  ] as const;
+  for (const [text, message] of wrong) {
+    await writeFile(path, text);
+    const { code, stderr } = await begin("encoder");
+    expect(code).toBe(1);
+    expect(stderr.trimEnd().split("\n").at(-1)).toContain(message);
+  }
+  await writeFile(path, config);
+  expect((await begin("encoder")).code).toBe(0);
+});
+
 test("pin fills sizes, sha256 and the commit of a branch, for an encoder and a dataset of the hub", async () => {
   await makeWorkspace();
   const commit = "0123456789abcdef0123456789abcdef01234567";

@@ -40,7 +40,7 @@ export async function newPipeline(name: string, flags: NewFlags): Promise<void> 
   const reporter = createReporter("new");
   const folder = join("pipelines", name);
   refuseName(name, folder);
-  const data = await placeData(name, folder, flags, reporter);
+  const data = await readData(name, folder, flags, reporter);
   const options = await fetchOptionsFor(folder, data.sources, flags, reporter);
   const encoder = await lookAtEncoder(options, folder, flags, reporter);
   const maxTokens = Math.min(384, encoder?.maxPositions ?? 384);
@@ -51,6 +51,8 @@ export async function newPipeline(name: string, flags: NewFlags): Promise<void> 
   const extra = data.extraQuestions > 0 ? `, ${data.extraQuestions.toLocaleString("en-US")} of them extra` : "";
   reporter.line(`${countOf(learned, "training question")}${extra}: ${recipe.epochs} epochs at ${recipe.learningRate}`);
   const unanswerable = hasUnanswerable(data.articles) ? unanswerableRecipe : undefined;
+  // Last, so that a command that fails leaves nothing that the corrected one would meet.
+  for (const [path, articles] of data.files) await writeQuestions(path, articles, reporter);
   await writePipeline(folder, name, {
     fetch: { ...options },
     tokenize: { ...tokenizeOptions(maxTokens, look), ...unanswerable?.tokenize },
@@ -71,19 +73,25 @@ function refuseName(name: string, folder: string): void {
 
 type FileSource = string | { readonly url: string; readonly bytes: number; readonly sha256: string };
 
-interface PlacedData {
+interface ReadData {
   /** For fetch.json: paths relative to the pipeline's folder, or addresses with their pins. */
   readonly sources: { readonly train: FileSource; readonly dev: FileSource; readonly extra?: FileSource };
   readonly trainQuestions: number;
   readonly extraQuestions: number;
   /** Of train and dev. */
   readonly articles: Articles;
+  /** To write, by path: what was divided. */
+  readonly files: ReadonlyMap<string, Articles>;
 }
 
 /** Reads the data; without a dev file, a tenth of train becomes one, in `data/<name>`. */
-async function placeData(name: string, folder: string, flags: NewFlags, reporter: Reporter): Promise<PlacedData> {
+async function readData(name: string, folder: string, flags: NewFlags, reporter: Reporter): Promise<ReadData> {
   const own = (split: string) => join("data", name, `${split}.json`);
   const given = (path: string) => relative(folder, resolve(path));
+  const taken = [own("train"), own("dev")].find((path) => flags.dev === undefined && existsSync(path));
+  if (taken !== undefined) {
+    throw new BertqaError("new", `${taken} is already there`, { remedy: "Remove it, or give --dev" });
+  }
   const skipBad = flags.skipBad ?? false;
   const trainFile = await bringFile(flags.train, folder, reporter);
   const train = await readQuestions([trainFile.path], { to: own("train"), as: "train", skipBad }, reporter);
@@ -97,18 +105,16 @@ async function placeData(name: string, folder: string, flags: NewFlags, reporter
     const dev = await readQuestions([devFile.path], { to: own("dev"), as: "dev", skipBad }, reporter);
     const sources = { train: trainFile.source, dev: devFile.source, ...beside };
     const articles = [...train.articles, ...dev.articles];
-    return { sources, trainQuestions: countQuestions(train.articles), extraQuestions, articles };
-  }
-  for (const path of [own("train"), own("dev")]) {
-    if (existsSync(path))
-      throw new BertqaError("new", `${path} is already there`, { remedy: "Remove it, or give --dev" });
+    return { sources, trainQuestions: countQuestions(train.articles), extraQuestions, articles, files: new Map() };
   }
   const parts = splitTrain(train.articles, 0.1, flags.seed);
   reporter.line(`no --dev: ${countOf(countQuestions(parts.dev), "question")} of train become dev, by ${parts.unit}`);
-  await writeQuestions(own("train"), parts.train, reporter);
-  await writeQuestions(own("dev"), parts.dev, reporter);
+  const files = new Map([
+    [own("train"), parts.train],
+    [own("dev"), parts.dev],
+  ]);
   const sources = { train: given(own("train")), dev: given(own("dev")), ...beside };
-  return { sources, trainQuestions: countQuestions(parts.train), extraQuestions, articles: train.articles };
+  return { sources, trainQuestions: countQuestions(parts.train), extraQuestions, articles: train.articles, files };
 }
 
 /** A file on this machine, or one that is brought from its address and pinned. */
@@ -126,7 +132,7 @@ function pinContext(folder: string, reporter: Reporter): PinContext {
 
 async function fetchOptionsFor(
   folder: string,
-  { train, dev, extra }: PlacedData["sources"],
+  { train, dev, extra }: ReadData["sources"],
   { encoder, skipBad }: NewFlags,
   reporter: Reporter,
 ): Promise<FetchOptions> {
@@ -152,14 +158,10 @@ async function encoderOptions(label: string, folder: string, reporter: Reporter)
   return { sources: [pinned.label], files };
 }
 
-const configSchema = z.object({ max_position_embeddings: z.int().positive(), hidden_size: z.int().positive() });
-
 /** The encoder's tokenizer and sizes; nothing where the usual one cannot be had now, as without a network. */
 async function lookAtEncoder(options: FetchOptions, folder: string, flags: NewFlags, reporter: Reporter) {
   try {
-    const { config, tokenizer } = await bringEncoder(options, folder, fetchEnvironment(), reporter);
-    const { max_position_embeddings: maxPositions, hidden_size: hiddenSize } = configSchema.parse(config);
-    return { tokenizer, maxPositions, hiddenSize };
+    return await bringEncoder(options, folder, fetchEnvironment(), reporter);
   } catch (error) {
     if (!(error instanceof BertqaError) || flags.encoder !== undefined) throw error;
     reporter.line(`${error.message} The limits are the defaults then.`);

@@ -1,15 +1,65 @@
+import { BertqaError, parseJson } from "@bertqa/core";
+import { parseDataJson } from "@bertqa/squad";
+import { readFile } from "node:fs/promises";
 import { z } from "zod";
 
+/** A file's text, and where it comes from, for messages. */
+export interface NamedText {
+  readonly text: string;
+  readonly origin: string;
+}
+
 /** The parts of `config.json` that show whether bertqa can use an encoder at all; the model package checks the rest. */
-export const encoderConfigSchema = z.object({ model_type: z.string(), vocab_size: z.int().positive() });
+const encoderConfigSchema = z.object({ model_type: z.string(), vocab_size: z.int().positive() });
 
 /** The parts of `tokenizer.json` that show a vocabulary. */
-export const tokenizerSchema = z.object({
+const tokenizerSchema = z.object({
   model: z.object({ vocab: z.record(z.string(), z.int().nonnegative()) }),
 });
 
+/** @throws BertqaError if an encoder's `config.json` or `tokenizer.json` cannot be read, or it cannot be fine-tuned here */
+export function checkEncoder(config: NamedText, tokenizer: NamedText): void {
+  const problem = findEncoderProblem(
+    readEncoderJson(config, encoderConfigSchema),
+    readEncoderJson(tokenizer, tokenizerSchema),
+  );
+  if (!problem) return;
+  throw new BertqaError("fetch", `the encoder does not fit: ${problem}`, {
+    remedy: "Take a BERT encoder with its own tokenizer.json or vocab.txt: see encoder.sources",
+    where: config.origin,
+  });
+}
+
+/** @throws BertqaError if the file is not UTF-8 */
+export async function readEncoderText(path: string, origin: string): Promise<NamedText> {
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path)), origin };
+  } catch (cause) {
+    throw unreadable(
+      origin,
+      cause instanceof TypeError ? "is not UTF-8" : `cannot be read: ${(cause as Error).message}`,
+      cause,
+    );
+  }
+}
+
+/** @throws BertqaError if the text is not JSON, or breaks the schema */
+export function readEncoderJson<T>({ text, origin }: NamedText, schema: z.ZodType<T>): T {
+  try {
+    // Every later reader of this file would overflow its stack.
+    parseDataJson(text);
+  } catch (cause) {
+    throw unreadable(origin, `cannot be read: ${(cause as Error).message}`, cause);
+  }
+  return parseJson("fetch", text, origin, schema);
+}
+
+function unreadable(origin: string, problem: string, cause: unknown): BertqaError {
+  return new BertqaError("fetch", `${origin} ${problem}`, { remedy: "Fix the file and run again", cause });
+}
+
 /** Says why an encoder cannot be fine-tuned here, or nothing. */
-export function findEncoderProblem(
+function findEncoderProblem(
   config: z.output<typeof encoderConfigSchema>,
   tokenizer: z.output<typeof tokenizerSchema>,
 ): string | undefined {

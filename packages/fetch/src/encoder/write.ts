@@ -8,13 +8,12 @@ import {
   type ArtifactDraft,
   type Reporter,
 } from "@bertqa/core";
-import { parseDataJson } from "@bertqa/squad";
 import { constants } from "node:fs";
 import { chmod, copyFile, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import type { FetchedFile } from "../download.ts";
-import { encoderConfigSchema, findEncoderProblem, tokenizerSchema } from "./check.ts";
+import { checkEncoder, readEncoderText } from "./check.ts";
 import { readPytorchTensors } from "./pytorch.ts";
 import { tokenizerFromVocabulary } from "./wordpiece.ts";
 
@@ -34,14 +33,8 @@ export async function writeEncoder(files: FetchedFiles, draft: ArtifactDraft, re
   }
   if (!copies.has("tokenizer.json")) copies.set("tokenizer.json", await makeTokenizer(files, draft, reporter));
   if (!copies.has("model.safetensors")) await convertWeights(files, draft, reporter);
-  const config = await readJson(copies, files, "config.json", encoderConfigSchema);
-  const tokenizer = await readJson(copies, files, "tokenizer.json", tokenizerSchema);
-  const problem = findEncoderProblem(config, tokenizer);
-  if (!problem) return;
-  throw new BertqaError("fetch", `the encoder does not fit: ${problem}`, {
-    remedy: "Take a BERT encoder with its own tokenizer.json or vocab.txt: see encoder.sources",
-    where: files.get("config.json")?.origin ?? "",
-  });
+  const read = (name: string) => readEncoderText(copies.get(name) as string, files.get(name)?.origin ?? name);
+  checkEncoder(await read("config.json"), await read("tokenizer.json"));
 }
 
 function pathOf(draft: ArtifactDraft, name: string): Promise<string> {
@@ -68,21 +61,27 @@ const tokenizerConfigSchema = z.object({
 });
 
 async function makeTokenizer(files: FetchedFiles, draft: ArtifactDraft, reporter: Reporter): Promise<string> {
+  const { json, lowercase, isConfigured } = await tokenizerOf(files);
+  const copy = await pathOf(draft, "tokenizer.json");
+  await writeFile(copy, json);
+  const reason = isConfigured ? "tokenizer_config.json says" : "its vocabulary says";
+  reporter.line(`tokenizer.json made from vocab.txt, ${lowercase ? "uncased" : "cased"} as ${reason}`);
+  return copy;
+}
+
+/** A `tokenizer.json` made of `vocab.txt`. @throws BertqaError if that is no vocabulary of BERT's */
+export async function tokenizerOf(files: FetchedFiles) {
   const { path, origin } = files.get("vocab.txt") as FetchedFile;
   const configFile = files.get("tokenizer_config.json");
   const config = configFile
     ? parseJson("fetch", await readFile(configFile.path, "utf8"), configFile.origin, tokenizerConfigSchema)
     : {};
-  const copy = await pathOf(draft, "tokenizer.json");
   try {
-    const { json, lowercase } = tokenizerFromVocabulary(await readFile(path, "utf8"), config);
-    await writeFile(copy, json);
-    const reason = config.do_lower_case === undefined ? "its vocabulary says" : "tokenizer_config.json says";
-    reporter.line(`tokenizer.json made from vocab.txt, ${lowercase ? "uncased" : "cased"} as ${reason}`);
+    const made = tokenizerFromVocabulary(await readFile(path, "utf8"), config);
+    return { ...made, isConfigured: config.do_lower_case !== undefined };
   } catch (cause) {
     throw new BertqaError("fetch", `${origin} makes no tokenizer: ${(cause as Error).message}`, { cause });
   }
-  return copy;
 }
 
 async function convertWeights(files: FetchedFiles, draft: ArtifactDraft, reporter: Reporter): Promise<void> {
@@ -96,23 +95,4 @@ async function convertWeights(files: FetchedFiles, draft: ArtifactDraft, reporte
     const problem = `${file.origin} cannot be read: ${(cause as Error).message}`;
     throw new BertqaError("fetch", problem, { remedy, cause });
   }
-}
-
-async function readJson<T>(
-  copies: ReadonlyMap<string, string>,
-  files: FetchedFiles,
-  name: string,
-  schema: z.ZodType<T>,
-): Promise<T> {
-  const origin = files.get(name)?.origin ?? name;
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(copies.get(name) as string));
-    // Every later reader of this file would overflow its stack.
-    parseDataJson(text);
-  } catch (cause) {
-    const problem = cause instanceof TypeError ? "is not UTF-8" : `cannot be read: ${(cause as Error).message}`;
-    throw new BertqaError("fetch", `${origin} ${problem}`, { remedy: "Fix the file and run again", cause });
-  }
-  return parseJson("fetch", text, origin, schema);
 }
