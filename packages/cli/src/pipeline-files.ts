@@ -1,5 +1,6 @@
 import { BertqaError, parseJson } from "@bertqa/core";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 
@@ -19,6 +20,19 @@ export function jsonFile(value: unknown): string {
     },
   );
   return `${lists}\n`;
+}
+
+/** Writes a file in full or not at all, with the folders above it. @throws BertqaError if it cannot be written */
+export async function writeWhole(command: string, path: string, text: string): Promise<void> {
+  const part = `${path}.part`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(part, text);
+    await rename(part, path);
+  } catch (cause) {
+    await rm(part, { force: true }).catch(() => undefined);
+    throw new BertqaError(command, `${path} cannot be written: ${(cause as NodeJS.ErrnoException).code}`, { cause });
+  }
 }
 
 /** @throws BertqaError if a pipeline cannot have this name, its folder is there already, or a project has the name */

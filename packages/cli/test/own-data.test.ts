@@ -92,6 +92,22 @@ test("import names bad rows, lists them in a file, and leaves them out on demand
   expect(await readQuestions("t.json")).toHaveLength(21);
 });
 
+test("a path below a file and a fetch.json that is no JSON are told in one line", async () => {
+  await writeFile(join(workspace, "a.csv"), table.join("\n"));
+  const below = await bertqa(["import", "a.csv", "--to", "a.csv/t.json"]);
+  expect([below.code, below.stderr.split("\n").at(-2)]).toEqual([
+    1,
+    expect.stringMatching(/^import: a\.csv\/t\.json cannot be written: E[A-Z]+\.$/),
+  ]);
+  await mkdir(join(workspace, "pipelines/bad"), { recursive: true });
+  await writeFile(join(workspace, "pipelines/bad/fetch.json"), "{");
+  const pinned = await bertqa(["pin", "bad"]);
+  expect([pinned.code, pinned.stderr]).toEqual([
+    1,
+    expect.stringMatching(/^pin: pipelines\/bad\/fetch\.json is not valid JSON: .*\n$/),
+  ]);
+});
+
 /** A workspace with nothing but the template of new pipelines, whose encoder lies on this machine. */
 async function makeWorkspace(): Promise<void> {
   await writeFile(join(workspace, "nx.json"), "{}");

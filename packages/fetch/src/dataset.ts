@@ -1,4 +1,4 @@
-import { BertqaError, countOf, type DatasetSplit } from "@bertqa/core";
+import { countOf, type DatasetSplit } from "@bertqa/core";
 import { readRows, type RawRow, type ReadSplit } from "@bertqa/squad";
 import { countProblems, type DatasetProblems } from "./problems.ts";
 import { mapSplits, splitEntries, type BySplit } from "./splits.ts";
@@ -107,21 +107,6 @@ export function describeCounts(split: DatasetSplit, counts: SplitCounts, skipped
   const parts = [countOf(articles, "article"), countOf(paragraphs, "paragraph"), countOf(questions, "question")];
   const left = skipped > 0 ? ` · ${countOf(skipped, "bad row")} left out` : "";
   return `${split}: ${parts.join(", ")} (${unanswerable.toLocaleString("en-US")} unanswerable)${left}`;
-}
-
-/**
- * A split's file in the format of SQuAD 2.0: equal rows give equal bytes, whatever the source's layout.
- *
- * @throws BertqaError if they are more than Node holds as one text
- */
-export function serializeSplit(data: Articles): string {
-  try {
-    return `${JSON.stringify({ version: "v2.0", data })}\n`;
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    const problem = "the questions are more than Node.js holds as one text (537 MB)";
-    throw new BertqaError("fetch", problem, { remedy: "Keep fewer, with firstQuestions", cause });
-  }
 }
 
 function countSplit(data: Articles): SplitCounts {

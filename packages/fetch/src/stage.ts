@@ -1,6 +1,7 @@
 import { datasetLayout, defineStage } from "@bertqa/core";
+import { squadText } from "@bertqa/squad";
 import { writeFile } from "node:fs/promises";
-import { countsFor, serializeSplit } from "./dataset.ts";
+import { countsFor } from "./dataset.ts";
 import { fetchFiles, type FetchedFile } from "./download.ts";
 import { writeEncoder } from "./encoder/write.ts";
 import { fetchEnvironment, type FetchEnvironment } from "./environment.ts";
@@ -35,7 +36,10 @@ export function createFetchStage(environmentOf: () => FetchEnvironment) {
       const dataset = await readDataset(files, { options, where, reporter, logFolder });
       await writeEncoder(await bring("encoder"), draft, reporter);
       for (const [split, data] of splitEntries(dataset.data)) {
-        await writeFile(await draft.path(datasetLayout.splitFile(split)), serializeSplit(data));
+        await writeFile(
+          await draft.path(datasetLayout.splitFile(split)),
+          squadText("fetch", data, "Keep fewer, with firstQuestions"),
+        );
       }
       return { counts: countsFor(dataset) };
     },

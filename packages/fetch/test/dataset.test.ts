@@ -1,6 +1,6 @@
-import { rowsOfArticles } from "@bertqa/squad";
+import { rowsOfArticles, squadText } from "@bertqa/squad";
 import { expect, test } from "vitest";
-import { checkDataset, countsFor, hintsFor, serializeSplit } from "../src/dataset.ts";
+import { checkDataset, countsFor, hintsFor } from "../src/dataset.ts";
 import { describeProblems } from "../src/problems.ts";
 import { devFile, squad, trainFile } from "./support.ts";
 
@@ -11,7 +11,7 @@ const context = "The Rhine rises in the Alps.";
 test("splits are written in SQuAD 2.0's keys, whatever else their files hold", () => {
   const file = squad(context, [{ ...answered("a"), note: "x", answers: { text: ["the Alps"], answer_start: [19] } }]);
   const { data } = checkDataset({ train: split(file), dev: split(devFile) });
-  expect(JSON.parse(serializeSplit(data.train))).toEqual({
+  expect(JSON.parse(squadText("fetch", data.train, ""))).toEqual({
     version: "v2.0",
     data: [{ title: "Rivers", paragraphs: [{ context, qas: [{ ...answered("a"), is_impossible: false }] }] }],
   });

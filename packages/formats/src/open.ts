@@ -58,13 +58,18 @@ function tooLarge(bytes: number | undefined, what: string): FormatError {
 }
 
 async function readWhole(path: string): Promise<Buffer> {
-  let handle;
   try {
-    handle = await open(path);
+    return await readUpToLimit(path);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
+    if (code === undefined) throw cause;
+    if (code === "EISDIR") throw new FormatError("it is a folder", "Name a file");
     throw new FormatError(code === "ENOENT" ? "it does not exist" : `it cannot be read: ${code}`);
   }
+}
+
+async function readUpToLimit(path: string): Promise<Buffer> {
+  const handle = await open(path);
   try {
     const { size } = await handle.stat();
     const head = Buffer.alloc(4);

@@ -210,6 +210,9 @@ test("what is not read is named, with what to do", async () => {
   ];
   for (const [content, message] of cases) await expect(openBytes(content)).rejects.toThrow(message);
   await expect(openQuestionFile("import", "/nowhere/at/all")).rejects.toThrow("/nowhere/at/all does not exist");
+  await expect(openQuestionFile("import", fixtures, { name: "own" })).rejects.toThrow(
+    "import: own is a folder. Name a file.",
+  );
 });
 
 test("a file that Node cannot hold as one text is refused by its size, unread", async () => {

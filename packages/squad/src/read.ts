@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BertqaError } from "./errors.ts";
 import type { Answer, Question } from "./question.ts";
 
 /** `answer_start` of an answer whose text its passage does not hold: dev questions are scored by such texts too. */
@@ -29,6 +30,22 @@ const articleSchema = z.object({ title: z.string().optional(), paragraphs: z.arr
  */
 export const squadFileSchema = z.object({ version: z.string().optional(), data: z.array(articleSchema) });
 export type SquadFile = z.output<typeof squadFileSchema>;
+
+/**
+ * The text of a file of SQuAD 2.0: equal rows give equal bytes, whatever the source's layout.
+ *
+ * @param remedy what to do where they are too many
+ * @throws BertqaError if they are more than Node holds as one text
+ */
+export function squadText(stage: string, data: SquadFile["data"], remedy: string): string {
+  try {
+    return `${JSON.stringify({ version: "v2.0", data })}\n`;
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const problem = "the questions are more than Node.js holds as one text (537 MB)";
+    throw new BertqaError(stage, problem, { remedy, cause });
+  }
+}
 
 /** All questions of a SQuAD file, in the file's order. */
 export function questionsOf(file: SquadFile): Question[] {

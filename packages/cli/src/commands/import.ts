@@ -5,6 +5,7 @@ import {
   describeProblems,
   effectOf,
   readRows,
+  squadText,
   summarizeProblems,
   type RawRow,
   type ReadingPurpose,
@@ -12,8 +13,8 @@ import {
   type SquadFile,
 } from "@bertqa/squad";
 import { existsSync } from "node:fs";
-import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { writeWhole } from "../pipeline-files.ts";
 
 export interface ImportFlags {
   readonly to: string;
@@ -77,8 +78,7 @@ export async function readQuestions(
   const list = `${to}.problems.txt`;
   for (const line of lines.slice(0, listedProblems)) reporter.line(line);
   if (lines.length > 0) {
-    await mkdir(dirname(to), { recursive: true });
-    await writeFile(list, lines.map((line) => `${line}\n`).join(""));
+    await writeWhole("import", list, lines.map((line) => `${line}\n`).join(""));
     if (lines.length > listedProblems) reporter.line(`… and ${lines.length - listedProblems} more, all in ${list}`);
   }
   if (bad.length > 0 && !skipBad) {
@@ -109,9 +109,7 @@ function append(rows: RawRow[], own: readonly RawRow[], prefix: string): void {
 
 /** Writes a SQuAD 2.0 file, in full or not at all. */
 export async function writeQuestions(path: string, articles: Articles, reporter: Reporter): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(`${path}.part`, `${JSON.stringify({ version: "v2.0", data: articles })}\n`);
-  await rename(`${path}.part`, path);
+  await writeWhole("import", path, squadText("import", articles, "Give a part of them"));
   const questions = articles.flatMap(({ paragraphs }) => paragraphs.flatMap(({ qas }) => qas));
   const unanswerable = questions.filter((qa) => qa.is_impossible).length;
   const parts = [

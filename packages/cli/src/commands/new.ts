@@ -12,11 +12,10 @@ import {
 import { createReporter } from "@bertqa/runner";
 import { questionsOf, type SquadFile } from "@bertqa/squad";
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { lookAtData, type Look } from "../look.ts";
-import { jsonFile, refuseTaken } from "../pipeline-files.ts";
+import { jsonFile, refuseTaken, writeWhole } from "../pipeline-files.ts";
 import { recipeFor, unanswerableRecipe } from "../recipe.ts";
 import { stageNames } from "../stages.ts";
 import { readQuestions, splitTrain, writeQuestions } from "./import.ts";
@@ -181,14 +180,13 @@ function tokenizeOptions(maxTokens: number, look: Look | undefined): Record<stri
 async function writePipeline(folder: string, name: string, options: Readonly<Record<string, object>>): Promise<void> {
   const schema = z.looseObject({ name: z.string() });
   const project = await readJsonFile("new", join(template, "project.json"), schema);
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "project.json"), jsonFile({ ...project, name }).replaceAll(template, folder));
+  await writeWhole("new", join(folder, "project.json"), jsonFile({ ...project, name }).replaceAll(template, folder));
   for (const stage of stageNames) {
     if (!existsSync(join(template, `${stage}.json`))) continue;
     const file = { $schema: `../schema/${stage}.schema.json`, ...options[stage] };
-    await writeFile(join(folder, `${stage}.json`), jsonFile(file));
+    await writeWhole("new", join(folder, `${stage}.json`), jsonFile(file));
   }
-  await writeFile(join(folder, "README.md"), readmeOf(name));
+  await writeWhole("new", join(folder, "README.md"), readmeOf(name));
 }
 
 function readmeOf(name: string): string {

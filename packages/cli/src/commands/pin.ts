@@ -1,10 +1,10 @@
-import { BertqaError } from "@bertqa/core";
+import { BertqaError, readJsonFile } from "@bertqa/core";
 import { fetchEnvironment, pinOptions } from "@bertqa/fetch";
 import { createReporter } from "@bertqa/runner";
 import { existsSync } from "node:fs";
-import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { writeWhole } from "../pipeline-files.ts";
 
 const splitSchema = z.looseObject({
   sources: z.array(z.union([z.string(), z.looseObject({ url: z.string() })])).min(1),
@@ -29,11 +29,7 @@ export async function pin(pipeline: string): Promise<void> {
       remedy: "Name a pipeline's folder, or make one: bertqa new",
     });
   }
-  const parsed = unpinnedSchema.safeParse(JSON.parse(await readFile(path, "utf8")));
-  if (!parsed.success) {
-    const remedy = "Give dataset.train.sources, dataset.dev.sources and encoder.sources";
-    throw new BertqaError("pin", `${path} names no sources`, { remedy, cause: parsed.error });
-  }
+  const options = await readJsonFile("pin", path, unpinnedSchema);
   const environment = fetchEnvironment();
   const context = {
     pipelineFolder: folder,
@@ -41,8 +37,7 @@ export async function pin(pipeline: string): Promise<void> {
     environment,
     reporter: createReporter("pin"),
   };
-  const pinned = await pinOptions(parsed.data, context);
-  await writeFile(`${path}.part`, `${JSON.stringify(pinned, null, 2)}\n`);
-  await rename(`${path}.part`, path);
+  const pinned = await pinOptions(options, context);
+  await writeWhole("pin", path, `${JSON.stringify(pinned, null, 2)}\n`);
   process.stdout.write(`${path}\n`);
 }
