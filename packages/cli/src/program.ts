@@ -72,9 +72,11 @@ export function addCommands(program: Command): void {
     .option("--skip-bad", "leave rows out that cannot be used, and count them")
     .option("--force", "replace files that are there")
     .option("--debug", "print the stack of an error")
-    .action((files: string[], flags: ImportFlags) =>
-      runCommand(async () => (await import("./commands/import.ts")).importFiles(files, flags)),
-    );
+    .action((files: string[], flags: ImportFlags, command: Command) => {
+      const vain = ["dev", "seed"].find((name) => command.getOptionValueSource(name) === "cli");
+      if (flags.split === undefined && vain) return command.error(`error: --${vain} needs --split <share>`);
+      return runCommand(async () => (await import("./commands/import.ts")).importFiles(files, flags));
+    });
 
   program
     .command("new")
@@ -87,7 +89,7 @@ export function addCommands(program: Command): void {
       new Option(
         "--like <pipeline>",
         "make a cell of this pipeline: it differs in what --set says, and shares the artifacts of the stages before",
-      ).conflicts(["train", "dev", "extra", "encoder", "skipBad"]),
+      ).conflicts(["train", "dev", "extra", "encoder", "seed", "skipBad"]),
     )
     .option(
       "--set <option>",

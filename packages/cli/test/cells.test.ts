@@ -227,4 +227,5 @@ test("the command prints the folders; a cell that has data of its own too is bad
   expect(made).toMatchObject({ code: 0, stdout: "pipelines/seed-seed-1\npipelines/seed-seed-2\n" });
   expect((await bertqaNew("x")).code).toBe(2);
   expect((await bertqaNew("x", "--like", "own-data", "--train", "q.csv")).code).toBe(2);
+  expect((await bertqaNew("x", "--like", "own-data", "--set", "train.seed=1", "--seed", "7")).code).toBe(2);
 });

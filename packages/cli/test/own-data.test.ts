@@ -75,6 +75,22 @@ test("import writes one SQuAD file of several tables, and takes a share of the p
   ]);
 });
 
+test("import refuses one file for train and dev, and options of --split without it", async () => {
+  await writeFile(join(workspace, "a.csv"), table.join("\n"));
+  const same = await bertqa(["import", "a.csv", "--to", "own/dev.json", "--split", "0.1", "--force"]);
+  expect([same.code, same.stderr]).toEqual([
+    1,
+    "import: train and dev would both be own/dev.json. Give another --to or --dev.\n",
+  ]);
+  for (const [option, value] of [
+    ["--dev", "d.json"],
+    ["--seed", "7"],
+  ] as const) {
+    const { code, stderr } = await bertqa(["import", "a.csv", "--to", "t.json", option, value]);
+    expect([code, stderr]).toEqual([2, `error: ${option} needs --split <share>\n`]);
+  }
+});
+
 test("import names bad rows, lists them in a file, and leaves them out on demand", async () => {
   await writeFile(
     join(workspace, "a.csv"),

@@ -13,7 +13,7 @@ import {
   type SquadFile,
 } from "@bertqa/squad";
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { writeWhole } from "../pipeline-files.ts";
 
 export interface ImportFlags {
@@ -33,6 +33,9 @@ export async function importFiles(files: readonly string[], flags: ImportFlags):
   const reporter = createReporter("import");
   const devPath = flags.split === undefined ? undefined : (flags.dev ?? join(dirname(flags.to), "dev.json"));
   const targets = [flags.to, ...(devPath === undefined ? [] : [devPath])];
+  if (devPath !== undefined && resolve(devPath) === resolve(flags.to)) {
+    throw new BertqaError("import", `train and dev would both be ${devPath}`, { remedy: "Give another --to or --dev" });
+  }
   const taken = targets.find((path) => existsSync(path));
   if (taken !== undefined && !flags.force) {
     throw new BertqaError("import", `${taken} is already there`, { remedy: "Give --force to replace it" });
