@@ -2,7 +2,7 @@ import { parseJson } from "@bertqa/core";
 import { squadFileSchema } from "@bertqa/squad";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -106,6 +106,10 @@ test("import names bad rows, lists them in a file, and leaves them out on demand
   );
   expect((await bertqa(["import", "a.csv", "--to", "t.json", "--skip-bad"])).code).toBe(0);
   expect(await readQuestions("t.json")).toHaveLength(21);
+  // Mended: its list goes.
+  await writeFile(join(workspace, "a.csv"), table.join("\n"));
+  expect((await bertqa(["import", "a.csv", "--to", "t.json", "--force"])).code).toBe(0);
+  expect((await readdir(workspace)).filter((name) => name.startsWith("t.json"))).toEqual(["t.json"]);
 });
 
 test("a path below a file and a fetch.json that is no JSON are told in one line", async () => {

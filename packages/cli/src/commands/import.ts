@@ -13,6 +13,7 @@ import {
   type SquadFile,
 } from "@bertqa/squad";
 import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { writeWhole } from "../pipeline-files.ts";
 
@@ -80,7 +81,9 @@ export async function readQuestions(
   const lines = describeProblems(as, read.problems);
   const list = `${to}.problems.txt`;
   for (const line of lines.slice(0, listedProblems)) reporter.line(line);
-  if (lines.length > 0) {
+  // A list of before would name rows that are mended. Where it cannot be removed, nothing can be written, and that is told then.
+  if (lines.length === 0) await rm(list, { force: true }).catch(() => undefined);
+  else {
     await writeWhole("import", list, lines.map((line) => `${line}\n`).join(""));
     if (lines.length > listedProblems) reporter.line(`… and ${lines.length - listedProblems} more, all in ${list}`);
   }
