@@ -1,5 +1,5 @@
 import { rawGolds, readFlag, readName, typeName, type RawGold } from "./read-answers.ts";
-import { placeGold, standsAt } from "./read-gold.ts";
+import { placeGold, standsAt, type PlacedGold } from "./read-gold.ts";
 import { IdRegister } from "./read-ids.ts";
 import { Passage, quote, type OffsetUnit } from "./read-places.ts";
 import type { Problem, ProblemKind } from "./read-problems.ts";
@@ -9,6 +9,8 @@ import { noPlace, type SquadFile } from "./read.ts";
 export interface RawRow {
   /** Where it stands: `data[0].paragraphs[1].qas[2]`, `line 12`. */
   readonly place: string;
+  /** Its file, where those of several are read together: each counts offsets in a unit of its own. */
+  readonly file?: string;
   /** Rows with one number share an article, or a passage; see {@link passageKey} for those without a title. */
   readonly article: number;
   readonly paragraph: number;
@@ -64,11 +66,14 @@ export function readRows(
     wanted.map(({ id }) => id),
     purpose === "dev",
   );
-  const unit = recognizeUnit(wanted, passages);
-  const walk: Walk = { purpose, unit, passages, ids, problems: [], placedAnswers: 0, emptyAnswers: 0 };
+  const units = recognizeUnits(wanted, passages);
+  const walk: Walk = { purpose, units, passages, ids, problems: [], placedAnswers: 0, emptyAnswers: 0 };
   const kept = wanted.map((row) => readRow(walk, row));
   const notes = [
-    ...(unit === "code points" ? [] : [`answer_start counts ${unit}: positions were converted to code points`]),
+    ...[...units].flatMap(([file, unit]) => {
+      const note = `answer_start counts ${unit}: positions were converted to code points`;
+      return unit === "code points" ? [] : [file === undefined ? note : `${file}: ${note}`];
+    }),
     ...(ids.madeIds > 0 ? [`${counted(ids.madeIds, "question")} without id, named by their place`] : []),
     ...(walk.emptyAnswers > 0
       ? [`${counted(walk.emptyAnswers, "question")} with an empty answer and no is_impossible, read as unanswerable`]
@@ -82,7 +87,8 @@ export function readRows(
 
 interface Walk {
   readonly purpose: ReadingPurpose;
-  readonly unit: OffsetUnit;
+  /** What each file's offsets count. */
+  readonly units: ReadonlyMap<string | undefined, OffsetUnit>;
   readonly passages: PassageCache;
   readonly ids: IdRegister;
   readonly problems: Problem[];
@@ -107,7 +113,9 @@ function readRow(walk: Walk, row: RawRow): Kept | undefined {
   if (title instanceof Error) return report("Shape", title.message);
   const bad = findTextProblem({ context, question, title });
   if (bad) return report(...bad);
-  const label = readLabel(walk, row, walk.passages.of(context), report);
+  const passage = walk.passages.of(context);
+  const unit = walk.units.get(row.file) ?? "code points";
+  const label = readLabel(walk, row, (gold) => placeGold(passage, gold, unit), report);
   if (!label) return undefined;
   const { id, problem } = walk.ids.take(row.id, row.place);
   if (problem) report(problem.kind, problem.what);
@@ -116,10 +124,12 @@ function readRow(walk: Walk, row: RawRow): Kept | undefined {
   return badId ? report(...badId) : { title, context, qa: { id, question, ...label } };
 }
 
+/** Finds an answer in the row's passage. */
+type Place = (gold: RawGold) => PlacedGold;
 type Report = (kind: ProblemKind, what: string) => undefined;
 
 /** `answers`, `is_impossible` and plausible answers, or nothing where they cannot be used. */
-function readLabel(walk: Walk, row: RawRow, passage: Passage, report: Report): Omit<Qa, "id" | "question"> | undefined {
+function readLabel(walk: Walk, row: RawRow, place: Place, report: Report): Omit<Qa, "id" | "question"> | undefined {
   const { golds, emptyCount = 0, problem } = rawGolds(row.answers);
   const flag = readFlag(row.isImpossible);
   if (problem !== undefined) return report("Shape", problem);
@@ -130,12 +140,12 @@ function readLabel(walk: Walk, row: RawRow, passage: Passage, report: Report): O
     if (flag && !isDev) return report("UnexpectedAnswer", contradiction);
     if (flag) report("FlagAgainstAnswers", `${contradiction}: scored by its answers, as the official script does`);
     if (emptyCount > 0) report("EmptyAnswer", `${counted(emptyCount, "answer")} without text, left out`);
-    const answers = isDev ? devAnswers(walk, passage, golds, report) : trainAnswers(walk, passage, golds, report);
+    const answers = isDev ? devAnswers(walk, place, golds, report) : trainAnswers(walk, place, golds, report);
     return answers && { answers, is_impossible: false };
   }
   if (flag || (golds && flag === undefined)) {
     if (!flag && emptyCount > 0) walk.emptyAnswers++;
-    return { answers: [], is_impossible: true, ...plausibleAnswers(walk, row, passage, report) };
+    return { answers: [], is_impossible: true, ...plausibleAnswers(row, place, report) };
   }
   if (!isDev) return report("MissingAnswer", `it has no answer; expected one, or "is_impossible": true`);
   // Nothing is said about answers: a question to be answered, not scored.
@@ -145,8 +155,8 @@ function readLabel(walk: Walk, row: RawRow, passage: Passage, report: Report): O
   return { answers: [], is_impossible: true };
 }
 
-function trainAnswers(walk: Walk, passage: Passage, golds: readonly RawGold[], report: Report): Qa["answers"] {
-  const placed = golds.map((gold) => ({ gold, ...placeGold(passage, gold, walk.unit) }));
+function trainAnswers(walk: Walk, place: Place, golds: readonly RawGold[], report: Report): Qa["answers"] {
+  const placed = golds.map((gold) => ({ gold, ...place(gold) }));
   const usable = placed.filter(({ startCodePoint }) => startCodePoint !== undefined);
   if (usable.length === 0) return report("UnusableAnswer", placed[0]?.problem?.what ?? "");
   for (const { problem } of placed) if (problem) report(problem.kind, problem.what);
@@ -155,9 +165,9 @@ function trainAnswers(walk: Walk, passage: Passage, golds: readonly RawGold[], r
 }
 
 /** Every text stays as the file has it, since scoring needs no more; a position only where the text stands there. */
-function devAnswers(walk: Walk, passage: Passage, golds: readonly RawGold[], report: Report): Qa["answers"] {
+function devAnswers(walk: Walk, place: Place, golds: readonly RawGold[], report: Report): Qa["answers"] {
   return golds.map((gold) => {
-    const { text, startCodePoint, problem } = placeGold(passage, gold, walk.unit);
+    const { text, startCodePoint, problem } = place(gold);
     if (problem) report(problem.kind, problem.what);
     else if (gold.start === undefined) walk.placedAnswers++;
     if (problem?.kind === "RespelledAnswer") return { text: gold.text, answer_start: noPlace };
@@ -165,11 +175,11 @@ function devAnswers(walk: Walk, passage: Passage, golds: readonly RawGold[], rep
   });
 }
 
-function plausibleAnswers(walk: Walk, row: RawRow, passage: Passage, report: Report): Pick<Qa, "plausible_answers"> {
+function plausibleAnswers(row: RawRow, place: Place, report: Report): Pick<Qa, "plausible_answers"> {
   const { golds = [], problem } = rawGolds(row.plausibleAnswers);
   if (problem !== undefined) report("LostPlausible", problem);
   const usable = golds.flatMap((gold) => {
-    const { text, startCodePoint, problem: lost } = placeGold(passage, gold, walk.unit);
+    const { text, startCodePoint, problem: lost } = place(gold);
     if (startCodePoint !== undefined) return [{ text, answer_start: startCodePoint }];
     return report("LostPlausible", lost?.what ?? "") ?? [];
   });
@@ -184,6 +194,16 @@ function findTextProblem(texts: Readonly<Record<string, string | undefined>>): [
     if (/\p{Surrogate}/u.test(text)) return ["BadCharacter", `the ${key} holds a lone surrogate`];
   }
   return undefined;
+}
+
+function recognizeUnits(rows: readonly RawRow[], passages: PassageCache): Walk["units"] {
+  const files = [...new Set(rows.map(({ file }) => file))];
+  const unitOf = (file: string | undefined) =>
+    recognizeUnit(
+      rows.filter((row) => row.file === file),
+      passages,
+    );
+  return new Map(files.map((file) => [file, unitOf(file)]));
 }
 
 /**

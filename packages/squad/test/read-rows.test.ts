@@ -129,6 +129,15 @@ test("offsets in UTF-16 units or bytes are told by the rows that fit one reading
   expect(read(10).notes).toEqual(["answer_start counts bytes: positions were converted to code points"]);
 });
 
+test("of several files each counts a unit of its own", () => {
+  // "clef" stands at 6 in code points and at 7 in UTF-16 units; one vote over both files would leave them in code points.
+  const music = "𝄞 é a clef, a clef";
+  const of = (file: string, id: string, start: number) => row({ file, id, context: music, ...answered("clef", start) });
+  const read = readRows("train", [of("a.json", "a", 6), of("b.json", "b", 7)]);
+  expect(questionsIn(read).map(({ answers }) => answers?.[0]?.answer_start)).toEqual([6, 6]);
+  expect(read.notes).toEqual(["b.json: answer_start counts UTF-16 units: positions were converted to code points"]);
+});
+
 test("one row that fits code points alone keeps the whole file in code points", () => {
   const music = "𝄞 a clef, a clef";
   // "clef" stands at 4 and 12; in UTF-16 units at 5 and 13.

@@ -74,7 +74,7 @@ export async function readQuestions(
   for (const file of files) {
     const { format, rows: own } = await openQuestionFile("import", file);
     reporter.line(`${file}: ${format}, ${countOf(own.length, "row")}`);
-    append(rows, own, files.length > 1 ? `${file}: ` : "");
+    append(rows, own, files.length > 1 ? file : undefined);
   }
   const read = readRows(as, rows);
   const bad = read.problems.filter((problem) => effectOf(problem) === "row");
@@ -104,12 +104,12 @@ export async function readQuestions(
 
 const listedProblems = 20;
 
-function append(rows: RawRow[], own: readonly RawRow[], prefix: string): void {
+function append(rows: RawRow[], own: readonly RawRow[], file: string | undefined): void {
   const last = rows.at(-1);
   const [article, paragraph] = last ? [last.article + 1, last.paragraph + 1] : [0, 0];
   for (const row of own) {
-    const place = prefix === "" ? row.place : `${prefix}${row.place}`;
-    rows.push({ ...row, place, article: row.article + article, paragraph: row.paragraph + paragraph });
+    const named = file === undefined ? {} : { file, place: `${file}: ${row.place}` };
+    rows.push({ ...row, ...named, article: row.article + article, paragraph: row.paragraph + paragraph });
   }
 }
 
