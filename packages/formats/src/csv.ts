@@ -2,7 +2,7 @@ import type { RawRow } from "@bertqa/squad";
 import { CsvError, parse } from "csv-parse/sync";
 import { FormatError } from "./format-error.ts";
 import { parsePythonLiteral } from "./python-literal.ts";
-import { looksLikeRow, rowsOfRecords } from "./table.ts";
+import { isAnswerColumn, looksLikeRow, rowsOfRecords } from "./table.ts";
 
 const delimiters = [",", "\t", ";", "|"] as const;
 
@@ -22,7 +22,7 @@ function toName(name: string): string {
 /**
  * Reads a CSV or TSV file with a header, a question a row; see {@link rowsOfRecords}. An empty answer says that there is
  * none. A cell may hold a Python or JSON value, as pandas and datasets write `answers`. Rows are numbered as in a
- * spreadsheet, whose first row is the header.
+ * spreadsheet, whose first row is the header; those whose cells are all blank are passed over.
  *
  * @throws FormatError where quotes are not closed, or naming the row that has another number of cells than the header
  */
@@ -31,11 +31,16 @@ export function rowsOfCsv(text: string, delimiter: string): RawRow[] {
   const names = header.map(toName);
   const records = rows.flatMap((cells, i) => {
     const place = `row ${i + 2}`;
-    if (cells.length === 1 && cells[0] === "") return [];
+    if (cells.every((cell) => cell.trim() === "")) return [];
     if (cells.length !== names.length) throw wrongLength(place, cells.length, names.length, delimiter);
-    const record: Record<string, unknown> = {};
-    names.forEach((name, column) => (record[name] = toValue(name, cells[column] as string)));
-    return [{ record, place }];
+    try {
+      const entries = names.map((name, column) => [name, toValue(name, cells[column] as string)] as const);
+      return [{ record: Object.fromEntries(entries), place }];
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      const record = Object.fromEntries(names.map((name, column) => [name, cells[column]]));
+      return [{ record, place, brokenShape: error.message }];
+    }
   });
   return rowsOfRecords(records);
 }
@@ -58,17 +63,19 @@ function parseCsv(text: string, delimiter: string): string[][] {
   }
 }
 
+/** @throws SyntaxError where an answer says `text` and cannot be read */
 function toValue(column: string, cell: string): unknown {
-  const isList = /^\s*[[{(]/.test(cell) && /^(plausible_)?answer(s|_start)|^answers\./.test(column);
+  // "(1990)" is a text: without a comma Python's parentheses are no tuple.
+  const isList = /^\s*(?:[[{]|\(.*,)/s.test(cell) && /^(plausible_)?answer(s|_start)|^answers\./.test(column);
   // An answer that only looks like a list, "[1]", is a text: it says no `text`.
-  const isAnswer = /^\s*[[{]\s*[[{]?\s*['"](text|answer_start)['"]/.test(cell);
+  const isAnswer = isAnswerColumn(column) && /^\s*[[{]\s*[[{]?\s*['"](text|answer_start)['"]/.test(cell);
   if (!isList && !isAnswer) return cell;
   try {
     return parsePythonLiteral(cell);
   } catch (error) {
     if (error instanceof SyntaxError && !isAnswer) return cell;
     throw error instanceof SyntaxError
-      ? new FormatError(`a cell of ${column} cannot be read: ${error.message}`)
+      ? new SyntaxError(`a cell of ${column} cannot be read: ${error.message}`)
       : error;
   }
 }

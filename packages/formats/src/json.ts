@@ -35,18 +35,17 @@ const layouts: readonly {
 
 /**
  * Reads the questions of a JSON value, by its content: SQuAD with its data at the top or in a list, rows under `data` (as
- * run_qa's `--train_file`), a list of passages (simpletransformers), of rows, or of Label Studio's tasks.
+ * run_qa's `--train_file`), a list of passages (simpletransformers), of rows, or of Label Studio's tasks, or one of those alone.
  *
  * @throws FormatError naming what it looks like, or what it has and what was expected
  */
 export function rowsOfJson(value: unknown): LaidOutRows {
-  const { data, paragraphs } = asRecord(value);
+  const record = asRecord(value);
+  const { data } = record;
   if (Array.isArray(data))
     return rowsOfEntries(data.map((entry: unknown, i) => ({ value: entry, place: `data[${i}]` })));
-  if (Array.isArray(paragraphs)) return rowsOfEntries([{ value, place: "$" }]);
   if (Array.isArray(value)) return rowsOfEntries(value.map((entry: unknown, i) => ({ value: entry, place: `[${i}]` })));
-  if (looksLikeRow(Object.keys(asRecord(value)))) return rowsOfEntries([{ value, place: "$" }]);
-  const record = asRecord(value);
+  if (layouts.some(({ isOne }) => isOne(record))) return rowsOfEntries([{ value, place: "$" }]);
   const keys = Object.keys(record);
   if (keys.length > 0 && keys.every((key) => typeof record[key] === "string" || typeof record[key] === "number")) {
     throw new FormatError("this looks like predictions by question id, expected questions with their passages");

@@ -1,6 +1,6 @@
 /**
  * Reads what `str()` writes of a Python value into a spreadsheet's cell: dictionaries, lists, tuples, texts in either
- * quote, numbers, None, True, False, and numpy's `array([…], dtype=…)`. JSON is a part of it, but for its escapes.
+ * quote, numbers, None, True, False, and numpy's `array([…], dtype=…)`, `np.int64(…)`, `np.str_(…)`. JSON is a part of it, but for its escapes.
  *
  * @throws SyntaxError saying where reading ended
  */
@@ -50,15 +50,15 @@ class LiteralReader {
     if (next === "[") return this.#list("[", "]", () => this.value());
     if (next === "(") return this.#list("(", ")", () => this.value());
     if (next === "'" || next === '"') return this.#string(next);
-    const word = this.#match(/-?\d[\d.eE+-]*|[A-Za-z_]\w*/y) ?? this.#fail("a value");
+    const word = this.#match(/-?\d[\d.eE+-]*|[A-Za-z_][\w.]*/y) ?? this.#fail("a value");
     if (/^-?\d/.test(word)) return String(Number(word)) === word ? Number(word) : word;
     if (/^(None|null|nan|NaN)$/.test(word)) return null;
     if (/^true$/i.test(word)) return true;
     if (/^false$/i.test(word)) return false;
-    return word === "array" ? this.#array() : this.#fail("a value");
+    return /^(array|np\.\w+)$/.test(word) ? this.#numpy() : this.#fail("a value");
   }
 
-  #array(): unknown {
+  #numpy(): unknown {
     this.#take("(");
     const value = this.value();
     if (this.#peek() === ",") this.#match(/,\s*dtype\s*=\s*['"<\w]*['"]?/y);

@@ -22,6 +22,11 @@ export function looksLikeRow(names: readonly string[]): boolean {
 export const expectedColumns =
   "context, question and answer (or answers), and if you have them answer_start, id, title, is_impossible";
 
+/** Whether a column of this name holds answers, or where they start. */
+export function isAnswerColumn(name: string): boolean {
+  return [...columns.answers, ...columns.start, ...columns.plausibleAnswers].some((column) => column === name);
+}
+
 function nameOf(column: Column, names: readonly string[]): string | undefined {
   return columns[column].find((name) => names.includes(name));
 }
@@ -29,6 +34,8 @@ function nameOf(column: Column, names: readonly string[]): string | undefined {
 export interface PlacedRecord {
   readonly record: Readonly<Record<string, unknown>>;
   readonly place: string;
+  /** Why the record is no question. */
+  readonly brokenShape?: string;
 }
 
 /**
@@ -38,13 +45,13 @@ export interface PlacedRecord {
 export function rowsOfRecords(records: readonly PlacedRecord[]): RawRow[] {
   let [article, paragraph] = [-1, -1];
   let last: { title: unknown; context: unknown } | undefined;
-  return records.map(({ record, place }) => {
+  return records.map(({ record, place, ...broken }) => {
     const names = Object.keys(record);
     const value = (column: Column) => {
       const name = nameOf(column, names);
       return name === undefined ? undefined : record[name];
     };
-    const [title, context] = [value("title"), value("context")];
+    const [title, context, id] = [value("title"), value("context"), value("id")];
     const isNewPassage = last === undefined || last.context !== context;
     const isNewArticle = last === undefined || last.title !== title || (isNewPassage && isAbsent(title));
     if (isNewArticle) article++;
@@ -52,11 +59,13 @@ export function rowsOfRecords(records: readonly PlacedRecord[]): RawRow[] {
     last = { title, context };
     return {
       ...{ place, article, paragraph, title, context },
-      id: value("id"),
+      // A table's empty cell says nothing.
+      id: typeof id === "string" && id.trim() === "" ? undefined : id,
       question: value("question"),
       answers: withStarts(value("answers"), value("start")),
       isImpossible: value("isImpossible"),
       plausibleAnswers: value("plausibleAnswers"),
+      ...broken,
     };
   });
 }

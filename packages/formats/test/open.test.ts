@@ -104,7 +104,41 @@ test("an answers cell may hold what Python prints; one that only looks like a li
   expect(cell("Bergen")).toEqual(["Bergen"]);
   expect(cell("{'text': [], 'answer_start': []}")).toEqual([]);
   expect(cell("")).toEqual([]);
-  expect(() => cell("{'text': ['Bergen'")).toThrow("a cell of answers cannot be read");
+  expect(cell("{'text': [np.str_('Bergen')], 'answer_start': [np.int64(14)]}")).toEqual(["Bergen"]);
+});
+
+test("a cell that looks like a literal and is none is that row's problem; in another column it is a text", () => {
+  const lines = [
+    "id,context,question,answers",
+    `1,It is Bergen (1990).,When?,(1990)`,
+    `2,It is Bergen (1990).,Where?,{'text': ['Bergen'`,
+    `,{'text': 'x' is code},What?,code`,
+    ` ,,"",`,
+  ];
+  const { rows } = rowsOfText(lines.join("\n"));
+  expect(questionsIn(rows).map(({ id, answers }) => [id, answers])).toEqual([
+    ["1", [{ text: "(1990)", answer_start: 13 }]],
+    // Its cell for an id is empty.
+    ["row 4", [{ text: "code", answer_start: 16 }]],
+  ]);
+  expect(read(rows).problems).toEqual([
+    {
+      kind: "Shape",
+      where: 'question "2" (row 3)',
+      what: expect.stringContaining("a cell of answers cannot be read: expected"),
+    },
+  ]);
+});
+
+test("one passage or one task alone is a list of one", () => {
+  const passage = { context, qas: [{ id: "p", question: "Where?", answers: ["Bergen"] }] };
+  const task = { id: 7, data: { text: context, question: "Where?" }, annotations: [{ result: [] }] };
+  const readAlone = (value: unknown) => {
+    const { format, rows } = rowsOfText(JSON.stringify(value));
+    return [format, questionsIn(rows).map(({ id }) => id)];
+  };
+  expect(readAlone(passage)).toEqual(["a list of passages", ["p"]]);
+  expect(readAlone(task)).toEqual(["Label Studio", ["7"]]);
 });
 
 test("Label Studio: spans of each annotation, no span for no answer, no annotation for no label", () => {
