@@ -1,4 +1,4 @@
-import { BertqaError, noAnswerProbability } from "@bertqa/squad";
+import { BertqaError, shownNoAnswerProbability, spanProbabilities, uncalibrated } from "@bertqa/squad";
 import { z } from "zod";
 import { nullOddsOf, spansOf, type FoundSpans, type PassageSpan } from "./answer.ts";
 import type { Passage } from "./reach.ts";
@@ -114,14 +114,15 @@ export function decide(found: FoundSpans, passage: Passage, decision: Decision):
   const spans = spansOf(found, passage).slice(0, decision.nBest);
   const nullOdds = nullOddsOf(found) + answerabilityOdds(found, decision);
   const best = spans[0];
-  const pNoAnswer = probabilityOfNoAnswer(nullOdds, best !== undefined, decision);
-  const weights = spans.map(({ score }) => Math.exp(score - (best as PassageSpan).score));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  const candidates = spans.map((span, i) => ({
-    ...span,
-    probability: ((1 - pNoAnswer) * (weights[i] as number)) / sum,
-  }));
-  const isAnswered = best !== undefined && !(decision.noAnswerAllowed && nullOdds > decision.threshold.nullOdds);
+  const { noAnswerAllowed, calibration } = decision;
+  const odds = { isAnswered: best !== undefined, nullOdds };
+  const pNoAnswer = shownNoAnswerProbability(odds, calibration ?? uncalibrated, noAnswerAllowed);
+  const probabilities = spanProbabilities(
+    spans.map(({ score }) => score),
+    pNoAnswer,
+  );
+  const candidates = spans.map((span, i) => ({ ...span, probability: probabilities[i] as number }));
+  const isAnswered = best !== undefined && !(noAnswerAllowed && nullOdds > decision.threshold.nullOdds);
   return {
     answer: isAnswered ? best.text : "",
     span: isAnswered ? best : null,
@@ -138,10 +139,4 @@ function answerabilityOdds(found: FoundSpans, { answerability }: Decision): numb
   throw new BertqaError("answers", "decision.json asks for an answerability score, which this model does not give", {
     remedy: "Take model and decision.json of one export",
   });
-}
-
-function probabilityOfNoAnswer(nullOdds: number, hasSpan: boolean, decision: Decision): number {
-  if (!hasSpan) return 1;
-  if (!decision.noAnswerAllowed) return 0;
-  return noAnswerProbability(decision.calibration ?? { slope: 1, intercept: 0 }, nullOdds);
 }

@@ -100,7 +100,7 @@ function runAt(
     const { isAnswered, exact, f1 } = scoreAt(best, row.nullOddsThreshold);
     return { id, article, answerable, prediction: isAnswered ? bestSpan : "", exact, f1 };
   });
-  const threshold = `${kind} ${row.nullOddsThreshold.toFixed(2)}`;
+  const threshold = `${kind} ${row.nullOddsThreshold?.toFixed(2) ?? "answers"}`;
   return { name, threshold, questions, ...(sanity && kind === primary && { sanity }) };
 }
 

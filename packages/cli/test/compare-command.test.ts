@@ -74,6 +74,26 @@ test("predictions are scored against --data, and agree with the evaluation artif
   expect([gained, lost]).toEqual([[], []]);
 });
 
+test("an evaluation that always answers is compared by its best spans, as its predictions are", async () => {
+  const always = await makePipeline({
+    train: sampleFile("train"),
+    dev,
+    answers: answers(3, 0.8),
+    noAnswerAllowed: false,
+  });
+  try {
+    evaluate(always);
+    const predictions = join(always.folders.artifactsFolder, "predict/predictions.json");
+    const { stdout } = compare(evaluationOf(always), "--baseline", predictions, "--json", "--data", devFile);
+    expect(JSON.parse(stdout)).toMatchObject({
+      b: { thresholds: ["always answers"] },
+      difference: { exact: { value: 0 }, f1: { value: 0 } },
+    });
+  } finally {
+    always.remove();
+  }
+});
+
 test("questions and predictions are read as bertqa-evaluate reads them: further keys, questions without positions", () => {
   const folder = join(other.folders.artifactsFolder, "lenient");
   cpSync(evaluationOf(other), folder, { recursive: true });

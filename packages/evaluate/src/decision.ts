@@ -39,7 +39,11 @@ export function decisionOf(sources: DecisionSources): Decision {
   const resamples = thresholdResamples.toLocaleString("en-US");
   const bagged = `mean, over ${resamples} resamples of the questions, of the thresholds with ${bestF1}`;
   const tunedRule = primary.rule === "bagged" ? bagged : bestF1;
-  const thresholdRule = primary.kind === "tuned" ? `${tunedRule}${weighting}` : "0, as too few questions were held out";
+  const thresholdRule = {
+    tuned: `${tunedRule}${weighting}`,
+    zero: "0, as too few questions were held out",
+    always: "none, as an answer is always given",
+  }[evaluation.primary];
   const calibrationRule = `maximum likelihood, with a weak Gaussian prior${weighting}`;
   const decision = {
     formatVersion: decisionFormatVersion,
@@ -47,7 +51,7 @@ export function decisionOf(sources: DecisionSources): Decision {
     maxAnswerTokens,
     nBest,
     noAnswerAllowed: predictions.resolved["noAnswerAllowed"],
-    threshold: { nullOdds: primary.nullOddsThreshold, basis: basisOf(tuneQuestions, thresholdRule) },
+    threshold: { nullOdds: primary.nullOddsThreshold ?? 0, basis: basisOf(tuneQuestions, thresholdRule) },
     calibration:
       fittedOn === "nothing" ? null : { method, slope, intercept, basis: basisOf(tuneQuestions, calibrationRule) },
     answerability: null,

@@ -1,4 +1,12 @@
-import { evaluationLayout, plainScoreSchema, thresholdKinds, type RecordContext, type ReportHead } from "@bertqa/core";
+import {
+  evaluationLayout,
+  nullOddsThresholdSchema,
+  plainScoreSchema,
+  primarySchema,
+  thresholdKinds,
+  type RecordContext,
+  type ReportHead,
+} from "@bertqa/core";
 import { execFile } from "node:child_process";
 import { appendFile, copyFile, mkdir, readFile, rename, rm } from "node:fs/promises";
 import { existsSync } from "node:fs";
@@ -20,11 +28,11 @@ const entrySchema = z.object({
   options: z.record(z.string(), z.unknown()),
   /** `contentSha256` of each artifact that was read. */
   inputs: z.record(z.string(), z.string()),
-  primary: z.enum(["tuned", "zero"]),
+  primary: primarySchema,
   scores: z.array(
     z.object({
       kind: z.enum(thresholdKinds),
-      nullOddsThreshold: z.number(),
+      nullOddsThreshold: nullOddsThresholdSchema,
       exact: z.number(),
       f1: z.number(),
       total: z.number(),

@@ -16,7 +16,7 @@ export function scoreLines(evaluation: Evaluation): string[] {
   const resamples = `95 % intervals from ${whole(bootstrap.samples)} resamples of ${countOf(bootstrap.articles, "article")}`;
   const rows = evaluation.scores.map((row) => [
     row.label + (row.kind === evaluation.primary ? " *" : ""),
-    row.nullOddsThreshold.toFixed(2),
+    row.nullOddsThreshold?.toFixed(2) ?? "–",
     estimateText(row.all.exact),
     estimateText(row.all.f1),
     ...halfCells(row, ({ exact, f1 }: IntervalScore) => [exact.value, f1.value]),
@@ -25,12 +25,17 @@ export function scoreLines(evaluation: Evaluation): string[] {
   const halves = halfCells(neverAnswering, (half: PlainScore) => [half.exact, half.f1]);
   const never = ["never answering", "", exact.toFixed(2), f1.toFixed(2), ...halves];
   const header = ["threshold", "null odds", "exact", "F1", "HasAns exact", "F1", "NoAns"];
-  const held = `tuned and calibrated on ${countOf(counts.tuneQuestions, "held-out question")} · `;
+  const held = `tuned and calibrated on ${countOf(counts.tuneQuestions, "held-out question")}`;
   const error = `expected calibration error ${(100 * evaluation.noAnswer.expectedCalibrationError).toFixed(1)} %`;
+  const notes = [
+    "* breakdowns and error browser",
+    ...(evaluation.primary === "tuned" ? [held] : []),
+    ...(evaluation.primary === "always" ? [] : [error]),
+  ];
   return [
     `${questions} · ${resamples}`,
     ...aligned([header, ...rows, never]),
-    `* breakdowns and error browser · ${evaluation.primary === "tuned" ? held : ""}${error}`,
+    notes.join(" · "),
     ...(evaluation.sanity ? aligned(sanityRows(evaluation.sanity)) : []),
     ...remarks,
   ];
@@ -67,7 +72,7 @@ function scoreTable({ scores, primary, neverAnswering }: Evaluation): string {
     const halves = [halfText(hasAns?.f1.value), halfText(noAns?.f1.value)];
     const cells = [
       row.label,
-      row.nullOddsThreshold.toFixed(3),
+      row.nullOddsThreshold?.toFixed(3) ?? "–",
       estimateText(all.exact),
       estimateText(all.f1),
       ...halves,

@@ -68,7 +68,7 @@ test("the plain rule and the bagged one each have their name, and the seed moves
   expect(tunedAt({ thresholdRule: "best", seed: 7 }).nullOddsThreshold).toBe(best.nullOddsThreshold);
   const other = tunedAt({ seed: 7 }).nullOddsThreshold;
   expect(other).not.toBe(bagged.nullOddsThreshold);
-  expect(other).toBeCloseTo(bagged.nullOddsThreshold, 1);
+  expect(other).toBeCloseTo(bagged.nullOddsThreshold as number, 1);
 });
 
 test("nor do other predictions on dev move them", () => {
@@ -114,11 +114,29 @@ test("too few held-out questions, or all of one kind, choose nothing, and that i
     expect(part(questions).noAnswer.calibration.fittedOn).toBe("nothing");
     expect(part(questions).remarks.join(" ")).toMatch(said);
   }
-  // Where no answer is never given, there is nothing to tell apart: the threshold answers everything.
-  const always = analyse(dev, { ...tune, questions: answerable }, options, false);
-  expect(always.evaluation.primary).toBe("tuned");
-  const highest = Math.max(...answerable.map(({ id }) => tune.nullOdds[id] as number));
-  expect(rowOf(always.evaluation, "tuned")).toMatchObject({ nullOddsThreshold: highest + 1, rule: "best" });
+});
+
+test.each([
+  ["many held-out questions", tune],
+  ["none", null],
+])("where an answer is always given, the best span is what is scored, with %s", (_, heldOut) => {
+  const always = analyse(dev, heldOut, options, false);
+  const official = officialScores(dev, dev.bestSpans);
+  expect(always.evaluation.scores.map(({ label, nullOddsThreshold }) => [label, nullOddsThreshold])).toEqual([
+    ["always answers", null],
+  ]);
+  expect(always.evaluation.primary).toBe("always");
+  expect(rowOf(always.evaluation, "always").all.exact.value).toBeCloseTo(official["exact"] as number, 9);
+  expect(rowOf(always.evaluation, "always").all.f1.value).toBeCloseTo(official["f1"] as number, 9);
+  for (const { prediction, bestSpan, noAnswerProbability } of always.results) {
+    expect([prediction, noAnswerProbability]).toEqual([bestSpan, 0]);
+  }
+  expect(always.evaluation.noAnswer).toMatchObject({ calibration: { fittedOn: "nothing" }, reliability: [] });
+  expect(always.evaluation.thresholdSweep).toEqual([]);
+  expect(always.evaluation.remarks.join(" ")).toMatch(
+    /always given \(noAnswer in predict.json\), so there is no threshold/,
+  );
+  expect(always.evaluation.remarks.join(" ")).not.toMatch(/held out|best on dev/);
 });
 
 test("every number follows from the questions' own results", () => {

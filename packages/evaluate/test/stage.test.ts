@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { currentCommit } from "../src/history.ts";
+import { currentCommit, parseHistory } from "../src/history.ts";
 import { evaluateOptionsSchema, evaluateStage } from "../src/index.ts";
 import { madeUpAnswers, makePipeline, sampleFile, type FakePipeline } from "./support/pipeline.ts";
 import { runIn } from "../../../test/support/run-stage.ts";
@@ -111,6 +111,25 @@ test("decision.json says how the questions were answered, at which threshold, an
   for (const { nullOdds, noAnswerProbability } of await evaluation.questions()) {
     expect(noAnswerProbability).toBeCloseTo(1 / (1 + Math.exp(-(slope * nullOdds + intercept))), 12);
   }
+});
+
+test("where predict always answers, page, summary, decision.json and history have no threshold", async () => {
+  const pipeline = await makePipeline({
+    ...{ train, dev, noAnswerAllowed: false },
+    answers: { dev: madeUpAnswers(questionsOf(dev), 1), tune: madeUpAnswers(tuneQuestions, 2) },
+  });
+  pipelines.push(pipeline);
+  const { folder } = await runIn(evaluateStage, options, pipeline.folders);
+  const text = (name: string) => readFileSync(join(folder, name), "utf8");
+  const { noAnswerAllowed, threshold, calibration } = parseDecision("test", JSON.parse(text("decision.json")), "");
+  expect({ noAnswerAllowed, calibration }).toEqual({ noAnswerAllowed: false, calibration: null });
+  expect(threshold).toMatchObject({ basis: { kind: "nothing", rule: "none, as an answer is always given" } });
+  expect(text("summary.md")).toContain("| **always answers** | **–** |");
+  expect(text("report.html")).toContain("always answers");
+  const { scores, primary } = await (await openEvaluation("test", folder)).report();
+  expect(scores.map(({ kind, nullOddsThreshold }) => [kind, nullOddsThreshold])).toEqual([[primary, null]]);
+  const { entries } = parseHistory(readFileSync(join(pipeline.folders.artifactsFolder, "history.jsonl"), "utf8"));
+  expect(entries).toMatchObject([{ primary: "always", scores: [{ nullOddsThreshold: null }] }]);
 });
 
 test("report, summary and decision.json name the rule of the threshold", async () => {

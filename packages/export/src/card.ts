@@ -95,7 +95,7 @@ function scoreTable({ scores, primary, counts }: Report): string {
   const head = `On ${countOf(counts.questions, "question")} of ${countOf(counts.articles, "article")} (${counts.answerable} with an answer, ${counts.unanswerable} without), percent, with 95 % intervals by article:`;
   const rows = scores.map(({ kind, label, nullOddsThreshold, all, hasAns, noAns }) => {
     const name = kind === primary ? `**${label}**` : label;
-    const threshold = nullOddsThreshold.toFixed(2);
+    const threshold = nullOddsThreshold?.toFixed(2) ?? "–";
     const halves = [hasAns, noAns].map((half) => (half ? half.f1.value.toFixed(1) : "–"));
     return `| ${[name, threshold, shown(all.exact), shown(all.f1), ...halves].join(" | ")} |`;
   });

@@ -1,4 +1,4 @@
-import { plainScoreSchema } from "@bertqa/core";
+import { nullOddsThresholdSchema, plainScoreSchema } from "@bertqa/core";
 import { z } from "zod";
 
 const estimateSchema = z.object({
@@ -17,7 +17,7 @@ export const reportSchema = z.object({
     z.object({
       kind: z.string(),
       label: z.string(),
-      nullOddsThreshold: z.number(),
+      nullOddsThreshold: nullOddsThresholdSchema,
       all: scoreSchema,
       hasAns: scoreSchema.nullable(),
       noAns: scoreSchema.nullable(),

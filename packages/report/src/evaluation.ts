@@ -18,14 +18,14 @@ export interface Evaluation {
     readonly level: 0.95;
     readonly articles: number;
   };
-  /** One row a threshold, in the order of core's `thresholdKinds`; `tuned` is absent without a tune split. */
+  /** One row a threshold, in the order of core's `thresholdKinds`: `always` alone, or the others; `tuned` is absent without a tune split. */
   readonly scores: readonly ThresholdScores[];
-  /** The threshold that breakdowns and results of questions use: `tuned`, or `zero` without a tune split. */
-  readonly primary: "tuned" | "zero";
+  /** The threshold that breakdowns and results of questions use: `tuned`, or `zero` without a tune split; `always` has none. */
+  readonly primary: ReportHead["primary"];
   /** What answering "" to every question scores. */
   readonly neverAnswering: Halves<PlainScore>;
   readonly curves: Curves | null;
-  /** Exact and F1 over the threshold on null odds, at most 200 points, thresholds ascending. */
+  /** Exact and F1 over the threshold on null odds, at most 200 points, thresholds ascending; empty where there is none. */
   readonly thresholdSweep: readonly SweepPoint[];
   readonly noAnswer: NoAnswerAnalysis;
   readonly breakdowns: readonly Breakdown[];
@@ -39,8 +39,8 @@ export interface ThresholdScores extends Halves<IntervalScore> {
   readonly kind: ThresholdKind;
   /** For people: `0`, `tuned on held-out, bagged`, `best exact on dev (optimistic)`. */
   readonly label: string;
-  /** Questions whose null odds exceed this get no answer. */
-  readonly nullOddsThreshold: number;
+  /** Questions whose null odds exceed this get no answer; null where an answer is always given. */
+  readonly nullOddsThreshold: number | null;
   readonly chosenOn: "nothing" | "tune" | "dev";
   /** How it was chosen on `tune`: highest F1, or the mean of the thresholds of highest F1 over resamples. */
   readonly rule?: "bagged" | "best";
@@ -78,7 +78,7 @@ export interface NoAnswerAnalysis {
   readonly calibration: Calibration;
   /** What share of questions without an answer threshold and calibration are made for. */
   readonly share: NoAnswerShare;
-  /** Equal-width bins of the no-answer probability on dev; empty bins are left out. */
+  /** Equal-width bins of the no-answer probability on dev; empty bins are left out, all where an answer is always given. */
   readonly reliability: readonly ReliabilityBin[];
   /** Σ bin share × |mean probability − observed share|, from 0 to 1. */
   readonly expectedCalibrationError: number;

@@ -1,5 +1,5 @@
 import type { Candidate, QuestionResult } from "@bertqa/core";
-import { articleKey, BertqaError, utf16OfCodePoint, type Question } from "@bertqa/squad";
+import { articleKey, BertqaError, spanProbabilities, utf16OfCodePoint, type Question } from "@bertqa/squad";
 import type { ReportData } from "./build.ts";
 import type { PageData, QuestionColumns, SpanOrText } from "./page-data.ts";
 
@@ -80,18 +80,16 @@ export function bestSpan(question: Question, text: string, candidates: readonly 
   return start === -1 ? text : [start, start + text.length];
 }
 
-/**
- * Candidates by falling probability. There is one probability of no answer, the calibrated one; the spans share what it
- * leaves, by the softmax of their scores.
- */
+/** Candidates by falling probability. */
 function packCandidates(candidates: readonly Candidate[], { noAnswerProbability }: QuestionResult): number[] {
   const scored = candidates.map(({ utf16, start_logit, end_logit }) => ({ utf16, score: start_logit + end_logit }));
   const spans = scored.filter(({ utf16 }) => utf16 !== null);
-  const highest = spans.reduce((most, { score }) => Math.max(most, score), -Infinity);
-  const total = spans.reduce((sum, { score }) => sum + Math.exp(score - highest), 0);
-  const shareOf = (score: number) => ((1 - noAnswerProbability) * Math.exp(score - highest)) / total;
+  const shares = spanProbabilities(
+    spans.map(({ score }) => score),
+    noAnswerProbability,
+  );
   return scored
-    .map(({ utf16, score }) => ({ utf16, score, probability: utf16 ? shareOf(score) : noAnswerProbability }))
+    .map((candidate) => ({ ...candidate, probability: shares[spans.indexOf(candidate)] ?? noAnswerProbability }))
     .sort((a, b) => b.probability - a.probability)
     .flatMap(({ utf16, score, probability }) => {
       const [start, end] = utf16 ?? [-1, -1];

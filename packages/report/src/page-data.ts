@@ -4,7 +4,8 @@ export type SpanOrText = readonly [start: number, end: number] | string;
 /** A threshold that the error browser can apply. */
 interface PageThreshold {
   readonly label: string;
-  readonly nullOdds: number;
+  /** null where an answer is always given. */
+  readonly nullOdds: number | null;
 }
 
 /** Numbers a candidate takes in {@link QuestionColumns.candidates}: start, end, probability, start logit + end logit. */

@@ -33,8 +33,8 @@ export function scoresSection(evaluation: Evaluation): SafeHtml {
     </div>
     <p class="note">
       Percent, with 95 % intervals beneath: bootstrap by article, ${whole(evaluation.bootstrap.samples)} samples of
-      ${counted(evaluation.bootstrap.articles, "article")}, seed ${evaluation.bootstrap.seed}. A question whose null
-      odds exceed the threshold gets no answer.
+      ${counted(evaluation.bootstrap.articles, "article")}, seed
+      ${evaluation.bootstrap.seed}.${evaluation.primary === "always" ? "" : " A question whose null odds exceed the threshold gets no answer."}
     </p>
     ${
       evaluation.remarks.length === 0
@@ -56,16 +56,20 @@ function headline(row: ThresholdScores): SafeHtml {
     ${figure("Exact", row.all.exact)} ${figure("F1", row.all.f1)}
     <div>
       <dt>Threshold</dt>
-      <dd><strong>${decimal(row.nullOddsThreshold, 2)}</strong><span>${row.label}</span></dd>
+      <dd><strong>${thresholdText(row)}</strong><span>${row.label}</span></dd>
     </div>
   </dl>`;
+}
+
+function thresholdText({ nullOddsThreshold }: ThresholdScores): string {
+  return nullOddsThreshold === null ? "none" : decimal(nullOddsThreshold, 2);
 }
 
 function thresholdRow(row: ThresholdScores, isPrimary: boolean): SafeHtml {
   const name = row.kind === "zero" ? "fixed, nothing chosen" : row.label.replace(" (optimistic)", "");
   return html`<tr class="${isPrimary ? "primary" : ""}">
     <th scope="row">
-      <span class="threshold">${decimal(row.nullOddsThreshold, 2)}</span>
+      <span class="threshold">${thresholdText(row)}</span>
       <span class="chosen">${name}</span>
       ${row.chosenOn === "dev" ? html`<span class="tag warn">chosen on dev: optimistic</span>` : null}
       ${isPrimary ? html`<span class="tag">used below</span>` : null}

@@ -35,6 +35,15 @@ test("there is one probability of no answer, the calibrated one; the spans share
   expect(probabilityOf("Before")).toBeCloseTo((1 - p) * 0.25, 4);
 });
 
+test("without a threshold the browser shows the best span, whatever its null odds", () => {
+  const { id } = hostileQuestion;
+  const made = reportDataOf([hostileQuestion], { [id]: "<b>forty-two</b>" }, { [id]: 9 });
+  const shown = new Questions(packPageData(made));
+  expect(shown.outcome(0, 0)).toBe("missed answer");
+  expect(shown.scores(0, null)).toEqual({ isAnswered: true, exact: 1, f1: 1 });
+  expect(select(shown, { filter: 0, threshold: null, order: 1, search: "" }).shown).toEqual([0]);
+});
+
 test("passages and articles are stored once each", () => {
   expect(page.contexts).toEqual([...new Set(data.questions.map((question) => question.context))]);
   expect(page.articles).toEqual([...new Set(data.questions.map((question) => question.article))]);

@@ -70,6 +70,27 @@ export function noAnswerProbability({ slope, intercept }: Weights, nullOdds: num
   return sigmoid(slope * nullOdds + intercept);
 }
 
+/**
+ * The one probability of no answer that people are shown: 1 where there is no span to give, 0 where an answer is always
+ * given, else the calibrated one.
+ */
+export function shownNoAnswerProbability(
+  { isAnswered, nullOdds }: Pick<OddsQuestion, "isAnswered" | "nullOdds">,
+  calibration: Weights,
+  noAnswerAllowed: boolean,
+): number {
+  if (!isAnswered) return 1;
+  return noAnswerAllowed ? noAnswerProbability(calibration, nullOdds) : 0;
+}
+
+/** Each span's share of what the probability of no answer leaves, by the softmax of the spans' scores. */
+export function spanProbabilities(scores: readonly number[], noAnswer: number): number[] {
+  const highest = scores.reduce((most, score) => Math.max(most, score), -Infinity);
+  const weights = scores.map((score) => Math.exp(score - highest));
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return weights.map((weight) => ((1 - noAnswer) * weight) / sum);
+}
+
 /** A predicted probability of no answer, and whether there is none. */
 export interface Forecast {
   readonly probability: number;

@@ -21,10 +21,12 @@ export type Outcome = "right" | "partial" | "wrong" | "missed answer" | "should 
 /**
  * The official rule of thresholds: where the null odds (or the no-answer probability) exceed the threshold, the answer is
  * "", which is right for an unanswerable question and for no other.
+ *
+ * @param threshold null where an answer is always given
  */
-export function scoreAt(question: Omit<OddsQuestion, "id" | "isMissing">, threshold: number): ScoreAt {
+export function scoreAt(question: Omit<OddsQuestion, "id" | "isMissing">, threshold: number | null): ScoreAt {
   const { hasAns, isAnswered, exact, f1 } = question;
-  if (!(question.nullOdds > threshold)) return { isAnswered, exact, f1 };
+  if (threshold === null || !(question.nullOdds > threshold)) return { isAnswered, exact, f1 };
   const score = hasAns ? 0 : 1;
   return { isAnswered: false, exact: score, f1: score };
 }

@@ -19,9 +19,18 @@ export const evaluationLayout = {
   summary: "summary.md",
 } as const;
 
-/** How a threshold was chosen; both `best…OnDev` are optimistic, since they saw the answers they are scored on. */
-export const thresholdKinds = ["zero", "tuned", "bestExactOnDev", "bestF1OnDev"] as const;
+/**
+ * How a threshold was chosen; both `best…OnDev` are optimistic, since they saw the answers they are scored on. `always`:
+ * there is none, as an answer is always given.
+ */
+export const thresholdKinds = ["always", "zero", "tuned", "bestExactOnDev", "bestF1OnDev"] as const;
 export type ThresholdKind = (typeof thresholdKinds)[number];
+
+/** The threshold that results of questions use. */
+export const primarySchema = z.enum(["always", "tuned", "zero"]);
+
+/** Questions whose null odds exceed this get no answer; null where an answer is always given. */
+export const nullOddsThresholdSchema = z.number().nullable();
 
 /** Scores are percentages. */
 export const plainScoreSchema = z.object({ exact: z.number(), f1: z.number(), total: z.int() });
@@ -31,13 +40,12 @@ export type PlainScore = z.output<typeof plainScoreSchema>;
 export const reportHeadSchema = z.object({
   formatVersion: z.literal(2),
   /** The threshold of the results in `questions.jsonl`. */
-  primary: z.enum(["tuned", "zero"]),
+  primary: primarySchema,
   scores: z.array(
     z.object({
       kind: z.enum(thresholdKinds),
       label: z.string(),
-      /** Questions whose null odds exceed this get no answer. */
-      nullOddsThreshold: z.number(),
+      nullOddsThreshold: nullOddsThresholdSchema,
       all: z.object({ exact: z.object({ value: z.number() }), f1: z.object({ value: z.number() }), total: z.int() }),
     }),
   ),
@@ -60,7 +68,7 @@ export const questionResultSchema = z.object({
   f1: z.number(),
   outcome: z.enum(["right", "partial", "wrong", "missed answer", "should be no answer"]),
   nullOdds: z.number(),
-  /** Calibrated, where there were held-out questions to calibrate on. */
+  /** Calibrated, where there were held-out questions to calibrate on; 0 where an answer is always given. */
   noAnswerProbability: z.number(),
   /** The best span's text, whatever the null odds. */
   bestSpan: z.string(),

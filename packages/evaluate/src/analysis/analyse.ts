@@ -6,11 +6,11 @@ import {
   estimateNoAnswerShare,
   expectedCalibrationError,
   noAnswerHistograms,
-  noAnswerProbability,
   noAnswerShareOf,
   precisionRecallCurves,
   rankQuestions,
   reliabilityBins,
+  shownNoAnswerProbability,
   sweepThresholds,
   weightsForShare,
   type NoAnswerShare,
@@ -21,7 +21,7 @@ import type { EvaluateOptions } from "../options.ts";
 import { numberClusters } from "./bootstrap.ts";
 import { breakDown } from "./breakdowns.ts";
 import { resultsAt, scoreSpans, type AnsweredSplit } from "./results.ts";
-import { chooseThresholds, neverAnswering, scoreThresholds } from "./scores.ts";
+import { alwaysAnswering, chooseThresholds, neverAnswering, scoreThresholds } from "./scores.ts";
 import { fewestTuneQuestions } from "./tune-articles.ts";
 
 /** Below so many articles, resampling them says little about the next ones. */
@@ -39,7 +39,7 @@ export interface Analysis {
  * that they are dev's.
  *
  * @param tune            questions held out of training; null where there are none
- * @param noAnswerAllowed whether the predictions may say that there is no answer
+ * @param noAnswerAllowed whether the predictions may say that there is no answer; else the best span is scored, as it is always given
  * @throws BertqaError naming the questions without a prediction
  */
 export function analyse(
@@ -51,19 +51,19 @@ export function analyse(
   const scored = scoreSpans(dev);
   const heldOut = tune ? scoreSpans(tune) : [];
   const kinds = new Set(heldOut.map(({ hasAns }) => hasAns)).size;
-  const canTune = heldOut.length >= fewestTuneQuestions && (kinds === 2 || !noAnswerAllowed);
+  const canTune = noAnswerAllowed && heldOut.length >= fewestTuneQuestions && kinds === 2;
   const scoredTune = canTune ? heldOut : [];
   const articleOfQuestion = numberClusters(dev.questions.map(articleKey));
   const articles = new Set(articleOfQuestion).size;
   const { bootstrapSamples: samples, seed } = options;
-  const share = expectedShare(scoredTune, Object.values(dev.nullOdds), options, noAnswerAllowed);
-  // Where an answer is always given, the best threshold answers everything, and no mean of such does.
-  const rule = noAnswerAllowed ? options.thresholdRule : "best";
-  const thresholds = chooseThresholds(scored, scoredTune, { rule, seed, share });
+  const share = expectedShare(scoredTune, Object.values(dev.nullOdds), options);
+  const thresholds = noAnswerAllowed
+    ? chooseThresholds(scored, scoredTune, { rule: options.thresholdRule, seed, share })
+    : [alwaysAnswering];
   const scores = scoreThresholds(scored, articleOfQuestion, thresholds, { samples, seed });
-  const primary = scoredTune.length > 0 ? "tuned" : "zero";
+  const primary = !noAnswerAllowed ? "always" : canTune ? "tuned" : "zero";
   const { nullOddsThreshold } = scores.find(({ kind }) => kind === primary) as ThresholdScores;
-  const noAnswer = analyseNoAnswer(scored, scoredTune, options, share);
+  const noAnswer = analyseNoAnswer(noAnswerAllowed ? scored : [], scoredTune, options, share);
   const results = resultsAt(nullOddsThreshold, dev, scored, noAnswer.calibration);
   const answerable = scored.filter(({ hasAns }) => hasAns).length;
   const odds = new Map(scored.map(({ id, nullOdds }) => [id, nullOdds]));
@@ -81,10 +81,10 @@ export function analyse(
     primary,
     neverAnswering: neverAnswering(scored),
     curves: precisionRecallCurves(rankQuestions(scored, odds)),
-    thresholdSweep: sweepThresholds(scored, sweepPoints),
+    thresholdSweep: noAnswerAllowed ? sweepThresholds(scored, sweepPoints) : [],
     noAnswer,
     breakdowns: breakDown(results.map(({ exact, f1 }, i) => ({ question: dev.questions[i] as Question, exact, f1 }))),
-    remarks: [...remarksOn(articles, heldOut, canTune), ...remarksOnShare(share)],
+    remarks: [...remarksOn(articles, heldOut, primary), ...remarksOnShare(share)],
   };
   return { evaluation, results };
 }
@@ -94,10 +94,9 @@ function expectedShare(
   tune: readonly OddsQuestion[],
   devOdds: readonly number[],
   { expectedNoAnswerShare: wanted }: EvaluateOptions,
-  noAnswerAllowed: boolean,
 ): NoAnswerShare {
   const given = noAnswerShareOf(tune);
-  if (wanted === "tune" || !noAnswerAllowed || given === 0) return { rule: "tune", tune: given, expected: given };
+  if (wanted === "tune" || given === 0) return { rule: "tune", tune: given, expected: given };
   if (wanted !== "estimate") return { rule: "stated", tune: given, expected: wanted };
   return {
     rule: "estimated",
@@ -115,6 +114,7 @@ function remarksOnShare({ rule, tune, expected }: NoAnswerShare): string[] {
   ];
 }
 
+/** @param dev empty where an answer is always given: then nothing is forecast */
 function analyseNoAnswer(
   dev: readonly OddsQuestion[],
   tune: readonly OddsQuestion[],
@@ -122,7 +122,9 @@ function analyseNoAnswer(
   share: NoAnswerShare,
 ): NoAnswerAnalysis {
   const calibration = calibrate(tune, options.calibration, weightsForShare(tune, share.expected));
-  const forecasts = dev.map(({ hasAns, nullOdds }) => ({ hasAns, naProb: noAnswerProbability(calibration, nullOdds) }));
+  const forecasts = dev.map((question) => {
+    return { hasAns: question.hasAns, naProb: shownNoAnswerProbability(question, calibration, true) };
+  });
   const reliability = reliabilityBins(
     forecasts.map(({ hasAns, naProb }) => ({ probability: naProb, isUnanswerable: !hasAns })),
     options.reliabilityBins,
@@ -136,9 +138,14 @@ function analyseNoAnswer(
   };
 }
 
-function remarksOn(articles: number, heldOut: readonly OddsQuestion[], canTune: boolean): string[] {
+function remarksOn(articles: number, heldOut: readonly OddsQuestion[], primary: Evaluation["primary"]): string[] {
   const remarks: string[] = [];
-  if (!canTune) {
+  if (primary === "always") {
+    remarks.push(
+      "An answer is always given (noAnswer in predict.json), so there is no threshold, and the probability of no answer is 0.",
+    );
+  }
+  if (primary === "zero") {
     const answerable = heldOut.filter(({ hasAns }) => hasAns).length;
     const few = `The ${heldOut.length} questions held out of training (${answerable} with an answer, ${heldOut.length - answerable} without) are too few or of one kind`;
     const found = heldOut.length > 0 ? few : "No questions were held out of training (tuneShare in tokenize.json)";
@@ -151,8 +158,10 @@ function remarksOn(articles: number, heldOut: readonly OddsQuestion[], canTune: 
       `The intervals come from ${articles} articles only, which is few: take them as a lower bound of the uncertainty.`,
     );
   }
-  remarks.push(
-    "A threshold that is best on dev saw the answers it is scored on: compare it with other such numbers only.",
-  );
+  if (primary !== "always") {
+    remarks.push(
+      "A threshold that is best on dev saw the answers it is scored on: compare it with other such numbers only.",
+    );
+  }
   return remarks;
 }

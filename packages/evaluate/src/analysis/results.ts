@@ -2,10 +2,10 @@ import type { QuestionResult } from "@bertqa/core";
 import {
   articleKey,
   BertqaError,
-  noAnswerProbability,
   outcomeOf,
   scoreAt,
   scoreQuestions,
+  shownNoAnswerProbability,
   type Calibration,
   type OddsQuestion,
   type Question,
@@ -37,9 +37,14 @@ export function scoreSpans({ questions, bestSpans, nullOdds, where }: AnsweredSp
   return scored.map((question) => ({ ...question, nullOdds: nullOdds[question.id] as number }));
 }
 
-/** A split's questions at a threshold. @param scored of {@link scoreSpans}, in the same order */
+/**
+ * A split's questions at a threshold.
+ *
+ * @param threshold null where an answer is always given
+ * @param scored    of {@link scoreSpans}, in the same order
+ */
 export function resultsAt(
-  threshold: number,
+  threshold: number | null,
   { questions, bestSpans }: AnsweredSplit,
   scored: readonly OddsQuestion[],
   calibration: Calibration,
@@ -50,7 +55,7 @@ export function resultsAt(
 }
 
 function resultAt(
-  threshold: number,
+  threshold: number | null,
   question: Question,
   scored: OddsQuestion,
   calibration: Calibration,
@@ -67,7 +72,7 @@ function resultAt(
     f1,
     outcome: outcomeOf(scored.hasAns, { isAnswered, exact, f1 }),
     nullOdds: scored.nullOdds,
-    noAnswerProbability: noAnswerProbability(calibration, scored.nullOdds),
+    noAnswerProbability: shownNoAnswerProbability(scored, calibration, threshold !== null),
     bestSpan,
     bestSpanExact: scored.exact,
     bestSpanF1: scored.f1,

@@ -18,6 +18,7 @@ const halves = ["all", "hasAns", "noAns"] as const;
 const metrics = ["exact", "f1"] as const;
 
 const labels: Readonly<Record<ThresholdKind, string>> = {
+  always: "always answers",
   zero: "0",
   tuned: "tuned on held-out",
   bestExactOnDev: "best exact on dev (optimistic)",
@@ -44,6 +45,14 @@ function tunedThreshold(tune: readonly OddsQuestion[], { rule, seed, share }: Tu
   const integerBelow = (end: number) => random.integerBelow(end);
   return baggedThreshold(tune, "f1", { integerBelow, resamples: thresholdResamples, weightOf });
 }
+
+/** Where an answer is always given there is nothing to choose. */
+export const alwaysAnswering: ChosenThreshold = {
+  kind: "always",
+  label: labels.always,
+  nullOddsThreshold: null,
+  chosenOn: "nothing",
+};
 
 /** The thresholds to report: 0, the one of the tune split where there is one, and dev's own best ones. */
 export function chooseThresholds(
@@ -118,7 +127,7 @@ function countHalves(dev: readonly OddsQuestion[]) {
 /** 100 × score of each question of the half, NaN for the others. */
 function percentColumn(
   dev: readonly OddsQuestion[],
-  threshold: number,
+  threshold: number | null,
   half: (typeof halves)[number],
   metric: (typeof metrics)[number],
 ): Float64Array {

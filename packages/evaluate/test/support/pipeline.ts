@@ -67,10 +67,13 @@ export interface FakePipelineContent {
   readonly dev: SquadFile;
   readonly sanity?: SquadFile;
   readonly answers: Answers;
+  /** False for predictions that always give an answer. */
+  readonly noAnswerAllowed?: boolean;
 }
 
 /** Writes artifacts of fetch, tokenize, train and predict with the given content. */
-export async function makePipeline({ train, dev, sanity, answers }: FakePipelineContent): Promise<FakePipeline> {
+export async function makePipeline(content: FakePipelineContent): Promise<FakePipeline> {
+  const { train, dev, sanity, answers, noAnswerAllowed = true } = content;
   const root = mkdtempSync(join(tmpdir(), "bertqa-evaluate-"));
   const pipelineFolder = join(root, "pipeline");
   const artifactsFolder = join(pipelineFolder, "artifacts", "pipeline");
@@ -107,7 +110,10 @@ export async function makePipeline({ train, dev, sanity, answers }: FakePipeline
       for (const [split, made] of Object.entries(given) as [PredictionSplit, MadeUpAnswers][]) {
         const write = async (name: string, value: unknown) => writeFile(await draft.path(name), JSON.stringify(value));
         const ids = Object.keys(made.bestSpans);
-        const zero = ids.map((id) => [id, (made.nullOdds[id] as number) > 0 ? "" : made.bestSpans[id]]);
+        const zero = ids.map((id) => [
+          id,
+          noAnswerAllowed && (made.nullOdds[id] as number) > 0 ? "" : made.bestSpans[id],
+        ]);
         await write(predictionsLayout.predictions(split), Object.fromEntries(zero));
         await write(predictionsLayout.bestSpans(split), made.bestSpans);
         await write(predictionsLayout.nullOdds(split), made.nullOdds);
@@ -115,7 +121,7 @@ export async function makePipeline({ train, dev, sanity, answers }: FakePipeline
         await write(predictionsLayout.nbest(split), nbestOf(questions, made));
       }
       const options = { maxAnswerTokens: 30, nBest: 20 };
-      return { ...describe, kind: "predictions", inputs, options, resolved: { noAnswerAllowed: true } };
+      return { ...describe, kind: "predictions", inputs, options, resolved: { noAnswerAllowed } };
     });
   };
   await predict(answers);

@@ -5,7 +5,7 @@ import type { SpanOrText } from "../page-data.ts";
 import type { Candidate, Questions } from "./questions.ts";
 
 /** Everything about one question at a threshold on its null odds, as elements for the right-hand pane. */
-export function detailOf(questions: Questions, index: number, threshold: number): HTMLElement[] {
+export function detailOf(questions: Questions, index: number, threshold: number | null): HTMLElement[] {
   const { id: ids, question } = questions.data.questions;
   const id = ids[index] ?? "";
   const outcome = questions.outcome(index, threshold);
@@ -29,7 +29,7 @@ export function detailOf(questions: Questions, index: number, threshold: number)
   ];
 }
 
-function answersOf(questions: Questions, index: number, threshold: number): HTMLElement {
+function answersOf(questions: Questions, index: number, threshold: number | null): HTMLElement {
   const gold = questions.gold(index).map(({ text, count }) => {
     const times = count > 1 ? el("span", { class: "muted" }, ` × ${count}`) : null;
     return el("li", {}, el("mark", { class: "gold", dir: "auto" }, text), times);
@@ -62,7 +62,7 @@ function drawPassage(
   box: HTMLElement,
   questions: Questions,
   index: number,
-  threshold: number,
+  threshold: number | null,
   candidate?: Candidate,
 ): void {
   const gold = questions.gold(index).flatMap(({ answer }) => marksOf("gold", answer));
@@ -79,11 +79,12 @@ function marksOf(kind: MarkKind, answer: SpanOrText): Mark[] {
   return typeof answer === "string" ? [] : [{ kind, start: answer[0], end: answer[1] }];
 }
 
-function factsOf(questions: Questions, index: number, threshold: number): HTMLElement {
+function factsOf(questions: Questions, index: number, threshold: number | null): HTMLElement {
   const { nullOdds, noAnswerProbability } = questions.data.questions;
   const odds = nullOdds[index] ?? 0;
   const { exact, f1 } = questions.scores(index, threshold);
-  const relation = `${odds > threshold ? "above" : "within"} the threshold ${decimal(threshold, 2)}`;
+  const relation =
+    threshold === null ? "" : `${odds > threshold ? "above" : "within"} the threshold ${decimal(threshold, 2)}`;
   const probability = noAnswerProbability[index] ?? 0;
   const fact = (name: string, ...value: (string | HTMLElement)[]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, ...value));

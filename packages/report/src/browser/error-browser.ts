@@ -1,6 +1,7 @@
 import { byId, decimal, el, VirtualList, whole } from "@bertqa/ui";
 import { detailOf, outcomeElement } from "./detail.ts";
 import { filters, orders, select, type Questions, type Selection } from "./questions.ts";
+import type { PageData } from "../page-data.ts";
 
 /** The height of `.row` in the style sheet. */
 const rowHeight = 58;
@@ -95,8 +96,9 @@ export class ErrorBrowser {
     this.#drawQuestion();
   }
 
-  get #threshold(): number {
-    return this.#questions.data.thresholds[this.#thresholds.selectedIndex]?.nullOdds ?? 0;
+  get #threshold(): number | null {
+    const chosen = this.#questions.data.thresholds[this.#thresholds.selectedIndex];
+    return chosen ? chosen.nullOdds : 0;
   }
 
   #listen(): void {
@@ -167,7 +169,7 @@ export class ErrorBrowser {
   }
 }
 
-function thresholdOption(threshold: { readonly label: string; readonly nullOdds: number }): HTMLElement {
-  const value = decimal(threshold.nullOdds, 2);
-  return el("option", {}, threshold.label === "0" ? "0" : `${value}: ${threshold.label}`);
+function thresholdOption({ label, nullOdds }: PageData["thresholds"][number]): HTMLElement {
+  const isPlain = nullOdds === null || label === "0";
+  return el("option", {}, isPlain ? label : `${decimal(nullOdds, 2)}: ${label}`);
 }

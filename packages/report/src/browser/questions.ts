@@ -52,7 +52,7 @@ export class Questions {
   }
 
   /** Whether an answer is given at a threshold, and its score. */
-  scores(index: number, threshold: number): ScoreAt {
+  scores(index: number, threshold: number | null): ScoreAt {
     const { gold, best, bestExact, bestF1, nullOdds } = this.data.questions;
     const question = {
       hasAns: at(gold, index).length > 0,
@@ -64,7 +64,7 @@ export class Questions {
     return scoreAt(question, threshold);
   }
 
-  outcome(index: number, threshold: number): Outcome {
+  outcome(index: number, threshold: number | null): Outcome {
     return outcomeOf(at(this.data.questions.gold, index).length > 0, this.scores(index, threshold));
   }
 
@@ -103,7 +103,7 @@ export const orders = ["As in the file", "Farthest from the threshold", "Nearest
 
 export interface Choice {
   readonly filter: number;
-  readonly threshold: number;
+  readonly threshold: number | null;
   readonly order: number;
   readonly search: string;
 }
@@ -134,6 +134,6 @@ export function select(questions: Questions, choice: Choice): Selection {
 
 function ordered(questions: Questions, shown: number[], { order, threshold }: Choice): number[] {
   if (order === 0) return shown;
-  const distance = (index: number) => Math.abs((questions.data.questions.nullOdds[index] ?? 0) - threshold);
+  const distance = (index: number) => Math.abs((questions.data.questions.nullOdds[index] ?? 0) - (threshold ?? 0));
   return shown.sort((a, b) => (order === 1 ? distance(b) - distance(a) : distance(a) - distance(b)) || a - b);
 }
