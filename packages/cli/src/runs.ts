@@ -113,7 +113,7 @@ async function predictionsFileOf(path: string): Promise<string> {
 }
 
 function scoreFile(file: string, gold: readonly NamedQuestion[]): RunQuestion[] {
-  const predictionOf = readPredictions(file);
+  const predictionOf = readPredictions(stage, file);
   const { questions, missingIds } = scoreQuestions(gold, predictionOf);
   if (missingIds.length > 0) {
     const named = missingIds.slice(0, 5).map((id) => JSON.stringify(id));

@@ -1,6 +1,6 @@
 import { questionsOf } from "@bertqa/squad";
 import { spawnSync } from "node:child_process";
-import { appendFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -119,7 +119,28 @@ test.each(["flag-null", "minus-one", "title-null"])("what bertqa-evaluate scores
   expect(JSON.parse(stdout)).toMatchObject({ questions: 3, leftOut: 0, lost: [] });
 });
 
+test("a dev question without answers is not compared, as it is not scored", () => {
+  const own = join(other.folders.artifactsFolder, "unlabelled");
+  for (const stage of ["predict", "evaluate"]) {
+    cpSync(join(other.folders.artifactsFolder, stage), join(own, stage), { recursive: true });
+  }
+  const file = structuredClone(dev);
+  const [first] = file.data[0]!.paragraphs[0]!.qas;
+  delete first!.answers;
+  delete first!.is_impossible;
+  mkdirSync(join(own, "fetch"));
+  writeFileSync(join(own, "fetch/dev.json"), JSON.stringify(file));
+  const predictions = join(own, "predict");
+  const { status, stdout } = compare(predictions, "--baseline", join(own, "evaluate"), "--at", "zero", "--json");
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ questions: 364, leftOut: 1, difference: { exact: { value: 0 } } });
+  expect(compare(join(own, "evaluate"), "--baseline", join(own, "evaluate")).status).toBe(0);
+});
+
 test("what is missing is said in one line", () => {
+  const text = join(other.folders.artifactsFolder, "text.json");
+  writeFileSync(text, '{"data": [{"paragraphs": [{}]}]}');
+  expect(compare(text, "--baseline", text, "--data", text).stderr).toMatch(/^compare: .* is not in SQuAD format/);
   const lone = join(other.folders.artifactsFolder, "lone", "answers");
   cpSync(join(other.folders.artifactsFolder, "predict"), lone, { recursive: true });
   expect(compare(lone, "--baseline", lone).stderr).toMatch(

@@ -159,7 +159,7 @@ async function readPlace({ path, options, trainingMinutes }: Place, gold: Gold, 
 type Gold = readonly NamedQuestion[] | null;
 
 function readGold(path: string | undefined): Gold {
-  return path === undefined ? null : readGoldQuestions(path);
+  return path === undefined ? null : readGoldQuestions("compare", path, "leftOut");
 }
 
 async function contentHashOf(path: string): Promise<string | null> {

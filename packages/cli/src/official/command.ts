@@ -18,6 +18,7 @@ import { readGoldQuestions, readNaProbs, readPredictions, type NaProbs } from ".
 import { formatPythonJson } from "./python-json.ts";
 
 const shownIds = 5;
+const stage = "evaluate";
 
 interface OfficialOptions {
   readonly outFile?: string;
@@ -56,7 +57,10 @@ export async function runOfficialEvaluator(argv: readonly string[]): Promise<voi
 
 async function evaluateFiles(dataFile: string, predictionsFile: string, options: OfficialOptions): Promise<void> {
   const { naProbFile, naProbThresh, outFile } = options;
-  const { questions, missingIds } = scoreQuestions(readGoldQuestions(dataFile), readPredictions(predictionsFile));
+  const { questions, missingIds } = scoreQuestions(
+    readGoldQuestions(stage, dataFile, "refused"),
+    readPredictions(stage, predictionsFile),
+  );
   if (!options.missingAsWrong) {
     const remedy = "Add them, or pass --missing-as-wrong to score each as 0";
     refuseMissing(missingIds, "prediction", predictionsFile, remedy);
@@ -66,7 +70,7 @@ async function evaluateFiles(dataFile: string, predictionsFile: string, options:
     const zeros = new Map(questions.map(({ id }) => [id, 0]));
     return print(summarize(applyThreshold(questions, zeros, naProbThresh)), {}, outFile);
   }
-  const naProbs = readNaProbs(naProbFile);
+  const naProbs = readNaProbs(stage, naProbFile);
   const unrated = questions.filter(({ id, isMissing }) => !isMissing && !naProbs.byId.has(id)).map(({ id }) => id);
   refuseMissing(unrated, "no-answer probability", naProbFile, "Add them");
   const scores = summarize(applyThreshold(questions, naProbs.byId, naProbThresh));
@@ -104,7 +108,7 @@ function refuseMissing(ids: readonly string[], noun: string, where: string, reme
   const named = ids.slice(0, shownIds).map((id) => JSON.stringify(id));
   const more = ids.length > shownIds ? ` and ${ids.length - shownIds} more` : "";
   const subject = ids.length === 1 ? "1 question has" : `${ids.length} questions have`;
-  throw new BertqaError("evaluate", `${subject} no ${noun}: ${named.join(", ")}${more}`, { remedy, where });
+  throw new BertqaError(stage, `${subject} no ${noun}: ${named.join(", ")}${more}`, { remedy, where });
 }
 
 function print(scores: OfficialScores, literals: Record<string, string>, outFile: string | undefined): void {
