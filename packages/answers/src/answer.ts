@@ -36,7 +36,7 @@ export interface AnswerRules {
 
 /**
  * Null odds of a question without an eligible span (an empty context). Far above any difference of logits, yet a number
- * that JSON can hold and that a calibration survives.
+ * that JSON can hold. No threshold and no calibration may be chosen on it.
  */
 export const nullOddsWithoutSpan = 1000;
 

@@ -139,6 +139,31 @@ test.each([
   expect(always.evaluation.remarks.join(" ")).not.toMatch(/held out|best on dev/);
 });
 
+test("a held-out question without a span, and dev questions without one, move neither share, threshold nor calibration", () => {
+  const [first] = tuneQuestions as [Question];
+  const lost = { ...first, id: "lost", answers: [] };
+  const withLost = (split: AnsweredSplit, question: Question): AnsweredSplit => ({
+    ...split,
+    questions: [...split.questions, question],
+    bestSpans: { ...split.bestSpans, [question.id]: "" },
+    nullOdds: { ...split.nullOdds, [question.id]: 1000 },
+  });
+  for (const expectedNoAnswerShare of ["tune", "estimate"] as const) {
+    const wanted = { ...options, expectedNoAnswerShare };
+    const one = analyse(dev, tune, wanted);
+    const other = analyse(withLost(dev, lost), withLost(tune, lost), wanted);
+    expect(other.evaluation.noAnswer.calibration).toEqual(one.evaluation.noAnswer.calibration);
+    expect(other.evaluation.noAnswer.share).toEqual(one.evaluation.noAnswer.share);
+    expect(rowOf(other.evaluation, "tuned").nullOddsThreshold).toBe(rowOf(one.evaluation, "tuned").nullOddsThreshold);
+    expect(other.tuneQuestions).toEqual(tuneQuestions);
+    expect(other.evaluation.counts.tuneQuestions).toBe(tuneQuestions.length);
+    expect(other.evaluation.remarks).toContain(
+      "1 held-out question without a span to give took no part in the choice of threshold and calibration.",
+    );
+    expect(other.results.at(-1)).toMatchObject({ id: "lost", outcome: "right", noAnswerProbability: 1 });
+  }
+});
+
 test("every number follows from the questions' own results", () => {
   const { scores, neverAnswering, counts } = evaluation;
   const mean = (values: readonly number[]) => (100 * values.reduce((sum, value) => sum + value, 0)) / values.length;

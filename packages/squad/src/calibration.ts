@@ -40,16 +40,17 @@ export const uncalibrated: Calibration = { method: "none", slope: 1, intercept: 
 
 /**
  * Fits the probability of no answer to held-out questions: logistic regression on the null odds (Platt, 1999), by Newton's
- * method with a weak prior; `temperature` (Guo et al., 2017) fits the slope alone.
+ * method with a weak prior; `temperature` (Guo et al., 2017) fits the slope alone. Questions without a span are left out.
  *
  * @param weightOf weight of a question's likelihood
  * @returns {@link uncalibrated} where there is nothing to fit on
  */
 export function calibrate(
-  questions: readonly OddsQuestion[],
+  all: readonly OddsQuestion[],
   method: Calibration["method"],
   weightOf: (question: OddsQuestion) => number = () => 1,
 ): Calibration {
+  const questions = all.filter(({ isAnswered }) => isAnswered);
   if (questions.length === 0 || method === "none") return uncalibrated;
   const odds = questions.map(({ nullOdds }) => nullOdds);
   const hasIntercept = method === "logistic";

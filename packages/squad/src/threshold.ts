@@ -15,7 +15,7 @@ const margin = 1;
 /**
  * The threshold on null odds with the highest mean score over `questions`.
  *
- * Candidates lie halfway between neighbouring null odds, so that each is as far as can be from the questions it parts, and
+ * Candidates lie halfway between neighbouring null odds of questions with a span, so that each is as far as can be from the questions it parts, and
  * {@link margin} beyond the lowest and the highest. Among equally good ones the one nearest to 0 wins, the threshold of an
  * untuned model; of two as near, the lower.
  *
@@ -87,7 +87,7 @@ function sortByOdds(questions: readonly OddsQuestion[]): OddsQuestion[] {
   return questions.toSorted((a, b) => a.nullOdds - b.nullOdds);
 }
 
-/** 0 where no question has a weight. */
+/** 0 where no question with a span has a weight. */
 function bestThreshold(sorted: readonly OddsQuestion[], weights: Float64Array, metric: "exact" | "f1"): number {
   let best = 0;
   let bestSum = -Infinity;
@@ -108,7 +108,7 @@ function bestThreshold(sorted: readonly OddsQuestion[], weights: Float64Array, m
  * Dimensions: Q questions.
  *
  * @param sorted  null odds ascending, [Q]
- * @param weights float64, [Q]; questions of weight 0 are passed over
+ * @param weights float64, [Q]; questions of weight 0, or without a span, part nothing
  */
 function forEachCut(
   sorted: readonly OddsQuestion[],
@@ -121,8 +121,9 @@ function forEachCut(
   let last: number | undefined;
   for (let i = 0; i < sorted.length; i++) {
     const weight = weights[i] as number;
-    if (weight === 0) continue;
     const question = sorted[i] as OddsQuestion;
+    // Without a span it gets no answer at any threshold, and its null odds are a stand-in far above all others.
+    if (weight === 0 || !question.isAnswered) continue;
     if (question.nullOdds !== last) {
       visit(last === undefined ? question.nullOdds - margin : between(last, question.nullOdds), exact, f1);
     }

@@ -38,6 +38,15 @@ test("questions that all have an answer, or all the same odds, still give a prob
   expect(calibrate(at(0, 10, 5), "temperature")).toMatchObject({ slope: 0, intercept: 0 });
 });
 
+test("a question without a span is left out of the fit", () => {
+  const questions = [...at(-2, 100, 20), ...at(2, 80, 60)];
+  const spanless = { ...at(1000, 1, 1)[0]!, isAnswered: false };
+  for (const method of ["logistic", "temperature"] as const) {
+    expect(calibrate([...questions, spanless], method)).toEqual(calibrate(questions, method));
+  }
+  expect(calibrate([spanless], "logistic")).toBe(uncalibrated);
+});
+
 test("temperature fits the slope alone", () => {
   // Symmetric shares of 25 % and 75 % at −2 and 2: log odds ±1.099, slope 0.549.
   const calibration = calibrate([...at(-2, 400, 100), ...at(2, 400, 300)], "temperature");

@@ -54,6 +54,33 @@ test("no threshold does better, and the official search agrees where odds are al
   }
 });
 
+test("a question without a span, whose null odds stand for nothing, moves no threshold and no end of the sweep", () => {
+  const questions = Array.from({ length: 40 }, (_, i) =>
+    oddsQuestion(i / 8 - 3, i % 7 === 3 || i > 25 ? null : 1, `q${i}`),
+  );
+  const spanless = { ...oddsQuestion(1000, null), isAnswered: false, exact: 1, f1: 1 };
+  const bagged = (of: readonly OddsQuestion[]) => {
+    const random = new SeededRandom(3);
+    return baggedThreshold(of, "f1", { integerBelow: (end) => random.integerBelow(end), resamples: 200 });
+  };
+  expect(chooseThreshold([...questions, spanless], "f1")).toBe(chooseThreshold(questions, "f1"));
+  expect(bagged([...questions, spanless])).toBeCloseTo(bagged(questions), 1);
+  const sweep = sweepThresholds([...questions, spanless], 200);
+  expect(sweep.map(({ nullOddsThreshold }) => nullOddsThreshold)).toEqual(
+    sweepThresholds(questions, 200).map(({ nullOddsThreshold }) => nullOddsThreshold),
+  );
+  // Its own score, right at any threshold, still counts: answering nothing is right for it and for all without an answer.
+  const unanswerable = questions.filter(({ hasAns }) => !hasAns).length;
+  expect(sweep[0]?.f1).toBeCloseTo((100 * (unanswerable + 1)) / 41, 9);
+  // Where all have none there is nothing to part: three answerable ones, that would else drag the threshold to 1001.
+  expect(
+    chooseThreshold(
+      [1, 2, 3].map((id) => ({ ...spanless, id: `${id}`, hasAns: true })),
+      "f1",
+    ),
+  ).toBe(0);
+});
+
 test("the sweep runs from answering nothing to answering everything, thinned to the points asked for", () => {
   const questions = Array.from({ length: 50 }, (_, i) => oddsQuestion(i, i % 2 === 0 ? 1 : null));
   const sweep = sweepThresholds(questions, 11);

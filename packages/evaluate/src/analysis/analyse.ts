@@ -1,4 +1,4 @@
-import type { QuestionResult } from "@bertqa/core";
+import { countOf, type QuestionResult } from "@bertqa/core";
 import type { Evaluation, NoAnswerAnalysis, ThresholdScores } from "@bertqa/report";
 import {
   articleKey,
@@ -32,6 +32,8 @@ const sweepPoints = 200;
 export interface Analysis {
   readonly evaluation: Evaluation;
   readonly results: readonly QuestionResult[];
+  /** The held-out questions that threshold and calibration were chosen on; empty where none were. */
+  readonly tuneQuestions: readonly Question[];
 }
 
 /**
@@ -49,14 +51,15 @@ export function analyse(
   noAnswerAllowed = true,
 ): Analysis {
   const scored = scoreSpans(dev);
-  const heldOut = tune ? scoreSpans(tune) : [];
+  const allHeldOut = tune ? scoreSpans(tune) : [];
+  const heldOut = allHeldOut.filter(({ isAnswered }) => isAnswered);
   const kinds = new Set(heldOut.map(({ hasAns }) => hasAns)).size;
   const canTune = noAnswerAllowed && heldOut.length >= fewestTuneQuestions && kinds === 2;
   const scoredTune = canTune ? heldOut : [];
   const articleOfQuestion = numberClusters(dev.questions.map(articleKey));
   const articles = new Set(articleOfQuestion).size;
   const { bootstrapSamples: samples, seed } = options;
-  const share = expectedShare(scoredTune, Object.values(dev.nullOdds), options);
+  const share = expectedShare(scoredTune, oddsOfSpans(dev), options);
   const thresholds = noAnswerAllowed
     ? chooseThresholds(scored, scoredTune, { rule: options.thresholdRule, seed, share })
     : [alwaysAnswering];
@@ -84,12 +87,22 @@ export function analyse(
     thresholdSweep: noAnswerAllowed ? sweepThresholds(scored, sweepPoints) : [],
     noAnswer,
     breakdowns: breakDown(results.map(({ exact, f1 }, i) => ({ question: dev.questions[i] as Question, exact, f1 }))),
-    remarks: [...remarksOn(articles, heldOut, primary), ...remarksOnShare(share)],
+    remarks: [
+      ...remarksOn(articles, heldOut, primary),
+      ...remarksOnShare(share),
+      ...remarksOnSpans(allHeldOut.length - heldOut.length, primary),
+    ],
   };
-  return { evaluation, results };
+  const chosenOn = new Set(scoredTune.map(({ id }) => id));
+  return { evaluation, results, tuneQuestions: tune?.questions.filter(({ id }) => chosenOn.has(id)) ?? [] };
 }
 
-/** @param devOdds null odds of all dev questions: of them no answer, nor whether there is one, is known here */
+/** Null odds of all questions of a split with a span to give, unlabelled ones too. */
+function oddsOfSpans({ bestSpans, nullOdds }: AnsweredSplit): number[] {
+  return Object.entries(nullOdds).flatMap(([id, odds]) => (bestSpans[id] === "" ? [] : odds));
+}
+
+/** @param devOdds null odds of all dev questions with a span: of them no answer, nor whether there is one, is known here */
 function expectedShare(
   tune: readonly OddsQuestion[],
   devOdds: readonly number[],
@@ -111,6 +124,13 @@ function remarksOnShare({ rule, tune, expected }: NoAnswerShare): string[] {
   const how = rule === "stated" ? "as evaluate.json states" : "as estimated from dev's null odds, without its answers";
   return [
     `Threshold and calibration are made for ${percent(expected)} of questions without an answer, ${how}; among the held-out questions it is ${percent(tune)}.`,
+  ];
+}
+
+function remarksOnSpans(withoutSpan: number, primary: Evaluation["primary"]): string[] {
+  if (withoutSpan === 0 || primary === "always") return [];
+  return [
+    `${countOf(withoutSpan, "held-out question")} without a span to give took no part in the choice of threshold and calibration.`,
   ];
 }
 
