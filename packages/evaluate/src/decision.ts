@@ -9,6 +9,8 @@ export interface DecisionSources {
   readonly evaluation: Evaluation;
   /** The held-out questions that threshold and calibration were chosen on; empty where there are none or too few. */
   readonly tuneQuestions: readonly Question[];
+  /** Why there are none, as analyse says it; null where there are some. */
+  readonly whyUntuned: string | null;
   readonly tuneArticles: EvaluateOptions["tuneArticles"];
   /** Manifests of tokenize's and predict's artifacts. */
   readonly windows: Manifest;
@@ -24,7 +26,7 @@ export interface DecisionSources {
  * @throws BertqaError if the artifacts say no limits
  */
 export function decisionOf(sources: DecisionSources): Decision {
-  const { evaluation, tuneQuestions, tuneArticles, windows, predictions, where } = sources;
+  const { evaluation, tuneQuestions, whyUntuned, tuneArticles, windows, predictions, where } = sources;
   const { maxTokens, windowOverlapTokens, maxQuestionTokens } = windows.options;
   const { maxAnswerTokens, nBest } = predictions.options;
   const { calibration, share } = evaluation.noAnswer;
@@ -41,8 +43,8 @@ export function decisionOf(sources: DecisionSources): Decision {
   const tunedRule = primary.rule === "bagged" ? bagged : bestF1;
   const thresholdRule = {
     tuned: `${tunedRule}${weighting}`,
-    zero: "0, as too few questions were held out",
-    always: "none, as an answer is always given",
+    zero: `0, as ${whyUntuned}`,
+    always: `none, as ${whyUntuned}`,
   }[evaluation.primary];
   const calibrationRule = `maximum likelihood, with a weak Gaussian prior${weighting}`;
   const decision = {

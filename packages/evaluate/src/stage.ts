@@ -53,7 +53,7 @@ export const evaluateStage = defineStage({
     const heldOut = predictions.has("tune") ? await readSplit(inputs, "tune") : null;
     const tune = heldOut && { ...heldOut, ...questionsToTuneOn(heldOut.questions, options) };
     const noAnswerAllowed = predictions.artifact.manifest.resolved["noAnswerAllowed"] !== false;
-    const { evaluation: scored, results, tuneQuestions } = analyse(dev, tune, options, noAnswerAllowed);
+    const { evaluation: scored, results, tuneQuestions, whyUntuned } = analyse(dev, tune, options, noAnswerAllowed);
     const leftOut = (heldOut?.questions.length ?? 0) - (tune?.questions.length ?? 0);
     const remarks = [...scored.remarks, ...tuneRemarks(leftOut), ...dataRemarks(dataset.artifact.manifest.counts)];
     const sanity = predictions.has("sanity") ? await readSplit(inputs, "sanity") : null;
@@ -73,6 +73,7 @@ export const evaluateStage = defineStage({
     const decision = decisionOf({
       evaluation,
       tuneQuestions,
+      whyUntuned,
       windows: windows.artifact.manifest,
       predictions: predictions.artifact.manifest,
       where: predictions.artifact.folder,

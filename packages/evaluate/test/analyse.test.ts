@@ -93,7 +93,7 @@ test("without a tune split the report says so, and 0 is the threshold in use", (
   expect(alone.primary).toBe("zero");
   expect(alone.scores.map(({ kind }) => kind)).toEqual(["zero", "bestExactOnDev", "bestF1OnDev"]);
   expect(alone.noAnswer.calibration).toEqual({ method: "none", slope: 1, intercept: 0, fittedOn: "nothing" });
-  expect(alone.remarks.join(" ")).toMatch(/No questions were held out/);
+  expect(alone.remarks.join(" ")).toMatch(/no questions were held out/);
   expect(evaluation.remarks.join(" ")).toMatch(/6 articles only, which is few/);
 });
 
@@ -103,11 +103,13 @@ test("too few held-out questions, or all of one kind, choose nothing, and that i
   for (const [questions, said] of [
     [
       tuneQuestions.slice(0, 29),
-      /The 29 questions held out of training \(\d+ with an answer, \d+ without\) are too few/,
+      /the threshold is 0, as the 29 questions held out of training \(\d+ with an answer, \d+ without\) are too few\./,
     ],
     [
       answerable,
-      new RegExp(`The ${answerable.length} questions .* \\(${answerable.length} with an answer, 0 without\\)`),
+      new RegExp(
+        `as the ${answerable.length} questions .* \\(${answerable.length} with an answer, 0 without\\) are of one kind\\.`,
+      ),
     ],
   ] as const) {
     expect(part(questions).primary).toBe("zero");
@@ -134,7 +136,7 @@ test.each([
   expect(always.evaluation.noAnswer).toMatchObject({ calibration: { fittedOn: "nothing" }, reliability: [] });
   expect(always.evaluation.thresholdSweep).toEqual([]);
   expect(always.evaluation.remarks.join(" ")).toMatch(
-    /always given \(noAnswer in predict.json\), so there is no threshold/,
+    /no threshold, .* as an answer is always given \(noAnswer in predict.json\)/,
   );
   expect(always.evaluation.remarks.join(" ")).not.toMatch(/held out|best on dev/);
 });

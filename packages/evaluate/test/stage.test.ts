@@ -123,7 +123,9 @@ test("where predict always answers, page, summary, decision.json and history hav
   const text = (name: string) => readFileSync(join(folder, name), "utf8");
   const { noAnswerAllowed, threshold, calibration } = parseDecision("test", JSON.parse(text("decision.json")), "");
   expect({ noAnswerAllowed, calibration }).toEqual({ noAnswerAllowed: false, calibration: null });
-  expect(threshold).toMatchObject({ basis: { kind: "nothing", rule: "none, as an answer is always given" } });
+  expect(threshold).toMatchObject({
+    basis: { kind: "nothing", rule: "none, as an answer is always given (noAnswer in predict.json)" },
+  });
   expect(text("summary.md")).toContain("| **always answers** | **–** |");
   expect(text("report.html")).toContain("always answers");
   const { scores, primary } = await (await openEvaluation("test", folder)).report();
@@ -249,8 +251,11 @@ test("without a tune split it runs, and says what that means", async () => {
     ...silentReporter,
     line: (text) => void lines.push(text),
   });
-  expect(lines.join("\n")).toContain("No questions were held out of training");
-  expect(readFileSync(join(artifact.folder, "summary.md"), "utf8")).toContain("No questions were held out of training");
+  const reason = "as no questions were held out of training (tuneShare in tokenize.json)";
+  expect(lines.join("\n")).toContain(reason);
+  const text = (name: string) => readFileSync(join(artifact.folder, name), "utf8");
+  expect(text("summary.md")).toContain(reason);
+  expect(parseDecision("test", JSON.parse(text("decision.json")), "").threshold.basis.rule).toBe(`0, ${reason}`);
 });
 
 test("predictions of another dataset, a damaged file and a missing artifact are refused by name, and leave nothing", async () => {

@@ -34,6 +34,8 @@ export interface Analysis {
   readonly results: readonly QuestionResult[];
   /** The held-out questions that threshold and calibration were chosen on; empty where none were. */
   readonly tuneQuestions: readonly Question[];
+  /** Why there is no tuned threshold, to go on after "as"; null where there is one. */
+  readonly whyUntuned: string | null;
 }
 
 /**
@@ -53,9 +55,10 @@ export function analyse(
   const scored = scoreSpans(dev);
   const allHeldOut = tune ? scoreSpans(tune) : [];
   const heldOut = allHeldOut.filter(({ isAnswered }) => isAnswered);
-  const kinds = new Set(heldOut.map(({ hasAns }) => hasAns)).size;
-  const canTune = noAnswerAllowed && heldOut.length >= fewestTuneQuestions && kinds === 2;
-  const scoredTune = canTune ? heldOut : [];
+  const whyUntuned = noAnswerAllowed
+    ? reasonAgainstTuning(heldOut, allHeldOut.length)
+    : "an answer is always given (noAnswer in predict.json)";
+  const scoredTune = whyUntuned === null ? heldOut : [];
   const articleOfQuestion = numberClusters(dev.questions.map(articleKey));
   const articles = new Set(articleOfQuestion).size;
   const { bootstrapSamples: samples, seed } = options;
@@ -64,7 +67,7 @@ export function analyse(
     ? chooseThresholds(scored, scoredTune, { rule: options.thresholdRule, seed, share })
     : [alwaysAnswering];
   const scores = scoreThresholds(scored, articleOfQuestion, thresholds, { samples, seed });
-  const primary = !noAnswerAllowed ? "always" : canTune ? "tuned" : "zero";
+  const primary = !noAnswerAllowed ? "always" : whyUntuned === null ? "tuned" : "zero";
   const { nullOddsThreshold } = scores.find(({ kind }) => kind === primary) as ThresholdScores;
   const noAnswer = analyseNoAnswer(noAnswerAllowed ? scored : [], scoredTune, options, share);
   const results = resultsAt(nullOddsThreshold, dev, scored, noAnswer.calibration);
@@ -88,13 +91,14 @@ export function analyse(
     noAnswer,
     breakdowns: breakDown(results.map(({ exact, f1 }, i) => ({ question: dev.questions[i] as Question, exact, f1 }))),
     remarks: [
-      ...remarksOn(articles, heldOut, primary),
+      ...remarksOn(articles, primary, whyUntuned),
       ...remarksOnShare(share),
       ...remarksOnSpans(allHeldOut.length - heldOut.length, primary),
     ],
   };
   const chosenOn = new Set(scoredTune.map(({ id }) => id));
-  return { evaluation, results, tuneQuestions: tune?.questions.filter(({ id }) => chosenOn.has(id)) ?? [] };
+  const tuneQuestions = tune?.questions.filter(({ id }) => chosenOn.has(id)) ?? [];
+  return { evaluation, results, tuneQuestions, whyUntuned };
 }
 
 /** Null odds of all questions of a split with a span to give, unlabelled ones too. */
@@ -158,18 +162,23 @@ function analyseNoAnswer(
   };
 }
 
-function remarksOn(articles: number, heldOut: readonly OddsQuestion[], primary: Evaluation["primary"]): string[] {
+/** @param heldOut those of `total` with a span */
+function reasonAgainstTuning(heldOut: readonly OddsQuestion[], total: number): string | null {
+  if (total === 0) return "no questions were held out of training (tuneShare in tokenize.json)";
+  const answerable = heldOut.filter(({ hasAns }) => hasAns).length;
+  const counts = `${answerable} with an answer, ${heldOut.length - answerable} without`;
+  const subject = `the ${countOf(heldOut.length, "question")} held out of training (${counts})`;
+  if (heldOut.length < fewestTuneQuestions) return `${subject} are too few`;
+  return answerable === 0 || answerable === heldOut.length ? `${subject} are of one kind` : null;
+}
+
+function remarksOn(articles: number, primary: Evaluation["primary"], whyUntuned: string | null): string[] {
   const remarks: string[] = [];
   if (primary === "always") {
-    remarks.push(
-      "An answer is always given (noAnswer in predict.json), so there is no threshold, and the probability of no answer is 0.",
-    );
+    remarks.push(`There is no threshold, and the probability of no answer is 0, as ${whyUntuned}.`);
   }
   if (primary === "zero") {
-    const answerable = heldOut.filter(({ hasAns }) => hasAns).length;
-    const few = `The ${heldOut.length} questions held out of training (${answerable} with an answer, ${heldOut.length - answerable} without) are too few or of one kind`;
-    const found = heldOut.length > 0 ? few : "No questions were held out of training (tuneShare in tokenize.json)";
-    remarks.push(`${found}, so there is no tuned threshold and no calibration: the threshold is 0.`);
+    remarks.push(`There is no tuned threshold and no calibration, and the threshold is 0, as ${whyUntuned}.`);
   }
   if (articles === 1) {
     remarks.push("All questions are of 1 article, so there are no intervals: it tells nothing of how articles differ.");
