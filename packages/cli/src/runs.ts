@@ -7,7 +7,7 @@ import {
   type ReportHead,
 } from "@bertqa/core";
 import { keptEvaluations, keptResultsPath, readHistory, type HistoryEntry } from "@bertqa/evaluate";
-import { scoreAt, scoreQuestions } from "@bertqa/squad";
+import { refuseWithout, scoreAt, scoreQuestions } from "@bertqa/squad";
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -115,11 +115,7 @@ async function predictionsFileOf(path: string): Promise<string> {
 function scoreFile(file: string, gold: readonly NamedQuestion[]): RunQuestion[] {
   const predictionOf = readPredictions(stage, file);
   const { questions, missingIds } = scoreQuestions(gold, predictionOf);
-  if (missingIds.length > 0) {
-    const named = missingIds.slice(0, 5).map((id) => JSON.stringify(id));
-    const problem = `${missingIds.length} of ${gold.length} questions have no prediction: ${named.join(", ")}`;
-    throw new BertqaError(stage, problem, { where: file });
-  }
+  refuseWithout(stage, "prediction", { ids: missingIds, total: gold.length }, { where: file });
   const articles = new Map(gold.map(({ id, article }) => [id, article]));
   return questions.map(({ id, hasAns, exact, f1 }) => {
     const prediction = predictionOf(id) ?? "";

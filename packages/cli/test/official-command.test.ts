@@ -63,7 +63,7 @@ test("a missing prediction is an error that names the ids and leaves nothing beh
     const { status, stdout, stderr } = runOfficial(...files, "-o", outFile);
     expect([status, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(
-      /^evaluate: 2 questions have no prediction: "x", "y"\. Add them, or pass --missing-as-wrong .*\n$/,
+      /^evaluate: 2 of 2 questions have no prediction: "x", "y"\. Add them, or pass --missing-as-wrong .*\n$/,
     );
     expect(existsSync(outFile)).toBe(false);
   });
@@ -91,7 +91,7 @@ test("an id without a no-answer probability, a wrong type and broken JSON are na
     const predictions = write("pred.json", '{"x": "b", "y": ""}');
     const error = (...args: string[]) => runOfficial(...args).stderr;
     expect(error(data, predictions, "-n", write("na.json", '{"x": 1}'))).toMatch(
-      /1 question has no no-answer probability: "y"/,
+      /1 of 2 questions has no no-answer probability: "y"/,
     );
     expect(error(data, write("null.json", '{"x": null, "y": ""}'))).toMatch(/"x" is null, expected a text/);
     expect(error(data, write("cut.json", '{"x": '))).toMatch(/cut\.json is not valid JSON/);

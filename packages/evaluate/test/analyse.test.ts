@@ -218,7 +218,7 @@ test("scores.json agrees with the rows: threshold 0, and the best on dev", () =>
 test("a question without a prediction is named", () => {
   const [first, ...rest] = Object.entries(dev.bestSpans);
   const cut = { ...dev, bestSpans: Object.fromEntries(rest) };
-  expect(() => analyse(cut, tune, options)).toThrow(`1 of 365 questions have no prediction: "${first?.[0]}"`);
+  expect(() => analyse(cut, tune, options)).toThrow(`1 of 365 questions has no prediction: "${first?.[0]}"`);
 });
 
 test("questions are sorted by question word, by the shortest answer's length and by the passage's length", () => {

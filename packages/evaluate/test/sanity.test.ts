@@ -56,6 +56,6 @@ test("a half without questions has no score, and a question without a prediction
   };
   expect(scoreSanitySet(set, evaluationOfDev()).scores).toMatchObject({ noAns: null, hasAns: { exact: 0, total: 1 } });
   expect(() => scoreSanitySet({ ...set, bestSpans: {} }, evaluationOfDev())).toThrow(
-    'evaluate: 1 of 1 questions have no prediction: "q"',
+    'evaluate: 1 of 1 questions has no prediction: "q"',
   );
 });

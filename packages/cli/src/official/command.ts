@@ -1,11 +1,11 @@
 import { runCommand } from "@bertqa/runner/command";
 import {
   applyThreshold,
-  BertqaError,
   findBestThreshold,
   noAnswerHistograms,
   precisionRecallCurves,
   rankQuestions,
+  refuseWithout,
   scoreQuestions,
   summarize,
   type OfficialScores,
@@ -17,7 +17,6 @@ import { join } from "node:path";
 import { readGoldQuestions, readNaProbs, readPredictions, type NaProbs } from "./input.ts";
 import { formatPythonJson } from "./python-json.ts";
 
-const shownIds = 5;
 const stage = "evaluate";
 
 interface OfficialOptions {
@@ -61,9 +60,10 @@ async function evaluateFiles(dataFile: string, predictionsFile: string, options:
     readGoldQuestions(stage, dataFile, "refused"),
     readPredictions(stage, predictionsFile),
   );
+  const total = questions.length;
   if (!options.missingAsWrong) {
     const remedy = "Add them, or pass --missing-as-wrong to score each as 0";
-    refuseMissing(missingIds, "prediction", predictionsFile, remedy);
+    refuseWithout(stage, "prediction", { ids: missingIds, total }, { where: predictionsFile, remedy });
   }
   if (naProbFile === undefined) {
     // Without a file the script takes probability 0 for every question.
@@ -72,7 +72,7 @@ async function evaluateFiles(dataFile: string, predictionsFile: string, options:
   }
   const naProbs = readNaProbs(stage, naProbFile);
   const unrated = questions.filter(({ id, isMissing }) => !isMissing && !naProbs.byId.has(id)).map(({ id }) => id);
-  refuseMissing(unrated, "no-answer probability", naProbFile, "Add them");
+  refuseWithout(stage, "no-answer probability", { ids: unrated, total }, { where: naProbFile, remedy: "Add them" });
   const scores = summarize(applyThreshold(questions, naProbs.byId, naProbThresh));
   const ranked = rankQuestions(questions, naProbs.byId);
   const literals = addBestThresholds(scores, ranked, naProbs);
@@ -101,14 +101,6 @@ async function addCurves(scores: OfficialScores, ranked: readonly RankedQuestion
   const histograms = noAnswerHistograms(ranked.map(({ question: { hasAns }, naProb }) => ({ hasAns, naProb })));
   mkdirSync(folder, { recursive: true });
   for (const [name, bytes] of officialImages(curves, histograms)) writeFileSync(join(folder, name), bytes);
-}
-
-function refuseMissing(ids: readonly string[], noun: string, where: string, remedy: string): void {
-  if (ids.length === 0) return;
-  const named = ids.slice(0, shownIds).map((id) => JSON.stringify(id));
-  const more = ids.length > shownIds ? ` and ${ids.length - shownIds} more` : "";
-  const subject = ids.length === 1 ? "1 question has" : `${ids.length} questions have`;
-  throw new BertqaError(stage, `${subject} no ${noun}: ${named.join(", ")}${more}`, { remedy, where });
 }
 
 function print(scores: OfficialScores, literals: Record<string, string>, outFile: string | undefined): void {

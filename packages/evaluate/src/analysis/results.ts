@@ -1,8 +1,8 @@
 import type { QuestionResult } from "@bertqa/core";
 import {
   articleKey,
-  BertqaError,
   outcomeOf,
+  refuseWithout,
   scoreAt,
   scoreQuestions,
   shownNoAnswerProbability,
@@ -10,8 +10,6 @@ import {
   type OddsQuestion,
   type Question,
 } from "@bertqa/squad";
-
-const shownIds = 5;
 
 /** A split's questions with what predict says of them, by question id. */
 export interface AnsweredSplit {
@@ -26,13 +24,9 @@ export interface AnsweredSplit {
 /** A split's questions scored by their best spans. @throws BertqaError naming the questions without a prediction */
 export function scoreSpans({ questions, bestSpans, nullOdds, where }: AnsweredSplit): OddsQuestion[] {
   const isThere = (id: string) => Object.hasOwn(bestSpans, id) && Object.hasOwn(nullOdds, id);
-  const missing = questions.filter(({ id }) => !isThere(id)).map(({ id }) => JSON.stringify(id));
-  if (missing.length > 0) {
-    const more = missing.length > shownIds ? ` and ${missing.length - shownIds} more` : "";
-    const named = `${missing.slice(0, shownIds).join(", ")}${more}`;
-    const problem = `${missing.length} of ${questions.length} questions have no prediction: ${named}`;
-    throw new BertqaError("evaluate", problem, { remedy: "Run the predict stage again", where });
-  }
+  const ids = questions.map(({ id }) => id).filter((id) => !isThere(id));
+  const missing = { ids, total: questions.length };
+  refuseWithout("evaluate", "prediction", missing, { remedy: "Run the predict stage again", where });
   const scored = scoreQuestions(questions, (id) => bestSpans[id]).questions;
   return scored.map((question) => ({ ...question, nullOdds: nullOdds[question.id] as number }));
 }

@@ -1,3 +1,4 @@
+import { BertqaError } from "../errors.ts";
 import { scoreAt } from "../outcome.ts";
 import { scoreAnswer, type GoldAnswer } from "./score.ts";
 
@@ -56,6 +57,29 @@ export function scoreQuestions(
     byId.set(id, { id, hasAns: answers.length > 0, exact, f1, isAnswered: prediction !== "" && !isMissing, isMissing });
   }
   return { questions: [...byId.values()], missingIds };
+}
+
+const shownIds = 5;
+
+/**
+ * Refuses questions that lack something, such as a prediction, by name.
+ *
+ * @param ids   the questions without it
+ * @param total questions asked for it
+ * @param place where it should be, and what to do
+ * @throws BertqaError if there is one
+ */
+export function refuseWithout(
+  stage: string,
+  noun: string,
+  { ids, total }: { readonly ids: readonly string[]; readonly total: number },
+  place: { readonly where: string; readonly remedy?: string },
+): void {
+  if (ids.length === 0) return;
+  const named = ids.slice(0, shownIds).map((id) => JSON.stringify(id));
+  const more = ids.length > shownIds ? ` and ${ids.length - shownIds} more` : "";
+  const subject = `${ids.length} of ${total} questions ${ids.length === 1 ? "has" : "have"}`;
+  throw new BertqaError(stage, `${subject} no ${noun}: ${named.join(", ")}${more}`, place);
 }
 
 /** Scores with "" in place of every prediction whose no-answer probability exceeds the threshold. */
