@@ -137,6 +137,25 @@ test("a dev question without answers is not compared, as it is not scored", () =
   expect(compare(join(own, "evaluate"), "--baseline", join(own, "evaluate")).status).toBe(0);
 });
 
+test("minutes of training are those of the log beside the artifact, where it is the artifact's own", () => {
+  const { artifactsFolder, pipelineFolder } = pipeline.folders;
+  const rows = readFileSync(join(artifactsFolder, "train/log.jsonl"), "utf8").trim().split("\n");
+  const live = rows.map((row, i) => ({
+    ...(JSON.parse(row) as object),
+    windowsPerSecond: 9,
+    elapsedMs: 45_000 * (i + 1),
+  }));
+  const write = (written: readonly object[]) =>
+    writeFileSync(join(artifactsFolder, "train.log/log.jsonl"), written.map((row) => JSON.stringify(row)).join("\n"));
+  mkdirSync(join(artifactsFolder, "train.log"), { recursive: true });
+  write(live);
+  const minutes = () => compare(pipelineFolder, other.folders.pipelineFolder, "--csv").stdout;
+  // 2 rows, the last after 90 s.
+  expect(minutes()).toMatch(/,1\.5,/);
+  write(live.map((row) => ({ ...row, loss: 0.125 })));
+  expect(minutes()).not.toMatch(/,1\.5,/);
+});
+
 test("what is missing is said in one line", () => {
   const text = join(other.folders.artifactsFolder, "text.json");
   writeFileSync(text, '{"data": [{"paragraphs": [{}]}]}');

@@ -1,8 +1,9 @@
-import { BertqaError, openEvaluation, readJsonFile } from "@bertqa/core";
+import { BertqaError, modelLayout, openEvaluation, readJsonFile, trainingRowSchema } from "@bertqa/core";
 import { ownerOf, pipelinePaths } from "@bertqa/runner";
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { compareSides, summarizeSet, type Run, type Side } from "../compare.ts";
 import { readGoldQuestions, type NamedQuestion } from "../official/input.ts";
@@ -129,22 +130,32 @@ function leaves(options: Readonly<Record<string, unknown>>, prefix = ""): [strin
   );
 }
 
-const liveRowSchema = z.looseObject({ elapsedMs: z.number().optional() });
+/** A row of a training log, with a time where it is of the log beside the artifact. */
+const rowSchema = z.object({ ...trainingRowSchema.shape, elapsedMs: z.number().optional() });
+type LogRow = z.output<typeof rowSchema>;
 
 /** How long the training of an artifact took on this machine, by the log beside it; undefined where it is not known whole. */
 async function minutesOf(artifact: string): Promise<number | undefined> {
-  const text = await readFile(join(`${artifact}.log`, "log.jsonl"), "utf8").catch(() => "");
-  const rows = text.split("\n").filter((line) => line !== "");
-  const [first, last] = [rows[0], rows.at(-1)].map((row) => parsed(row ?? "")?.elapsedMs);
+  const [live, own] = await Promise.all([logRows(`${artifact}.log`), logRows(artifact)]);
+  // Nx restores the artifact alone: the log beside it may still be that of another training.
+  const isOwn = isDeepStrictEqual(live.map(withoutTime), own.map(withoutTime));
+  const [first, last] = [live[0]?.elapsedMs, live.at(-1)?.elapsedMs];
   // Rows before a resumption have no times.
-  return first === undefined || last === undefined ? undefined : last / 60_000;
+  return !isOwn || first === undefined || last === undefined ? undefined : last / 60_000;
 }
 
-function parsed(row: string) {
+function withoutTime({ step, totalSteps, loss, learningRate }: LogRow): readonly number[] {
+  return [step, totalSteps, loss, learningRate];
+}
+
+/** The rows of a training's log; none where it is not there or damaged. */
+async function logRows(folder: string): Promise<LogRow[]> {
+  const text = await readFile(join(folder, modelLayout.log), "utf8").catch(() => "");
+  const lines = text.split("\n").filter((line) => line !== "");
   try {
-    return liveRowSchema.safeParse(JSON.parse(row)).data;
+    return lines.map((line) => rowSchema.parse(JSON.parse(line)));
   } catch {
-    return undefined;
+    return [];
   }
 }
 
