@@ -7,8 +7,8 @@ import { articleKey, isPlaced, SeededRandom, type Question, type SquadFile } fro
  * - **swapped**: a name or number of a question that stands in its passage is replaced by one of its kind from another
  *   passage of the article that the passage does not hold. The old answer becomes the plausible one: a contrast pair.
  *   After Gautam, Zhang and Zhang, "A Lightweight Method to Generate Unanswerable Questions in English" (EMNLP 2023).
- * - **moved**: a question asked of another passage of its article, the one that shares most words with it and holds its
- *   answer nowhere. Questions of random passages are too easy: few shared words give them away (Zhu et al., ACL 2019).
+ * - **moved**: a question asked of another passage of its article, the one that shares most words with it and holds none
+ *   of its answers. Questions of random passages are too easy: few shared words give them away (Zhu et al., ACL 2019).
  *
  * Nobody has read them: a few can be answered after all, so they are for training and never for `tune` or dev.
  *
@@ -187,13 +187,13 @@ function movedQuestions(article: readonly Question[], weightOf: (word: string) =
     words: new Set(wordsOf(first.context)),
   }));
   const fits = article.flatMap((question) => {
-    const answer = question.answers.find(isPlaced);
-    if (!answer) return [];
+    if (!question.answers.some(isPlaced)) return [];
+    const answers = question.answers.map(({ text }) => text.toLowerCase());
     const words = [...new Set(wordsOf(question.question))].map((word) => ({ word, weight: weightOf(word) }));
     const whole = words.reduce((sum, { weight }) => sum + weight, 0);
     let best: { share: number; first: Question } | undefined;
     for (const { first, text, words: inPassage } of passages) {
-      if (first.context === question.context || text.includes(answer.text.toLowerCase())) continue;
+      if (first.context === question.context || answers.some((answer) => text.includes(answer))) continue;
       const shared = words.reduce((sum, { word, weight }) => sum + (inPassage.has(word) ? weight : 0), 0);
       if (whole > 0 && shared / whole > (best?.share ?? 0)) best = { share: shared / whole, first };
     }

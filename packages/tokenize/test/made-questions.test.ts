@@ -71,6 +71,18 @@ test("a moved question stands on the passage of its article that shares most wor
   expect("plausibleAnswers" in builder).toBe(false);
 });
 
+test("a question is not moved to a passage that holds another of its answers", () => {
+  const tower = article("Tower", 0, [
+    { context: "The iron tower was built by Gustave Eiffel.", qas: [["Who built the iron tower?", "Gustave Eiffel"]] },
+    { context: "The builder of the iron tower was Eiffel.", qas: [["What material is the tower of?", "iron"]] },
+    { context: "A tower of bricks was built by Ada.", qas: [["What was built by Ada?", "A tower of bricks"]] },
+  ]);
+  const [builder, ...others] = tower;
+  const answers = [...builder!.answers, { text: "Eiffel", startCodePoint: 36 }];
+  const made = madeUnanswerable([{ ...builder!, answers }, ...others], { share: 0.8, seed: 1 });
+  expect(made.find(({ id }) => id === "0-0-0#moved")!.context).toBe("A tower of bricks was built by Ada.");
+});
+
 test("articles that have the share stay as they are, and the share is met where there is enough to make it of", () => {
   const full = article("Full", 1, [{ context: "A b c.", qas: [["What?", "b"], ["Who?"], ["Why?"]] }]);
   const made = madeUnanswerable([...rivers, ...full], { share: 0.5, seed: 1 });
@@ -88,7 +100,8 @@ test("the sample: every made question differs from its source in the question or
   for (const { id, question, context } of made) {
     const source = byId.get(id.split("#")[0]!)!;
     expect([question, context]).not.toEqual([source.question, source.context]);
-    if (id.endsWith("#moved")) expect(context.toLowerCase()).not.toContain(source.answers[0]!.text.toLowerCase());
+    if (!id.endsWith("#moved")) continue;
+    for (const { text } of source.answers) expect(context.toLowerCase()).not.toContain(text.toLowerCase());
   }
   expect(madeUnanswerable(questions, { share: 0.5, seed: 42 })).toEqual(made);
 });
