@@ -1,5 +1,8 @@
 import { articleKey, isPlaced, SeededRandom, type Question, type SquadFile } from "@bertqa/core";
 
+/** Articles of one passage that borrow from each other, at most. */
+const pooledPassages = 5_000;
+
 /**
  * Unanswerable questions made from answerable ones, for articles that have too few of them: a model that never sees one in
  * an article learns to know the article, and answers whatever is asked. Two ways, each half where there is enough:
@@ -10,26 +13,50 @@ import { articleKey, isPlaced, SeededRandom, type Question, type SquadFile } fro
  * - **moved**: a question asked of another passage of its article, the one that shares most words with it and holds none
  *   of its answers. Questions of random passages are too easy: few shared words give them away (Zhu et al., ACL 2019).
  *
+ * Articles of one passage, as a table without titles has them, are taken together as one article, {@link pooledPassages}
+ * neighbours in the file at a time: what is looked for grows with the square of their number.
+ *
  * Nobody has read them: a few can be answered after all, so they are for training and never for `tune` or dev.
  *
  * @param share of an article's questions that is to have no answer at least, 0 to under 1; articles that have it stay as
  *   they are
- * @returns the made questions only, in the order of the articles; ids are the source's and `#swapped` or `#moved`
+ * @returns the made questions only, in the order of the articles; ids are the source's and `#swapped` or `#moved`. Fewer
+ *   than `wanted` where an article has too little to swap, and too few passages that a question can be moved to
  */
-export function madeUnanswerable(questions: readonly Question[], options: { share: number; seed: number }): Question[] {
-  if (options.share === 0) return [];
+export function madeUnanswerable(
+  questions: readonly Question[],
+  options: { share: number; seed: number },
+): { made: Question[]; wanted: number } {
+  if (options.share === 0) return { made: [], wanted: 0 };
   const weights = wordWeights(questions);
-  return [...groupBy(questions, articleKey)].flatMap(([key, article]) => {
+  const groups = articlesOf(questions).map(([key, article]) => {
     const without = article.filter(({ answers }) => answers.length === 0).length;
     const wanted = Math.round((options.share * article.length - without) / (1 - options.share));
-    if (wanted <= 0) return [];
+    if (wanted <= 0) return { made: [], wanted: 0 };
     const random = new SeededRandom(options.seed, "made", key);
     const swapped = random.shuffled(swappedQuestions(article, random));
     const moved = movedQuestions(article, weights);
     const half = Math.ceil(wanted / 2);
     const movedCount = Math.min(moved.length, wanted - Math.min(swapped.length, half));
-    return [...swapped.slice(0, wanted - movedCount), ...moved.slice(0, movedCount)];
+    return { made: [...swapped.slice(0, wanted - movedCount), ...moved.slice(0, movedCount)], wanted };
   });
+  return {
+    made: groups.flatMap(({ made }) => made),
+    wanted: groups.reduce((sum, { wanted }) => sum + wanted, 0),
+  };
+}
+
+/** Articles by the names of their random streams: the article's own, or a number for articles of one passage together. */
+function articlesOf(questions: readonly Question[]): [string | number, readonly Question[]][] {
+  const articles = [...groupBy(questions, articleKey)];
+  const isAlone = ([, article]: (typeof articles)[number]) =>
+    article.every(({ context }) => context === article[0]!.context);
+  const alone = articles.filter(isAlone).map(([, article]) => article);
+  const pools = Array.from({ length: Math.ceil(alone.length / pooledPassages) }, (_, i): [number, Question[]] => [
+    i,
+    alone.slice(i * pooledPassages, (i + 1) * pooledPassages).flat(),
+  ]);
+  return [...articles.filter((each) => !isAlone(each)), ...pools];
 }
 
 /** What is written for people to read: a SQuAD file of the made questions alone. */
@@ -67,12 +94,14 @@ export function withMade(questions: readonly Question[], made: readonly Question
 /** Node 20 has no Map.groupBy. */
 function groupBy(questions: readonly Question[], keyOf: (question: Question) => string): Map<string, Question[]> {
   const groups = new Map<string, Question[]>();
-  for (const question of questions) {
-    const group = groups.get(keyOf(question));
-    if (group) group.push(question);
-    else groups.set(keyOf(question), [question]);
-  }
+  for (const question of questions) addTo(groups, keyOf(question), question);
   return groups;
+}
+
+function addTo<T>(groups: Map<string, T[]>, key: string, value: T): void {
+  const group = groups.get(key);
+  if (group) group.push(value);
+  else groups.set(key, [value]);
 }
 
 function passageKey({ articleIndex, paragraphIndex }: Question): string {
@@ -95,7 +124,22 @@ interface Mention {
   /** The neighbouring words, lower case; "" at an edge of the text. */
   readonly before: string;
   readonly after: string;
+  /** Number of words and the last two letters: "2 ns" of "Great Britons". */
+  readonly shape: string;
+  readonly words: readonly string[];
 }
+
+/** What two mentions of a kind may share, the most alike first. */
+const likenesses = [
+  [["before", "after", "shape"]],
+  [
+    ["before", "after"],
+    ["before", "shape"],
+    ["after", "shape"],
+  ],
+  [["before"], ["after"], ["shape"]],
+  [[]],
+] as const;
 
 /** Names, numbers and years of a text. A name at a sentence's start may be a common word, and is left out. */
 function mentionsOf(text: string): Mention[] {
@@ -106,60 +150,84 @@ function mentionsOf(text: string): Mention[] {
       const [before, after] = [text.slice(Math.max(0, start - 30), start), text.slice(end, end + 30)];
       if (kind === "name" && /(?:^|[.!?:;"“(])\s*$/u.test(before)) continue;
       if (found.some((other) => start < other.start + other.text.length && other.start < end)) continue;
-      found.push({ kind, text: match, start, before: wordsOf(before).at(-1) ?? "", after: wordsOf(after)[0] ?? "" });
+      found.push({
+        ...{ kind, text: match, start, before: wordsOf(before).at(-1) ?? "", after: wordsOf(after)[0] ?? "" },
+        ...{ shape: `${match.split(" ").length} ${match.slice(-2)}`, words: wordsOf(match) },
+      });
     }
   }
   return found;
 }
 
 function swappedQuestions(article: readonly Question[], random: SeededRandom): Question[] {
-  const all = [...groupBy(article, passageKey).values()].flatMap(([first]) =>
-    mentionsOf((first as Question).context).map((mention) => ({ ...mention, shape: shapeOf(mention.text) })),
-  );
+  const all = [...groupBy(article, passageKey).values()].flatMap(([first]) => mentionsOf(first!.context));
+  const places = placesOf(all);
   return article.flatMap((question) => {
     const answer = question.answers.find(isPlaced);
     const old = mentionsOf(question.question).find(({ text }) => question.context.includes(text));
     if (!answer || !old) return [];
     const first = random.integerBelow(Math.max(all.length, 1));
-    const text = mostAlike(old, all, first, question.context.toLowerCase());
+    const context = question.context.toLowerCase();
+    const isFit = ({ text, words }: Mention) =>
+      !words.some((word) => old.words.includes(word)) && !context.includes(text.toLowerCase());
+    const text = mostAlike(old, { all, places, first, isFit })?.text;
     if (text === undefined) return [];
     const changed = question.question.slice(0, old.start) + text + question.question.slice(old.start + old.text.length);
     return [{ ...question, id: `${question.id}#swapped`, question: changed, answers: [], plausibleAnswers: [answer] }];
   });
 }
 
+/** Where in a list of mentions those of one kind are that share something, in order, for everything that can be shared. */
+function placesOf(all: readonly Mention[]): Map<string, number[]> {
+  const places = new Map<string, number[]>();
+  for (const [place, mention] of all.entries()) {
+    for (const traits of likenesses.flat()) addTo(places, traitKey(mention, traits), place);
+  }
+  return places;
+}
+
+function traitKey(mention: Mention, traits: readonly ("before" | "after" | "shape")[]): string {
+  return [mention.kind, ...traits.map((trait) => `${trait} ${mention[trait]}`)].join(" ");
+}
+
 /**
  * What stands between the same words and has the same form reads most like a question that somebody asked. Among equals the
- * first one from place `first` on.
+ * first one from place `first` on, around the end.
  */
 function mostAlike(
   old: Mention,
-  all: readonly (Mention & { readonly shape: string })[],
-  first: number,
-  context: string,
-): string | undefined {
-  const shape = shapeOf(old.text);
-  let best: { text: string; likeness: number } | undefined;
-  for (let i = 0; i < all.length; i++) {
-    const other = all[(first + i) % all.length]!;
-    if (other.kind !== old.kind) continue;
-    const likeness =
-      Number(other.before === old.before) + Number(other.after === old.after) + Number(other.shape === shape);
-    if (likeness <= (best?.likeness ?? -1)) continue;
-    if (sharesWord(other.text, old.text) || context.includes(other.text.toLowerCase())) continue;
-    best = { text: other.text, likeness };
+  among: {
+    readonly all: readonly Mention[];
+    readonly places: ReadonlyMap<string, readonly number[]>;
+    readonly first: number;
+    readonly isFit: (mention: Mention) => boolean;
+  },
+): Mention | undefined {
+  const { all, places, first, isFit } = among;
+  const stepsToFit = (sorted: readonly number[]) => {
+    const start = countBelow(sorted, first);
+    for (let i = 0; i < sorted.length; i++) {
+      const place = sorted[(start + i) % sorted.length]!;
+      if (isFit(all[place]!)) return (place - first + all.length) % all.length;
+    }
+    return Infinity;
+  };
+  for (const alike of likenesses) {
+    const steps = Math.min(...alike.map((traits) => stepsToFit(places.get(traitKey(old, traits)) ?? [])));
+    if (steps < Infinity) return all[(first + steps) % all.length];
   }
-  return best?.text;
+  return undefined;
 }
 
-/** Number of words and the last two letters: "2 ns" of "Great Britons". */
-function shapeOf(text: string): string {
-  return `${text.split(" ").length} ${text.slice(-2)}`;
-}
-
-function sharesWord(a: string, b: string): boolean {
-  const words = new Set(wordsOf(a));
-  return wordsOf(b).some((word) => words.has(word));
+/** How many of ascending numbers are below a limit, by bisection. */
+function countBelow(sorted: readonly number[], limit: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle]! < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 // --- moved
@@ -184,18 +252,29 @@ function movedQuestions(article: readonly Question[], weightOf: (word: string) =
   const passages = [...new Map(article.map((question) => [passageKey(question), question])).values()].map((first) => ({
     first,
     text: first.context.toLowerCase(),
-    words: new Set(wordsOf(first.context)),
   }));
+  const holders = new Map<string, number[]>();
+  for (const [i, { text }] of passages.entries()) {
+    for (const word of new Set(wordsOf(text))) addTo(holders, word, i);
+  }
+  const shared = new Float64Array(passages.length);
   const fits = article.flatMap((question) => {
     if (!question.answers.some(isPlaced)) return [];
     const answers = question.answers.map(({ text }) => text.toLowerCase());
-    const words = [...new Set(wordsOf(question.question))].map((word) => ({ word, weight: weightOf(word) }));
-    const whole = words.reduce((sum, { weight }) => sum + weight, 0);
+    let whole = 0;
+    shared.fill(0);
+    for (const word of new Set(wordsOf(question.question))) {
+      const weight = weightOf(word);
+      whole += weight;
+      for (const i of holders.get(word) ?? []) shared[i]! += weight;
+    }
     let best: { share: number; first: Question } | undefined;
-    for (const { first, text, words: inPassage } of passages) {
+    for (const [i, { first, text }] of passages.entries()) {
+      const share = shared[i]! / whole; // NaN, which is above nothing, where no word weighs anything
+      if (!(share > (best?.share ?? 0))) continue;
+      // Last, as it costs most.
       if (first.context === question.context || answers.some((answer) => text.includes(answer))) continue;
-      const shared = words.reduce((sum, { word, weight }) => sum + (inPassage.has(word) ? weight : 0), 0);
-      if (whole > 0 && shared / whole > (best?.share ?? 0)) best = { share: shared / whole, first };
+      best = { share, first };
     }
     return best ? [{ question, ...best }] : [];
   });

@@ -30,7 +30,7 @@ export const tokenizeOptionsSchema = z.strictObject({
     .max(0.9)
     .default(0)
     .describe(
-      "Unanswerable train questions are made for each article with a smaller share of them, up to this one; 0 makes none",
+      "Unanswerable train questions are made for each article with a smaller share of them, up to this one; articles of one passage count together; 0 makes none",
     ),
   seed: z
     .int()

@@ -52,13 +52,16 @@ export const tokenizeStage = defineStage({
     const tokenizer = await openTokenizer(dataset, options, where);
     const tune = splitOffTune(await dataset.questions("train"), { share: options.tuneShare, seed: options.seed });
     const extra = dataset.has("extra") ? await dataset.questions("extra") : [];
-    const made = madeUnanswerable(tune.train, { share: options.madeUnanswerableShare, seed: options.seed });
+    const { made, wanted } = madeUnanswerable(tune.train, {
+      share: options.madeUnanswerableShare,
+      seed: options.seed,
+    });
     const questions = {
       ...{ train: [...withMade(tune.train, made), ...extra], tune: tune.tune, dev: await dataset.questions("dev") },
       ...(dataset.has("sanity") ? { sanity: await dataset.questions("sanity") } : {}),
     };
     for (const line of startLines(tune, { ...questions, extra }, options)) reporter.line(line);
-    if (options.madeUnanswerableShare > 0) await writeMade(made, draft, reporter);
+    if (options.madeUnanswerableShare > 0) await writeMade(made, wanted, draft, reporter);
     const splits = await encodeSplits(questions, tokenizer, options, where);
     await copyTokenizer(dataset, draft);
     const counts = await writeSplits({ draft, splits, tokenizer, options, reporter });
@@ -70,6 +73,7 @@ export const tokenizeStage = defineStage({
         "train.articles": countArticles(questions.train),
         "tune.articles": countArticles(questions.tune),
         ...(made.length > 0 && { "train.madeUnanswerable": made.length }),
+        ...(made.length < wanted && { "train.madeUnanswerableMissing": wanted - made.length }),
         ...(extra.length > 0 && { "train.extraQuestions": extra.length }),
       },
       versions: { tokenizers: tokenizersVersion() },
@@ -77,9 +81,18 @@ export const tokenizeStage = defineStage({
   },
 });
 
-async function writeMade(made: readonly Question[], draft: ArtifactDraft, reporter: Reporter): Promise<void> {
+async function writeMade(
+  made: readonly Question[],
+  wanted: number,
+  draft: ArtifactDraft,
+  reporter: Reporter,
+): Promise<void> {
   await writeFile(await draft.path("made-questions.json"), `${JSON.stringify(squadFileOf(made), null, 1)}\n`);
   reporter.line(`${countOf(made.length, "unanswerable question")} made for train, to be read in made-questions.json`);
+  if (made.length < wanted) {
+    const problem = `that is ${(wanted - made.length).toLocaleString("en-US")} fewer than madeUnanswerableShare wants`;
+    reporter.line(`warning: ${problem}: too few names, numbers and passages to make them of`);
+  }
 }
 
 function countArticles(questions: readonly Question[]): number {

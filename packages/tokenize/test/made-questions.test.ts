@@ -1,4 +1,4 @@
-import { openWindows, questionsOf, squadFileSchema, type Question } from "@bertqa/core";
+import { openWindows, questionsOf, silentReporter, squadFileSchema, type Question } from "@bertqa/core";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -42,8 +42,12 @@ const rivers = article("Rivers", 0, [
   },
 ]);
 
+function madeFrom(...parameters: Parameters<typeof madeUnanswerable>): Question[] {
+  return madeUnanswerable(...parameters).made;
+}
+
 test("a name is swapped for another passage's, and the old answer becomes the plausible one", () => {
-  const swapped = madeUnanswerable(rivers, { share: 0.5, seed: 1 }).filter(({ id }) => id.endsWith("#swapped"));
+  const swapped = madeFrom(rivers, { share: 0.5, seed: 1 }).filter(({ id }) => id.endsWith("#swapped"));
   expect(swapped.length).toBeGreaterThan(0);
   for (const { id, question, context, answers, plausibleAnswers } of swapped) {
     const source = rivers.find((each) => id === `${each.id}#swapped`)!;
@@ -63,7 +67,7 @@ test("a moved question stands on the passage of its article that shares most wor
     { context: "Fish swim upstream in spring.", qas: [["When do fish swim upstream?", "spring"]] },
   ]);
   const questions = [...rivers, ...more.map((question) => ({ ...question, id: "fish", paragraphIndex: 2 }))];
-  const moved = madeUnanswerable(questions, { share: 0.8, seed: 1 }).filter(({ id }) => id.endsWith("#moved"));
+  const moved = madeFrom(questions, { share: 0.8, seed: 1 }).filter(({ id }) => id.endsWith("#moved"));
   const builder = moved.find(({ id }) => id === "0-0-0#moved")!;
   expect(builder.question).toBe("Who built the old bridge over the Wend?");
   expect(builder.context).toBe(rivers[2]!.context);
@@ -79,22 +83,22 @@ test("a question is not moved to a passage that holds another of its answers", (
   ]);
   const [builder, ...others] = tower;
   const answers = [...builder!.answers, { text: "Eiffel", startCodePoint: 36 }];
-  const made = madeUnanswerable([{ ...builder!, answers }, ...others], { share: 0.8, seed: 1 });
+  const made = madeFrom([{ ...builder!, answers }, ...others], { share: 0.8, seed: 1 });
   expect(made.find(({ id }) => id === "0-0-0#moved")!.context).toBe("A tower of bricks was built by Ada.");
 });
 
 test("articles that have the share stay as they are, and the share is met where there is enough to make it of", () => {
   const full = article("Full", 1, [{ context: "A b c.", qas: [["What?", "b"], ["Who?"], ["Why?"]] }]);
-  const made = madeUnanswerable([...rivers, ...full], { share: 0.5, seed: 1 });
+  const made = madeFrom([...rivers, ...full], { share: 0.5, seed: 1 });
   expect(made.every((question) => question.article === "Rivers")).toBe(true);
   expect(made).toHaveLength(4);
-  expect(madeUnanswerable([...rivers, ...full], { share: 0, seed: 1 })).toEqual([]);
+  expect(madeFrom([...rivers, ...full], { share: 0, seed: 1 })).toEqual([]);
 });
 
 test("the sample: every made question differs from its source in the question or in the passage, and none can name its answer", () => {
   const questions = readQuestions(sampleCorpus("train"));
   const byId = new Map(questions.map((question) => [question.id, question]));
-  const made = madeUnanswerable(questions, { share: 0.5, seed: 42 });
+  const made = madeFrom(questions, { share: 0.5, seed: 42 });
   expect(made.length).toBeGreaterThan(100);
   expect(new Set(made.map(({ id }) => id)).size).toBe(made.length);
   for (const { id, question, context } of made) {
@@ -103,15 +107,49 @@ test("the sample: every made question differs from its source in the question or
     if (!id.endsWith("#moved")) continue;
     for (const { text } of source.answers) expect(context.toLowerCase()).not.toContain(text.toLowerCase());
   }
-  expect(madeUnanswerable(questions, { share: 0.5, seed: 42 })).toEqual(made);
+  expect(madeFrom(questions, { share: 0.5, seed: 42 })).toEqual(made);
+});
+
+test("articles of one passage borrow from each other: without its titles, the sample gets as many made questions", () => {
+  const titled = readQuestions(sampleCorpus("train")).filter(({ answers }) => answers.length > 0);
+  const contexts = [...new Set(titled.map(({ context }) => context))];
+  const untitled = titled.map((question): Question => {
+    const articleIndex = contexts.indexOf(question.context);
+    return { ...question, article: `article-${articleIndex}`, articleIndex, paragraphIndex: 0 };
+  });
+  // 0.33 n / 0.67 of the n answerable questions, rounded once, not for each article.
+  const wanted = Math.round((0.33 * titled.length) / 0.67);
+  const { made, ...rest } = madeUnanswerable(untitled, { share: 0.33, seed: 42 });
+  expect({ made: made.length, ...rest }).toEqual({ made: wanted, wanted });
+  expect(new Set(made.map(({ article }) => article)).size).toBeGreaterThan(50);
+});
+
+test("an article of one passage beside others of many takes nothing from them", () => {
+  const alone = article("Alone", 1, [{ context: "A bridge of 1820.", qas: [["What is of 1820?", "A bridge"]] }]);
+  const { made, wanted } = madeUnanswerable([...rivers, ...alone], { share: 0.5, seed: 1 });
+  expect(made.filter((question) => question.article !== "Rivers")).toEqual([]);
+  expect(wanted).toBe(made.length + 1);
 });
 
 test("made questions stand behind those of their passage", () => {
-  const made = madeUnanswerable(rivers, { share: 0.5, seed: 1 });
+  const made = madeFrom(rivers, { share: 0.5, seed: 1 });
   const all = withMade(rivers, made);
   expect(all).toHaveLength(rivers.length + made.length);
   const passages = all.map(({ paragraphIndex }) => paragraphIndex);
   expect(passages).toEqual(passages.toSorted((a, b) => a - b));
+});
+
+test("the stage says and counts what could not be made: one passage has nothing to borrow", async () => {
+  const dev = squadFile(sampleCorpus("dev"));
+  const train = { version: "v2.0", data: [{ title: "One", paragraphs: [dev.data[0]!.paragraphs[0]!] }] };
+  const folders = await pipelineWith({ train, dev });
+  const lines: string[] = [];
+  const reporter = { ...silentReporter, line: (text: string) => void lines.push(text) };
+  const options = tokenizeOptionsSchema.parse({ madeUnanswerableShare: 0.9 });
+  const { manifest } = await runIn(tokenizeStage, options, folders, reporter);
+  const missing = manifest.counts["train.madeUnanswerableMissing"]!;
+  expect(missing).toBeGreaterThan(0);
+  expect(lines.join("\n")).toContain(`warning: that is ${missing} fewer than madeUnanswerableShare wants`);
 });
 
 test("the stage writes them as a SQuAD file, and has their windows in train alone", async () => {
