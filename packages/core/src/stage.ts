@@ -50,7 +50,7 @@ export interface WorkFolder {
 export interface WorkIdentity {
   /** Everything that decides the result: options, inputs and resolved values that do. */
   readonly decides: Readonly<Record<string, unknown>>;
-  /** `import.meta.resolve` of the packages whose code decides it: all their sources are hashed. */
+  /** `import.meta.resolve` of the packages whose code decides it: what runs of their sources, and `native/`, is hashed. */
   readonly code: readonly string[];
 }
 

@@ -3,6 +3,6 @@ export { describeDevice, type DeviceReport, type Gpu } from "./device.ts";
 export { diagnose, type Finding } from "./doctor.ts";
 export type { Device } from "./host.ts";
 export { findInstalledEngine } from "./locate.ts";
-export { loadEngine, type Engine } from "./load.ts";
+export { engineIdentity, loadEngine, type Engine } from "./load.ts";
 export * from "./ops/index.ts";
 export type { FloatType as Precision } from "./ops/dtypes.ts";

@@ -86,6 +86,25 @@ export function engineEnvironment(
 }
 
 /**
+ * What decides the bytes that an engine computes on one machine: work begun under other values is other work. The code of
+ * its kernels is the package's.
+ */
+export function engineIdentity(
+  engine: Omit<Engine, "tf" | "binding"> & { readonly binding: Pick<NativeBinding, "TF_Version"> },
+  environment: Environment = process.env,
+): Record<string, unknown> {
+  const { device, threads, fusedKernels, binding } = engine;
+  // Where XLA keeps what it compiled decides nothing.
+  const xla = environment["TF_XLA_FLAGS"]?.replace(/--tf_xla_persistent_cache_directory=\S*/, "").trim();
+  return {
+    ...{ device, threads, fusedKernels, tensorflow: binding.TF_Version },
+    TF_ENABLE_ONEDNN_OPTS: environment["TF_ENABLE_ONEDNN_OPTS"],
+    TF_XLA_FLAGS: xla || undefined,
+    XLA_FLAGS: environment["XLA_FLAGS"],
+  };
+}
+
+/**
  * The checks that tfjs-node 4.22 takes from `node:util`: Node 22 warns that they are deprecated, Node 23 removed them.
  */
 const removedChecks = {

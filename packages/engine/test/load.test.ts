@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { loadEngine } from "../src/index.ts";
-import { engineEnvironment, polyfillUtil, threadsFrom } from "../src/load.ts";
+import { engineEnvironment, engineIdentity, polyfillUtil, threadsFrom } from "../src/load.ts";
 
 const run = promisify(execFile);
 const index = new URL("../src/index.ts", import.meta.url).href;
@@ -50,6 +50,30 @@ test("without an installed library the error names the command that installs it"
   } finally {
     rmSync(emptyCache, { recursive: true });
   }
+});
+
+describe("what an engine computes by", () => {
+  const binding = { TF_Version: "2.21.0" };
+  const engine = { device: "cpu", threads: 2, fusedKernels: true, binding } as const;
+  const environment = { TF_ENABLE_ONEDNN_OPTS: "1", TF_XLA_FLAGS: "--tf_xla_persistent_cache_directory=/a" };
+
+  test.each<[string, object, object]>([
+    ["the device", { device: "gpu" }, {}],
+    ["the number of threads", { threads: 1 }, {}],
+    ["kernels of our own", { fusedKernels: false }, {}],
+    ["the version of TensorFlow", { binding: { TF_Version: "2.22.0" } }, {}],
+    ["TF_ENABLE_ONEDNN_OPTS", {}, { TF_ENABLE_ONEDNN_OPTS: "0" }],
+    ["TF_XLA_FLAGS", {}, { TF_XLA_FLAGS: "--tf_xla_auto_jit=2 --tf_xla_persistent_cache_directory=/a" }],
+    ["XLA_FLAGS", {}, { XLA_FLAGS: "--xla_cpu_enable_fast_math=true" }],
+  ])("is another with %s", (_, changedEngine, changedEnvironment) => {
+    const changed = engineIdentity({ ...engine, ...changedEngine }, { ...environment, ...changedEnvironment });
+    expect(changed).not.toEqual(engineIdentity(engine, environment));
+  });
+
+  test("is the same wherever XLA keeps what it compiled", () => {
+    const elsewhere = { ...environment, TF_XLA_FLAGS: undefined };
+    expect(engineIdentity(engine, elsewhere)).toEqual(engineIdentity(engine, environment));
+  });
 });
 
 test("what Node 23 removed from util is there again, and means the same", () => {

@@ -9,7 +9,7 @@ import {
 } from "@bertqa/core";
 import { existsSync } from "node:fs";
 import { readdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
@@ -135,7 +135,7 @@ async function identityOf({ decides, code }: WorkIdentity): Promise<Record<strin
   const identity = flatten("", decides);
   for (const url of code) {
     const folder = dirname(fileURLToPath(url));
-    identity[`code of ${packageName(folder)}`] = await hashOfFolder(folder);
+    identity[`code of ${packageName(folder)}`] = await hashOfCode(folder);
   }
   return identity;
 }
@@ -154,8 +154,20 @@ function packageName(folder: string): string {
   return folder.split(/[/\\]/).at(-2) ?? folder;
 }
 
-async function hashOfFolder(folder: string): Promise<string> {
-  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".ts")).sort();
-  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
-  return sha256Of(JSON.stringify(names.map((name, i) => [name, texts[i]])));
+/** Of TypeScript what runs, without comments and types, which decide nothing; and of a package's native code every byte. */
+async function hashOfCode(folder: string): Promise<string> {
+  const { transform } = await import("esbuild");
+  const sources = (await readTexts(folder)).filter(([name]) => name.endsWith(".ts"));
+  const native = join(folder, "..", "native");
+  const compiled = sources.map(async ([name, text]) => [name, (await transform(text, { loader: "ts" })).code]);
+  return sha256Of(JSON.stringify([await Promise.all(compiled), existsSync(native) ? await readTexts(native) : []]));
+}
+
+/** Names and texts of a folder's files, by name. */
+async function readTexts(folder: string): Promise<[string, string][]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return Promise.all(
+    paths.sort().map(async (path): Promise<[string, string]> => [relative(folder, path), await readFile(path, "utf8")]),
+  );
 }

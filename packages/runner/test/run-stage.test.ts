@@ -2,12 +2,14 @@ import { defineStage, openArtifact, type Artifact } from "@bertqa/core";
 import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { runIn } from "../../../test/support/run-stage.ts";
 import { runStage, takeLock, type AnyStage } from "../src/index.ts";
 import { ownMark } from "../src/processes.ts";
+import { openWork } from "../src/work.ts";
 import { silentReporter } from "@bertqa/core";
 
 /** Two small stages: `fetch` writes a word, `tokenize` writes it in capitals. */
@@ -326,5 +328,35 @@ describe("an artifact from outside is data, not trusted", () => {
       await writeFile(path, changed);
       await expect(open()).rejects.toThrow("the manifest is damaged: its text has not the sha256 that it gives");
     }
+  });
+});
+
+describe("work in progress", () => {
+  /** Work that a package's code was begun with, then the code changed in one file. @returns whether it is still the run's */
+  async function isTakenUpAfter(file: string, before: string, after: string): Promise<boolean> {
+    const engine = join(await temporaryFolder(), "engine");
+    for (const name of ["src", "native", "test"]) await mkdir(join(engine, name), { recursive: true });
+    const code = [pathToFileURL(join(engine, "src", "index.ts")).href];
+    const place = { stage: "train", folder: join(engine, "..", "progress"), reporter: silentReporter, command: "" };
+    await writeFile(join(engine, file), before);
+    const work = await openWork(place, { decides: {}, code });
+    await writeFile(join(work.folder, "step"), "");
+    await writeFile(join(engine, file), after);
+    await openWork(place, { decides: {}, code });
+    return existsSync(join(work.folder, "step"));
+  }
+
+  test.each([
+    ["another sum in TypeScript", "src/index.ts", "export const a = 1;", "export const a = 2;"],
+    ["another kernel", "native/kernels.cc", "a * b + c", "fma(a, b, c)"],
+  ])("is not taken up with %s", async (_, file, before, after) => {
+    expect(await isTakenUpAfter(file, before, after)).toBe(false);
+  });
+
+  test.each([
+    ["comment", "src/index.ts", "export const a = 1;", "/** One. */\nexport const a: number = 1; // 1"],
+    ["test", "test/index.test.ts", "a", "b"],
+  ])("is taken up with another %s", async (_, file, before, after) => {
+    expect(await isTakenUpAfter(file, before, after)).toBe(true);
   });
 });

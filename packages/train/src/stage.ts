@@ -11,7 +11,7 @@ import {
   type StageContext,
   type WindowsArtifact,
 } from "@bertqa/core";
-import { describeDevice, loadEngine, type Engine } from "@bertqa/engine";
+import { describeDevice, engineIdentity, loadEngine, type Engine } from "@bertqa/engine";
 import { createTrainer, readCheckpoint, writeCheckpoint, type BertCheckpoint, type Trainer } from "@bertqa/model";
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -55,7 +55,7 @@ export const trainStage = defineStage({
     const engine = await loadEngine();
     const encoder = await readEncoder(inputs.dataset, options, reporter);
     const resolved = await resolveOptions(options, encoder);
-    const work = await openOwnWork(context, resolved);
+    const work = await openOwnWork(context, resolved, engine);
     const checkpoints = openCheckpoints(work.folder);
     const trainer = createTrainer(engine, encoder, { ...resolved, answerability: answerabilityOf(options) });
     try {
@@ -82,7 +82,7 @@ export const trainStage = defineStage({
 });
 
 /** Checkpoints are this run's where everything that decides the weights is the same; how often things are written does not. */
-function openOwnWork(context: TrainContext, resolved: ResolvedOptions) {
+function openOwnWork(context: TrainContext, resolved: ResolvedOptions, engine: Engine) {
   const { logEverySteps: _log, checkpointEverySteps: _checkpoint, ...options } = resolved;
   const { dataset, windows } = context.inputs;
   return context.work({
@@ -90,8 +90,9 @@ function openOwnWork(context: TrainContext, resolved: ResolvedOptions) {
       options,
       dataset: dataset.artifact.manifest.contentSha256,
       windows: windows.artifact.manifest.contentSha256,
+      engine: engineIdentity(engine),
     },
-    code: ["@bertqa/engine", "@bertqa/model", "@bertqa/train"].map((name) => import.meta.resolve(name)),
+    code: ["core", "engine", "model", "squad", "train"].map((name) => import.meta.resolve(`@bertqa/${name}`)),
   });
 }
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, rmSync, watch } from "node:fs";
-import { cp, mkdir, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -223,6 +223,24 @@ describe("a run that was ended in the middle continues from its last checkpoint"
       expect(resumed.manifest.resolved).toMatchObject({ resumedFrom: "options.learningRate 0.001 → 0.0005" });
     },
   );
+
+  test("what Nx hashes of code and variables for train decides whether work is taken up, too", slow, async () => {
+    const artifacts = await preparedArtifacts();
+    // A loss that is no number ends the run, and leaves the record of its work.
+    await expect(train(artifacts, { learningRate: 1, maxGradientNorm: 1e30, weightDecay: 1e30 })).rejects.toThrow(
+      "NaN",
+    );
+    const { identity } = JSON.parse(await readFile(join(artifacts, "train.progress", "run.json"), "utf8"));
+    const nx = JSON.parse(await readFile(join(import.meta.dirname, "..", "..", "..", "nx.json"), "utf8"));
+    const { inputs } = nx.targetDefaults.train as { inputs: { env?: string; projects?: string[] }[] };
+    const code = Object.keys(identity as object).filter((key) => key.startsWith("code of "));
+    expect(code.toSorted()).toEqual(inputs.flatMap(({ projects = [] }) => projects.map((name) => `code of ${name}`)));
+    // The engine sets TensorFlow's thread counts itself.
+    const resolved = { BERTQA_DEVICE: "device", BERTQA_THREADS: "threads", TF_NUM_INTEROP_THREADS: "threads" };
+    const names: Readonly<Record<string, string>> = { ...resolved, TF_NUM_INTRAOP_THREADS: "threads" };
+    const variables = inputs.flatMap(({ env }) => (env === undefined ? [] : [`engine.${names[env] ?? env}`]));
+    expect(Object.keys(identity as object)).toEqual(expect.arrayContaining(variables));
+  });
 
   test("how often it logs and saves is not its identity: the work is taken up", slow, async () => {
     const { artifacts } = await endAfterFirstCheckpoint("SIGKILL");
