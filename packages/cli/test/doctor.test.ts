@@ -47,6 +47,18 @@ test("doctor works where nothing is installed: it names each thing missing, exit
   }
 });
 
+test("a number of threads that is none is a finding with its remedy, not the end of the doctor", () => {
+  const { status, stdout, stderr } = bertqa(["doctor", "--json"], { BERTQA_THREADS: "abc" });
+  const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+  expect(findings.filter((finding) => finding.status === "missing")).toEqual([
+    {
+      ...{ name: "Threads", status: "missing", found: "none" },
+      remedy: expect.stringMatching(/^BERTQA_THREADS: got abc, expected a whole number ≥ 1\. Set BERTQA_THREADS to/),
+    },
+  ]);
+  expect({ status, stderr }).toEqual({ status: 1, stderr: "" });
+});
+
 test("an unknown command is bad usage: exit code 2", () => {
   expect(bertqa(["nurse"]).status).toBe(2);
 });

@@ -3,7 +3,6 @@ import { cpus, totalmem } from "node:os";
 import { promisify } from "node:util";
 import type { Environment } from "@bertqa/runner/cache-folder";
 import { processorFlags, type Device } from "./host.ts";
-import { threadsFrom } from "./load.ts";
 import { findInstalledEngine } from "./locate.ts";
 import type { FloatType } from "./ops/dtypes.ts";
 
@@ -27,7 +26,6 @@ export interface DeviceReport {
   readonly gpus: readonly Gpu[];
   /** Those of `notableInstructionSets` that the CPU has. */
   readonly instructionSets: readonly string[];
-  readonly threads: number;
   /** Memory that this process may use, in bytes: the machine's, or its container's limit. */
   readonly memoryBytes: number;
   /** The faster type for the inputs of matrix products that loses no accuracy in training. */
@@ -57,7 +55,6 @@ export async function describeDevice(environment: Environment = process.env): Pr
     cpu: cpus()[0]?.model.trim() || process.arch,
     gpus,
     instructionSets,
-    threads: threadsFrom(environment),
     memoryBytes: usableMemoryBytes(),
     recommendedPrecision: recommendPrecision(device, instructionSets, gpus),
   };

@@ -10,6 +10,7 @@ import { findCompiler } from "./install/binding.ts";
 import { checkEngine } from "./install/check.ts";
 import { isLibraryComplete } from "./install/library.ts";
 import { chooseLibrary, tensorflowVersion, type LibraryChoice } from "./install/platform.ts";
+import { threadsFrom } from "./load.ts";
 import { findInstalledEngine, installCommand } from "./locate.ts";
 
 /** One line of the doctor's table. */
@@ -45,6 +46,7 @@ export async function diagnose(): Promise<Finding[]> {
       : missing("Binding", "none", `${capitalize(installed.missing)}: run \`${installCommand}\``),
     isInstalled ? await selfTestFinding() : missing("Self-test", "not run", `Run \`${installCommand}\``),
     ...deviceFindings(device),
+    await toolFinding("Threads", false, async () => String(threadsFrom(process.env))),
     await cacheFinding(cacheFolder()),
   ];
 }
@@ -126,7 +128,6 @@ export function deviceFindings(device: DeviceReport): Finding[] {
     },
     ok("Instruction sets", describeInstructionSets(device.instructionSets)),
     ok("Precision", `${device.recommendedPrecision} is the faster one here`),
-    ok("Threads", String(device.threads)),
     ok("Memory", formatBytes(device.memoryBytes)),
   ];
 }
@@ -141,17 +142,21 @@ function describeInstructionSets(found: readonly string[]): string {
 async function cacheFinding(folder: string): Promise<Finding> {
   const problem = cacheFolderProblem(folder);
   if (problem) return missing("Cache folder", folder, `It ${problem}: set BERTQA_CACHE to a folder of your own`);
-  const bytes = existsSync(folder) ? formatBytes(await folderBytes(folder)) : "empty";
+  const bytes = existsSync(folder) ? formatBytes(await bytesOf(folder)) : "empty";
   return ok("Cache folder", `${folder}, ${bytes}`);
 }
 
-async function folderBytes(folder: string): Promise<number> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const sizes = entries.map(async (entry) => {
-    const path = join(folder, entry.name);
-    return entry.isDirectory() ? await folderBytes(path) : (await lstat(path)).size;
-  });
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+/** @returns bytes of a file, or of a folder's files; 0 of what another run removed meanwhile */
+export async function bytesOf(path: string): Promise<number> {
+  try {
+    const stats = await lstat(path);
+    if (!stats.isDirectory()) return stats.size;
+    const sizes = await Promise.all((await readdir(path)).map((name) => bytesOf(join(path, name))));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
+    throw error;
+  }
 }
 
 function capitalize(sentence: string): string {
