@@ -3,7 +3,9 @@ import { z } from "zod";
 import type { AddedToken } from "./added-tokens.ts";
 import { WordPieceTokenizer } from "./tokenizer.ts";
 
-const remedy = "Choose a BERT encoder (BERT, MiniLM, ELECTRA, DistilBERT), with its tokenizer files as published";
+/** The remedy for a tokenizer that is not BERT's. */
+export const encoderRemedy =
+  "Choose an encoder of model_type bert (BERT, MiniLM), with its tokenizer files as published";
 
 const addedTokenSchema = z.object({
   id: z.int().nonnegative(),
@@ -51,12 +53,19 @@ export function readTokenizerJson(stage: string, json: string, where: string): W
   try {
     value = JSON.parse(json);
   } catch (cause) {
-    throw new BertqaError(stage, `the tokenizer is not valid JSON: ${(cause as Error).message}`, { where, cause });
+    throw new BertqaError(stage, `the tokenizer is not valid JSON: ${(cause as Error).message}`, {
+      remedy: encoderRemedy,
+      where,
+      cause,
+    });
   }
   const parsed = tokenizerSchema.safeParse(value);
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-    throw new BertqaError(stage, `the tokenizer is not BERT's: ${issues.slice(0, 5).join("; ")}`, { remedy, where });
+    throw new BertqaError(stage, `the tokenizer is not BERT's: ${issues.slice(0, 5).join("; ")}`, {
+      remedy: encoderRemedy,
+      where,
+    });
   }
   const { normalizer, model, added_tokens, post_processor } = parsed.data;
   const vocabulary = new Map(Object.entries(model.vocab));
@@ -64,7 +73,7 @@ export function readTokenizerJson(stage: string, json: string, where: string): W
   const idOf = (token: string) => {
     const id = vocabulary.get(token) ?? addedTokens.find(({ content }) => content === token)?.id;
     if (id !== undefined) return id;
-    throw new BertqaError(stage, `the tokenizer has no token "${token}"`, { remedy, where });
+    throw new BertqaError(stage, `the tokenizer has no token "${token}"`, { remedy: encoderRemedy, where });
   };
   requireFrame(stage, post_processor, where);
   return new WordPieceTokenizer({
@@ -107,7 +116,10 @@ function requireFrame(stage: string, postProcessor: unknown, where: string): voi
   };
   const frame = data?.type === "TemplateProcessing" ? data.pair.map(nameOf).join(" ") : data ? expected : "A B";
   if (frame === expected) return;
-  throw new BertqaError(stage, `the tokenizer frames a pair as "${frame}", expected "${expected}"`, { remedy, where });
+  throw new BertqaError(stage, `the tokenizer frames a pair as "${frame}", expected "${expected}"`, {
+    remedy: encoderRemedy,
+    where,
+  });
 }
 
 const tokenizerConfigSchema = z.object({
@@ -130,7 +142,8 @@ export function readVocabulary(
   where: string,
 ): WordPieceTokenizer {
   const config = tokenizerConfigSchema.safeParse(tokenizerConfig ?? {});
-  if (!config.success) throw new BertqaError(stage, "tokenizer_config.json is not a tokenizer's", { remedy, where });
+  if (!config.success)
+    throw new BertqaError(stage, "tokenizer_config.json is not a tokenizer's", { remedy: encoderRemedy, where });
   const { do_lower_case: lowercase, strip_accents, tokenize_chinese_chars: chineseCharacters } = config.data;
   const lines = vocabulary.split("\n");
   if (lines.at(-1) === "") lines.pop();
@@ -138,7 +151,7 @@ export function readVocabulary(
   const idOf = (token: string) => {
     const id = ids.get(token);
     if (id !== undefined) return id;
-    throw new BertqaError(stage, `the vocabulary has no token "${token}"`, { remedy, where });
+    throw new BertqaError(stage, `the vocabulary has no token "${token}"`, { remedy: encoderRemedy, where });
   };
   return new WordPieceTokenizer({
     vocabulary: ids,

@@ -2,7 +2,13 @@ import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
 import { NormalizedText } from "../src/normalize.ts";
-import { readTokenizerJson, readVocabulary, type TokenizedText, type WordPieceTokenizer } from "../src/index.ts";
+import {
+  encoderRemedy,
+  readTokenizerJson,
+  readVocabulary,
+  type TokenizedText,
+  type WordPieceTokenizer,
+} from "../src/index.ts";
 import { corpora, encoderFile, fixtureTokenizer, questionsIn } from "./support/files.ts";
 import { hostileText, randomText } from "../../squad/test/support/hostile.ts";
 import { SeededRandom } from "../../squad/test/support/random.ts";
@@ -168,7 +174,7 @@ test("a tokenizer that is not BERT's is refused with what is odd in it", () => {
   expect(read(({ model }) => delete (model["vocab"] as Record<string, number>)["[CLS]"])).not.toThrow();
   expect(read((file) => Object.assign(file.added_tokens[0] as object, { single_word: true }))).toThrow("single_word");
   expect(read((file) => (file.added_tokens = [{ id: 0, content: "" }]))).toThrow("added_tokens.0.content");
-  expect(() => readTokenizerJson("ask", "{", "m/tokenizer.json")).toThrow("not valid JSON");
+  expect(() => readTokenizerJson("ask", "{", "m/tokenizer.json")).toThrow(encoderRemedy);
   expect(() => readVocabulary("ask", "a\nb\n", {}, "vocab.txt")).toThrow('the vocabulary has no token "[CLS]"');
 });
 

@@ -1,4 +1,4 @@
-import type { FrameIds, TokenizedText } from "@bertqa/answers";
+import { encoderRemedy, type FrameIds, type TokenizedText } from "@bertqa/answers";
 import { BertqaError } from "@bertqa/core";
 import { createRequire } from "node:module";
 import type { Encoding, Tokenizer } from "tokenizers";
@@ -41,7 +41,7 @@ export async function loadTokenizer(json: string, where: string, workers?: numbe
     tokenizer = library.Tokenizer.fromString(json);
   } catch (cause) {
     const problem = `tokenizers ${tokenizersVersion()} cannot read the tokenizer: ${(cause as Error).message}`;
-    throw new BertqaError("tokenize", problem, { where, cause });
+    throw new BertqaError("tokenize", problem, { remedy: encoderRemedy, where, cause });
   }
   tokenizer.disablePadding();
   tokenizer.disableTruncation();
@@ -93,26 +93,27 @@ function readWordPiece(json: string, where: string): string {
   try {
     value = JSON.parse(json);
   } catch (cause) {
-    throw new BertqaError("tokenize", `the tokenizer is not valid JSON: ${(cause as Error).message}`, { where, cause });
+    const problem = `the tokenizer is not valid JSON: ${(cause as Error).message}`;
+    throw new BertqaError("tokenize", problem, { remedy: encoderRemedy, where, cause });
   }
   const parsed = modelSchema.safeParse(value);
-  if (!parsed.success) throw new BertqaError("tokenize", "the tokenizer has no model", { where });
+  if (!parsed.success)
+    throw new BertqaError("tokenize", "the tokenizer has no model", { remedy: encoderRemedy, where });
   const { model } = parsed.data;
   const { normalizer, pre_tokenizer, post_processor, decoder } = value as Record<string, unknown>;
   // Its library's engine backtracks: one pattern and one passage could take longer than anybody waits, in a thread of Rust that
   // nothing stops. BERT's tokenizers have none.
   if (hasRegularExpression([normalizer, pre_tokenizer, post_processor, decoder])) {
     const problem = "the tokenizer has a regular expression, which BERT's have not";
-    throw new BertqaError("tokenize", problem, {
-      remedy: "Take the tokenizer.json of a BERT encoder as published",
-      where,
-    });
+    throw new BertqaError("tokenize", problem, { remedy: encoderRemedy, where });
   }
   // Early files of Hugging Face name no type; only WordPiece has this key.
   const type = model.type ?? ("max_input_chars_per_word" in model ? "WordPiece" : "of no known type");
   if (type === "WordPiece") return model.unk_token;
-  const remedy = "Choose a BERT encoder (BERT, MiniLM, ELECTRA, DistilBERT)";
-  throw new BertqaError("tokenize", `the tokenizer's model is ${type}, expected WordPiece`, { remedy, where });
+  throw new BertqaError("tokenize", `the tokenizer's model is ${type}, expected WordPiece`, {
+    remedy: encoderRemedy,
+    where,
+  });
 }
 
 /** Windows are put together from separately encoded texts, which holds for BERT's frame only: try it on a pair. */
@@ -130,7 +131,7 @@ async function requireBertFrame(tokenizer: Tokenizer, where: string): Promise<{ 
   }
   const problem = `the tokenizer frames a pair as "${framed.getTokens().join(" ")}", expected "[CLS] a [SEP] b [SEP]"`;
   throw new BertqaError("tokenize", `${problem} with types 0 and 1`, {
-    remedy: "Choose a BERT encoder, with its tokenizer.json as published",
+    remedy: encoderRemedy,
     where,
   });
 }

@@ -1,4 +1,4 @@
-import type { TokenizedText } from "@bertqa/answers";
+import { encoderRemedy, type TokenizedText } from "@bertqa/answers";
 import { sliceCodePoints } from "@bertqa/core";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -127,17 +127,22 @@ test("a tokenizer that is not BERT's is refused by name", async () => {
     change(value);
     return loadTokenizer(JSON.stringify(value), "enc/tokenizer.json");
   };
+  const remedied = (problem: string) => new RegExp(`${problem}: .*Choose an encoder of model_type bert`);
   const bpe = { type: "BPE", vocab: { a: 0 }, merges: [] };
   await expect(changed((t) => (t["model"] = bpe))).rejects.toThrow(
-    "tokenize: the tokenizer's model is BPE, expected WordPiece. Choose a BERT encoder",
+    `tokenize: the tokenizer's model is BPE, expected WordPiece. ${encoderRemedy}.`,
   );
   await expect(changed((t) => (t["post_processor"] = null))).rejects.toThrow('frames a pair as "one two"');
   const sep = ["[SEP]", 4];
   const roberta = { type: "RobertaProcessing", sep, cls: ["[CLS]", 2], trim_offsets: true, add_prefix_space: false };
   await expect(changed((t) => (t["post_processor"] = roberta))).rejects.toThrow("expected");
-  await expect(changed((t) => delete t["model"])).rejects.toThrow("the tokenizer has no model. (enc/tokenizer.json)");
-  await expect(changed((t) => (t["normalizer"] = { type: "Unheard" }))).rejects.toThrow("cannot read the tokenizer");
-  await expect(loadTokenizer(json.slice(0, 99), "enc/tokenizer.json")).rejects.toThrow("not valid JSON");
+  await expect(changed((t) => delete t["model"])).rejects.toThrow(
+    `the tokenizer has no model. ${encoderRemedy}. (enc/tokenizer.json)`,
+  );
+  await expect(changed((t) => (t["normalizer"] = { type: "Unheard" }))).rejects.toThrow(
+    remedied("cannot read the tokenizer"),
+  );
+  await expect(loadTokenizer(json.slice(0, 99), "enc/tokenizer.json")).rejects.toThrow(remedied("not valid JSON"));
 });
 
 test("a regular expression in a tokenizer is refused before any text meets it, wherever it stands", async () => {
@@ -151,7 +156,7 @@ test("a regular expression in a tokenizer is refused before any text meets it, w
     { pre_tokenizer: { type: "Sequence", pretokenizers: [split] } },
   ]) {
     await expect(load(change)).rejects.toThrow(
-      "tokenize: the tokenizer has a regular expression, which BERT's have not. Take the tokenizer.json of a BERT encoder",
+      "tokenize: the tokenizer has a regular expression, which BERT's have not. Choose an encoder of model_type bert",
     );
   }
   const literal = { type: "Replace", pattern: { String: "(a|a|aa)*b$" }, content: "" };
