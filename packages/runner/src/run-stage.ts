@@ -53,7 +53,7 @@ export async function runStage<Schema extends z.ZodObject, Reads extends StageRe
 ): Promise<Artifact> {
   const startedMs = performance.now();
   if (run.resume !== undefined && !stage.keepsWork) {
-    throw new BertqaError(stage.name, "it keeps no work in progress to resume from", { remedy: "Leave out --resume" });
+    throw new BertqaError(stage.name, "it keeps no work in progress", { remedy: "Leave out --resume" });
   }
   const ruled = await pipelinePaths(stage.name, folder);
   const paths = { ...ruled, artifactsFolder: run.artifactsFolder ?? ruled.artifactsFolder };

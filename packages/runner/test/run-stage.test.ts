@@ -133,7 +133,7 @@ test("inputs that do not belong together are refused, naming the stage to run", 
 
 test("a stage that keeps no work in progress has none to resume from", async () => {
   const resumed = runStage(fetchStage, folder, { reporter: silentReporter, resume: "elsewhere" });
-  await expect(resumed).rejects.toThrow("fetch: it keeps no work in progress to resume from. Leave out --resume.");
+  await expect(resumed).rejects.toThrow("fetch: it keeps no work in progress. Leave out --resume.");
 });
 
 test("a pipeline may read another one's artifact", async () => {
