@@ -1,8 +1,11 @@
 import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { defaultQueueLimits } from "../src/limits.ts";
 import { loadQuestionAnswering } from "../src/node.ts";
+import { Admission } from "../src/serve/admission.ts";
 import { openSharedServer, passage, post, startCommand, startServer, workspaceBin } from "./serve-support.ts";
 import { temporaryFolder, writeTinyExport } from "./tiny-export.ts";
 
@@ -131,6 +134,34 @@ test("a full queue is refused with Retry-After; what waits is answered", async (
   expect(statuses).toContain(200);
   expect(statuses).toContain(429);
   expect(statuses.every((status) => status === 200 || status === 429)).toBe(true);
+});
+
+test("while a long passage is read, short ones are taken beside it; what would wait too long is refused", async () => {
+  const admission = new Admission(defaultQueueLimits, { metrics: new Registry() });
+  const ofLength = (characters: number) => [{ question: "Who?", context: "x".repeat(characters - 4) }];
+  // 1,000 characters a window, 30 ms each.
+  const readWindow = () => admission.observe({ windows: 1, tokens: 384, milliseconds: 30, ownMilliseconds: 30 });
+  const short = async () => admission.run(ofLength(1000), () => Promise.resolve());
+  await admission.run(ofLength(100_000), async (onProgress) => {
+    for (let done = 1; done <= 100; done += 1) {
+      readWindow();
+      onProgress(done, 100);
+      await short();
+    }
+  });
+  // 600 windows are 18 s, 700 are 21 s; with 60 of them read, 640 are 19.2 s.
+  const progresses: ((done: number, total: number) => void)[] = [];
+  const hold = () =>
+    void admission.run(ofLength(100_000), (onProgress) => new Promise(() => progresses.push(onProgress)));
+  for (let i = 0; i < 6; i += 1) hold();
+  await short();
+  hold();
+  await expect(short()).rejects.toMatchObject({ status: 429, extras: { retryAfterSeconds: 11 } });
+  for (let done = 1; done <= 60; done += 1) {
+    readWindow();
+    progresses[0]!(done, 100);
+  }
+  await short();
 });
 
 test("a client that goes away takes its questions out of the queue", async () => {

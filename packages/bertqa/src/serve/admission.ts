@@ -1,11 +1,13 @@
 import { HttpProblem, type HttpService } from "@bertqa/http";
 import type { QueueLimits } from "../limits.ts";
-import type { QuestionInput } from "../question-answering.ts";
+import type { QuestionInput, RunOptions } from "../question-answering.ts";
 import type { RunRecord } from "./shared-session.ts";
 import { Gauge, Histogram } from "prom-client";
 
 /** Earlier work counts for so much less with each run, so that the rate follows the last few dozen. */
 const memory = 0.97;
+
+type OnProgress = NonNullable<RunOptions["onProgress"]>;
 
 /** What a question costs: passages differ by a factor of a hundred. */
 const costOf = (inputs: readonly QuestionInput[]) =>
@@ -50,7 +52,7 @@ export class Admission {
     });
   }
 
-  /** Takes a run of the model into account. */
+  /** Takes a run of the model into account; what was read in it is told to {@link run}. */
   observe({ windows, milliseconds, ownMilliseconds }: RunRecord): void {
     this.#windows.observe(windows);
     this.#seconds.observe(milliseconds / 1000);
@@ -61,9 +63,10 @@ export class Admission {
   /**
    * Does the work of a request, if it is taken.
    *
+   * @param work tells how much of it is done, so that what is left of a long passage waits, and its rate is known, while it is read
    * @throws HttpProblem 429 if too much waits
    */
-  async run<T>(inputs: readonly QuestionInput[], work: () => Promise<T>): Promise<T> {
+  async run<T>(inputs: readonly QuestionInput[], work: (onProgress: OnProgress) => Promise<T>): Promise<T> {
     const cost = costOf(inputs);
     const waitMs = this.#waitMs();
     const isFull = this.#questions + inputs.length > this.#limits.waitingQuestions || waitMs > this.#limits.waitMs;
@@ -74,13 +77,17 @@ export class Admission {
     }
     this.#questions += inputs.length;
     this.#characters += cost;
+    let left = cost;
     try {
-      const result = await work();
-      this.#doneCharacters += cost;
-      return result;
+      return await work((done, total) => {
+        const read = left - cost * (1 - done / total);
+        left -= read;
+        this.#characters -= read;
+        this.#doneCharacters += read;
+      });
     } finally {
       this.#questions -= inputs.length;
-      this.#characters -= cost;
+      this.#characters -= left;
     }
   }
 

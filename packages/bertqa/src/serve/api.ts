@@ -53,7 +53,7 @@ export async function addApi(service: HttpService, options: ApiOptions): Promise
     const loaded = loadedEngine();
     const signal = workSignal(reply);
     try {
-      return await admission.run(inputs, () => loaded.answer(inputs, signal));
+      return await admission.run(inputs, (onProgress) => loaded.answer(inputs, { signal, onProgress }));
     } catch (error) {
       throw error instanceof InputError ? new HttpProblem(422, "unanswerable", error.message) : error;
     }

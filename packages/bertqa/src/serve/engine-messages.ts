@@ -31,6 +31,7 @@ export type FromWorker =
   /** The model does not load; the message is for people. */
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "run"; readonly record: RunRecord }
+  | { readonly kind: "progress"; readonly id: number; readonly windowsDone: number; readonly windowsTotal: number }
   | { readonly kind: "answers"; readonly id: number; readonly answers: readonly QuestionAnswer[] }
   /** `message` is for the client where the input is at fault, else `error` is a defect. */
   | { readonly kind: "failed"; readonly id: number; readonly message?: string; readonly error?: unknown };

@@ -64,7 +64,10 @@ async function answer(
 ): Promise<void> {
   const { signal, abort } = withAbort(id);
   try {
-    post({ kind: "answers", id, answers: await answererFor(parts, shared, signal).answerAll(inputs, { signal }) });
+    const onProgress = (windowsDone: number, windowsTotal: number) =>
+      post({ kind: "progress", id, windowsDone, windowsTotal });
+    const answers = await answererFor(parts, shared, signal).answerAll(inputs, { signal, onProgress });
+    post({ kind: "answers", id, answers });
   } catch (error) {
     if (signal.aborted) post({ kind: "failed", id });
     else if (error instanceof BertqaError) post({ kind: "failed", id, message: error.message });

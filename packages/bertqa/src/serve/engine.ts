@@ -1,7 +1,7 @@
 import { BertqaError } from "@bertqa/squad";
 import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
-import type { QuestionAnswer, QuestionInput } from "../question-answering.ts";
+import type { QuestionAnswer, QuestionInput, RunOptions } from "../question-answering.ts";
 import type { EngineData, EngineOptions, FromWorker, LoadedModel, ToWorker } from "./engine-messages.ts";
 import type { RunRecord } from "./shared-session.ts";
 import { startThread } from "./thread.ts";
@@ -9,7 +9,7 @@ import { startThread } from "./thread.ts";
 /** The questions of a request cannot be answered as they are; the message is for the client. */
 export class InputError extends Error {}
 
-interface Pending {
+interface Pending extends Pick<RunOptions, "onProgress"> {
   readonly resolve: (answers: readonly QuestionAnswer[]) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -58,25 +58,28 @@ export class AnswerEngine {
   }
 
   /**
-   * @param signal drops what has not been computed; the call then rejects with the signal's reason
+   * @param options its signal drops what has not been computed; the call then rejects with the signal's reason
    * @throws InputError if the input is at fault
    */
-  async answer(inputs: readonly QuestionInput[], signal: AbortSignal): Promise<readonly QuestionAnswer[]> {
-    signal.throwIfAborted();
+  async answer(
+    inputs: readonly QuestionInput[],
+    { signal, onProgress }: RunOptions = {},
+  ): Promise<readonly QuestionAnswer[]> {
+    signal?.throwIfAborted();
     if (this.#failure) throw this.#failure;
     const id = (this.#nextId += 1);
     const cancel = () => this.#post({ kind: "cancel", id });
-    signal.addEventListener("abort", cancel, { once: true });
+    signal?.addEventListener("abort", cancel, { once: true });
     try {
       return await new Promise((resolve, reject) => {
-        this.#pending.set(id, { resolve, reject });
+        this.#pending.set(id, { resolve, reject, onProgress });
         this.#post({ kind: "ask", id, inputs });
       });
     } catch (error) {
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
       throw error;
     } finally {
-      signal.removeEventListener("abort", cancel);
+      signal?.removeEventListener("abort", cancel);
     }
   }
 
@@ -91,8 +94,9 @@ export class AnswerEngine {
 
   #receive(message: FromWorker): void {
     if (message.kind === "run") return this.#onRun(message.record);
-    if (message.kind !== "answers" && message.kind !== "failed") return;
+    if (message.kind === "loaded" || message.kind === "refused") return;
     const pending = this.#pending.get(message.id);
+    if (message.kind === "progress") return pending?.onProgress?.(message.windowsDone, message.windowsTotal);
     this.#pending.delete(message.id);
     if (message.kind === "answers") pending?.resolve(message.answers);
     else pending?.reject(message.message === undefined ? message.error : new InputError(message.message));
