@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -144,6 +145,17 @@ test("the help of each command says how long a passage it takes", async () => {
   const said = async (command: string) => (await bertqa([command, "--help"])).stdout.replace(/\s+/g, " ");
   expect(await said("ask")).toContain(`refuse longer passages; default ${defaultLimits.maxPassageCharacters}`);
   expect(await said("serve")).toContain(`refuse longer passages; default ${defaultApiLimits.passageCharacters}`);
+});
+
+test("a command whose output nobody reads any more ends quietly", async () => {
+  const model = await writeTinyExport(await temporaryFolder());
+  const child = execFile(process.execPath, [bin, "ask", "--model", model, "--context", "-", "--json", "Who wrote it?"]);
+  child.stdout!.destroy();
+  child.stdin!.end(passage);
+  let said = "";
+  child.stderr!.on("data", (text: string) => (said += text));
+  expect(await once(child, "close")).toEqual([0, null]);
+  expect(said).toBe("");
 });
 
 test("bad usage exits with 2", async () => {

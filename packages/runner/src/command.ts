@@ -2,9 +2,12 @@ import { BertqaError, printable } from "@bertqa/squad";
 
 /**
  * Runs a command's main function with the exit codes and messages that all commands share: a {@link BertqaError} prints its one
- * line and exits with 1; anything else is a defect of ours and prints its stack. `--debug` prints every stack with its causes.
+ * line and exits with 1; anything else is a defect of ours and prints its stack. `--debug` prints every stack with its causes. Where
+ * nobody reads standard output any more, as after `| head -1`, it ends quietly; its work goes on where nobody reads standard error.
  */
 export async function runCommand(main: () => Promise<void>): Promise<void> {
+  listenOnce(process.stdout, endUnread);
+  listenOnce(process.stderr, goOnUnread);
   try {
     await main();
   } catch (error) {
@@ -12,6 +15,20 @@ export async function runCommand(main: () => Promise<void>): Promise<void> {
     process.stderr.write(`${lines.map(printable).join("\n")}\n`);
     process.exitCode = 1;
   }
+}
+
+/** Commands run within each other. */
+function listenOnce(stream: NodeJS.WriteStream, listener: (error: NodeJS.ErrnoException) => void): void {
+  if (!stream.listeners("error").includes(listener)) stream.on("error", listener);
+}
+
+function endUnread(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+}
+
+function goOnUnread(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
 }
 
 /** What {@link runCommand} prints of an error. */
