@@ -34,12 +34,12 @@ export async function loadQuestionAnswering(
     const response = await get(new URL(name, base));
     if (response.status === 404) return undefined;
     if (response.ok) return new Uint8Array(await response.arrayBuffer());
-    throw new BertqaError("ask", `${name}: the server answered ${response.status}`, { where: response.url });
+    throw new BertqaError("bertqa", `${name}: the server answered ${response.status}`, { where: response.url });
   };
   const { check, ...files } = await readExport({ where: base.href, read });
   const name = modelFiles[precision];
   const model = await read(name);
-  if (!model) throw new BertqaError("ask", `the export has no ${name}`, { where: base.href });
+  if (!model) throw new BertqaError("bertqa", `the export has no ${name}`, { where: base.href });
   await check(name, model);
   const session = await openSession(ort, model, sessionOptions ?? {}, base.href + name);
   return new QuestionAnswering({

@@ -58,7 +58,7 @@ const manifestSchema = z.object({
 export async function readExport(source: ExportSource): Promise<ExportFiles> {
   const decisionText = await readText(source, "decision.json");
   if (decisionText === undefined) {
-    throw new BertqaError("ask", `${source.where} is no export of bertqa: it has no decision.json`, {
+    throw new BertqaError("bertqa", `${source.where} is no export of bertqa: it has no decision.json`, {
       remedy: "Run npx nx run <pipeline>:export, and give the folder that it prints",
     });
   }
@@ -70,7 +70,7 @@ export async function readExport(source: ExportSource): Promise<ExportFiles> {
   }
   for (const [name, text] of texts) await checkHash(source, name, new TextEncoder().encode(text), hashes);
   const decision = parseDecision(
-    "ask",
+    "bertqa",
     parseJson(source, "decision.json", decisionText),
     placeOf(source, "decision.json"),
   );
@@ -93,7 +93,7 @@ function parseJson(source: ExportSource, name: string, text: string): unknown {
     return JSON.parse(text);
   } catch (cause) {
     const problem = `${name} is not valid JSON: ${(cause as Error).message}`;
-    throw new BertqaError("ask", problem, { where: placeOf(source, name), cause });
+    throw new BertqaError("bertqa", problem, { where: placeOf(source, name), cause });
   }
 }
 
@@ -106,7 +106,7 @@ async function readHashes(source: ExportSource): Promise<Hashes> {
     return new Map(data.files.map(({ path, sha256 }) => [path, sha256]));
   }
   const got = data ? `an artifact of kind "${data.kind}", format version ${data.formatVersion}` : "no manifest";
-  throw new BertqaError("ask", `got ${got}, expected an export of format version ${exportFormatVersion}`, {
+  throw new BertqaError("bertqa", `got ${got}, expected an export of format version ${exportFormatVersion}`, {
     remedy: "Export the model again",
     where: placeOf(source, name),
   });
@@ -123,7 +123,7 @@ async function checkHash(
   const sha256 = typeof content === "string" ? content : await sha256Of(content);
   // A file that the manifest does not list was not exported with it.
   if (sha256 === undefined || sha256 === hashes.get(name)) return;
-  throw new BertqaError("ask", `${name} is not the file that this model was exported with`, {
+  throw new BertqaError("bertqa", `${name} is not the file that this model was exported with`, {
     remedy: "Copy the whole export again",
     where: placeOf(source, name),
   });
@@ -138,16 +138,16 @@ async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string | undefi
 
 function readTokenizer(source: ExportSource, texts: ReadonlyMap<string, string>): WordPieceTokenizer {
   const json = texts.get("tokenizer.json");
-  if (json !== undefined) return readTokenizerJson("ask", json, placeOf(source, "tokenizer.json"));
+  if (json !== undefined) return readTokenizerJson("bertqa", json, placeOf(source, "tokenizer.json"));
   const vocabulary = texts.get("vocab.txt");
   if (vocabulary === undefined) {
-    throw new BertqaError("ask", `${source.where} has neither tokenizer.json nor vocab.txt`, {
+    throw new BertqaError("bertqa", `${source.where} has neither tokenizer.json nor vocab.txt`, {
       remedy: "Copy the whole export again",
     });
   }
   const config = texts.get("tokenizer_config.json");
   const parsed = config === undefined ? undefined : parseJson(source, "tokenizer_config.json", config);
-  return readVocabulary("ask", vocabulary, parsed, placeOf(source, "vocab.txt"));
+  return readVocabulary("bertqa", vocabulary, parsed, placeOf(source, "vocab.txt"));
 }
 
 function checkConfig(
@@ -158,17 +158,17 @@ function checkConfig(
 ): void {
   const where = placeOf(source, "config.json");
   if (text === undefined) {
-    throw new BertqaError("ask", "the export has no config.json", { remedy: "Copy the whole export again", where });
+    throw new BertqaError("bertqa", "the export has no config.json", { remedy: "Copy the whole export again", where });
   }
   const parsed = configSchema.safeParse(parseJson(source, "config.json", text));
-  if (!parsed.success) throw new BertqaError("ask", "config.json is not a BERT's", { where });
+  if (!parsed.success) throw new BertqaError("bertqa", "config.json is not a BERT's", { where });
   const { vocab_size, max_position_embeddings } = parsed.data;
   if (vocabularySize > vocab_size) {
     const problem = `the tokenizer has ${vocabularySize} tokens, the model ${vocab_size}: they belong to different models`;
-    throw new BertqaError("ask", problem, { remedy: "Copy the whole export again", where });
+    throw new BertqaError("bertqa", problem, { remedy: "Copy the whole export again", where });
   }
   if (window.maxTokens > max_position_embeddings) {
     const problem = `decision.json has windows of ${window.maxTokens} tokens, the model ${max_position_embeddings} positions`;
-    throw new BertqaError("ask", problem, { remedy: "Copy the whole export again", where });
+    throw new BertqaError("bertqa", problem, { remedy: "Copy the whole export again", where });
   }
 }

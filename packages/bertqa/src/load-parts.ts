@@ -31,7 +31,7 @@ export interface LoadOptions extends Partial<Limits> {
  */
 export async function loadParts(folder: string, options: LoadOptions = {}): Promise<Parts> {
   const precision = options.precision ?? "int8";
-  if (!(await isFolder(folder))) throw new BertqaError("ask", `there is no folder ${folder}`);
+  if (!(await isFolder(folder))) throw new BertqaError("bertqa", `there is no folder ${folder}`);
   const { check, ...files } = await readExport({ where: folder, read: (name) => readIfThere(join(folder, name)) });
   const opened = await openModel(folder, options, check);
   return { ...files, ...opened, precision, limits: { ...defaultLimits, ...definedOf(options) } };
@@ -52,7 +52,7 @@ export async function openModel(
   // The web build reads no files.
   const model = name === "onnxruntime-node" ? modelFile : await readIfThere(modelFile);
   if (model === undefined) {
-    throw new BertqaError("ask", `the export has no ${modelFiles[precision]}`, { where: folder });
+    throw new BertqaError("bertqa", `the export has no ${modelFiles[precision]}`, { where: folder });
   }
   await check?.(modelFiles[precision], typeof model === "string" ? await sha256OfFile(model) : model);
   const sessionOptions = { ...(threads !== undefined && { intraOpNumThreads: threads }), ...options.sessionOptions };
@@ -76,7 +76,7 @@ async function sha256OfFile(file: string): Promise<string> {
   try {
     await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
   } catch (cause) {
-    throw new BertqaError("ask", `the model cannot be read: ${(cause as Error).message}`, { where: file, cause });
+    throw new BertqaError("bertqa", `the model cannot be read: ${(cause as Error).message}`, { where: file, cause });
   }
   return hash.digest("hex");
 }
@@ -86,7 +86,7 @@ async function readIfThere(file: string): Promise<Uint8Array<ArrayBuffer> | unde
     return await readFile(file);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new BertqaError("ask", `a file of the export cannot be read: ${(cause as Error).message}`, { cause });
+    throw new BertqaError("bertqa", `a file of the export cannot be read: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -97,7 +97,10 @@ async function loadRuntime(wanted: LoadOptions["runtime"], threads: number | und
     } catch (cause) {
       if (wanted === "onnxruntime-node") {
         const problem = `onnxruntime-node does not load: ${(cause as Error).message.split("\n")[0]}`;
-        throw new BertqaError("ask", problem, { remedy: "npm install onnxruntime-node, or leave runtime out", cause });
+        throw new BertqaError("bertqa", problem, {
+          remedy: "npm install onnxruntime-node, or leave runtime out",
+          cause,
+        });
       }
     }
   }

@@ -41,7 +41,7 @@ export async function openSession(
     session = await InferenceSession.create(model, options);
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
-    throw new BertqaError("ask", `ONNX Runtime cannot load the model: ${detail}`, {
+    throw new BertqaError("bertqa", `ONNX Runtime cannot load the model: ${detail}`, {
       remedy: "Export the model again",
       where,
       cause,
@@ -63,5 +63,5 @@ export async function openSession(
 
 function floats(tensor: Tensor | undefined): Float32Array {
   if (tensor?.data instanceof Float32Array) return tensor.data;
-  throw new BertqaError("ask", `the model gives logits of type ${tensor?.type ?? "none"}, expected float32`);
+  throw new BertqaError("bertqa", `the model gives logits of type ${tensor?.type ?? "none"}, expected float32`);
 }

@@ -44,6 +44,6 @@ describe.skipIf(!chromiumPath)(`in a real browser${skipReason}`, () => {
 
   test("an address without an export is refused in one line", async () => {
     const load = at.page.evaluate((url) => bertqa.loadQuestionAnswering(url), `${at.address}/nothing`);
-    await expect(load).rejects.toThrow(`ask: ${at.address}/nothing/ is no export of bertqa`);
+    await expect(load).rejects.toThrow(`bertqa: ${at.address}/nothing/ is no export of bertqa`);
   });
 });

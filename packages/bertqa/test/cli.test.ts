@@ -81,7 +81,7 @@ test("ask without --model takes the newest export of the workspace, from any fol
   const { stderr, code } = await bertqa(["ask", "--context", "x", "Who?"], { cwd: await temporaryFolder() });
   expect({ stderr, code }).toEqual({
     stderr:
-      "ask: there is no export here to ask. Give one with --model DIR, or make one: npx nx run <pipeline>:export.\n",
+      "bertqa: there is no export here to ask. Give one with --model DIR, or make one: npx nx run <pipeline>:export.\n",
     code: 1,
   });
 });
@@ -130,9 +130,9 @@ test.each([
   [["ask", "--context", "-", ""], "ask: the question is empty."],
   [["ask", "--context", "-"], "ask: there is no question. Give one"],
   [["ask", "Who?"], 'ask: there is no passage for the question "Who?". Give one with --context FILE'],
-  [["ask", "--context", "/nowhere", "Who?"], "ask: the passage cannot be read: ENOENT"],
-  [["ask", "--documents", "/nowhere", "Who?"], "ask: there is no folder /nowhere."],
-  [["score", "--data", "/nowhere"], "ask: the data cannot be read: ENOENT"],
+  [["ask", "--context", "/nowhere", "Who?"], "bertqa: the passage cannot be read: ENOENT"],
+  [["ask", "--documents", "/nowhere", "Who?"], "bertqa: there is no folder /nowhere."],
+  [["score", "--data", "/nowhere"], "bertqa: the data cannot be read: ENOENT"],
 ])("%j is refused in one line", async (args, line) => {
   const model = await writeTinyExport(await temporaryFolder());
   const { stderr, code } = await bertqa([...args, "--model", model]);

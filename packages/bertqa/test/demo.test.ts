@@ -14,7 +14,7 @@ import { temporaryFolder, writeTinyExport } from "./tiny-export.ts";
 test("a model folder that is no export, and a folder of other files, are refused in one line", async () => {
   const folder = await temporaryFolder();
   await expect(buildDemo({ model: folder, name: "x", out: join(folder, "out") })).rejects.toThrow(
-    /^ask: \S+ is no export of bertqa: it has no decision\.json\. Run [^\n]+$/,
+    /^bertqa: \S+ is no export of bertqa: it has no decision\.json\. Run [^\n]+$/,
   );
   const model = await writeTinyExport(join(folder, "model"));
   await writeFile(join(folder, "letter.txt"), "keep me");

@@ -151,9 +151,9 @@ describe("refuses in one line", () => {
   };
 
   test("a folder that is not there, or is no export", async () => {
-    await expect(loadQuestionAnswering("/nowhere")).rejects.toThrow("ask: there is no folder /nowhere.");
+    await expect(loadQuestionAnswering("/nowhere")).rejects.toThrow("bertqa: there is no folder /nowhere.");
     await expect(loadQuestionAnswering(await temporaryFolder())).rejects.toThrow(
-      /^ask: .* is no export of bertqa: it has no decision\.json\. Run npx nx run <pipeline>:export/,
+      /^bertqa: .* is no export of bertqa: it has no decision\.json\. Run npx nx run <pipeline>:export/,
     );
   });
 
@@ -184,7 +184,7 @@ describe("refuses in one line", () => {
 
   test("a model file that is cut short, or of which one bit is another, by either runtime", async () => {
     await expect(load(withoutManifest(write("onnx/model_quantized.onnx", "cut")))).rejects.toThrow(
-      "ask: ONNX Runtime cannot load the model:",
+      "bertqa: ONNX Runtime cannot load the model:",
     );
     const folder = await writeTinyExport(await temporaryFolder());
     const path = join(folder, "onnx", "model_quantized.onnx");
@@ -193,7 +193,7 @@ describe("refuses in one line", () => {
     await writeFile(path, bytes);
     for (const runtime of ["onnxruntime-node", "onnxruntime-web"] as const) {
       await expect(loadQuestionAnswering(folder, { runtime })).rejects.toThrow(
-        "ask: onnx/model_quantized.onnx is not the file that this model was exported with. Copy the whole export again.",
+        "bertqa: onnx/model_quantized.onnx is not the file that this model was exported with. Copy the whole export again.",
       );
     }
   });
@@ -203,6 +203,8 @@ describe("refuses in one line", () => {
       const path = join(folder, "manifest.json");
       await writeFile(path, (await readFile(path, "utf8")).replace('"vocab.txt"', '"vocac.txt"'));
     };
-    await expect(load(unlisted)).rejects.toThrow("ask: vocab.txt is not the file that this model was exported with.");
+    await expect(load(unlisted)).rejects.toThrow(
+      "bertqa: vocab.txt is not the file that this model was exported with.",
+    );
   });
 });

@@ -258,7 +258,8 @@ test("bertqa serve prints its address, serves the page, and finishes what it too
 
 test.each([
   [["--host", "0.0.0.0"], "http: 0.0.0.0 can be reached by others, and the server asks for no token.", 1],
-  [["--model", "/nowhere"], "ask: there is no folder /nowhere.", 1],
+  [["--model", "/nowhere"], "bertqa: there is no folder /nowhere.", 1],
+  [["--host", "nosuch.invalid", "--open-to-all"], "http: cannot listen on nosuch.invalid, port 0: ", 1],
   [["--port", "70000"], "error: option '--port <n>' argument '70000' is invalid.", 2],
 ] as const)("serve %j is refused in one line", async (args, line, code) => {
   const model = await writeTinyExport(await temporaryFolder());

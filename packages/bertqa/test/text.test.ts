@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { expect, test } from "vitest";
@@ -65,8 +65,26 @@ test("documents over the limit together are refused by the file that goes over i
   await writeFile(join(folder, "b/c.md"), "b".repeat(600));
   expect(await readDocuments(folder, 1200)).toHaveLength(2);
   await expect(readDocuments(folder, 1024)).rejects.toThrow(
-    `ask: the documents are longer than ${1024 / 1024 ** 2} MiB together. Search a folder that holds less. (${folder}/b/c.md)`,
+    `bertqa: the documents are longer than ${1024 / 1024 ** 2} MiB together. Search a folder that holds less. (${folder}/b/c.md)`,
   );
+});
+
+test("a document, and a folder of them, that may not be read are refused by name", async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, "a.md"), "a", { mode: 0o000 });
+  const asNobody = async (mode: number) => {
+    await chmod(folder, mode);
+    const isRoot = process.geteuid!() === 0; // whom no mode keeps out
+    if (isRoot) process.seteuid!(65_534);
+    try {
+      return await readDocuments(folder);
+    } finally {
+      if (isRoot) process.seteuid!(0);
+      await chmod(folder, 0o700);
+    }
+  };
+  await expect(asNobody(0o755)).rejects.toThrow(/^bertqa: a document cannot be read: EACCES.*\/a\.md\)$/);
+  await expect(asNobody(0o000)).rejects.toThrow(`bertqa: the documents cannot be read: EACCES`);
 });
 
 test("a stream is read up to its limit, and no further; a byte order mark is no part of the text", async () => {

@@ -199,7 +199,7 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
     await app.listen({ host, port, listenTextResolver: () => "listening" });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    if (code !== "EADDRINUSE" && code !== "EACCES" && code !== "EADDRNOTAVAIL") throw cause;
+    if (code === undefined) throw cause;
     const problem = `cannot listen on ${host}, port ${port}: ${code}`;
     throw new BertqaError("http", problem, { remedy: "Give another --port or --host", cause });
   }

@@ -1,11 +1,11 @@
 import { BertqaError } from "@bertqa/squad";
 import MiniSearch from "minisearch";
-import { createReadStream } from "node:fs";
+import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { documentBytes } from "../limits.ts";
 import type { Candidate, QuestionAnswer } from "../question-answering.ts";
-import { readText } from "./input.ts";
+import { readTextFile } from "./input.ts";
 
 /** A part of a document that is read in one go. */
 export interface Passage {
@@ -25,31 +25,43 @@ const passageCharacters = 2000;
  * Reads all text and Markdown files under a folder, hidden ones and node_modules left out.
  *
  * @param mostBytes of all files together
- * @throws BertqaError if the folder is none, or holds no such file, or too much of them
+ * @throws BertqaError if the folder is none, holds no such file or too much of them, or a part of it cannot be read
  */
 export async function readDocuments(folder: string, mostBytes = documentBytes): Promise<Passage[]> {
   const found = await stat(folder).catch(() => undefined);
-  if (!found?.isDirectory()) throw new BertqaError("ask", `there is no folder ${folder}`);
-  const files = (await readdir(folder, { recursive: true, withFileTypes: true }))
+  if (!found?.isDirectory()) throw new BertqaError("bertqa", `there is no folder ${folder}`);
+  const files = (await entriesUnder(folder))
     .filter((entry) => entry.isFile() && extensions.has(extname(entry.name).toLowerCase()))
     .map((entry) => join(entry.parentPath, entry.name).slice(join(folder, "/").length))
     .filter((file) => !file.split(/[/\\]/).some((part) => part.startsWith(".") || part === "node_modules"))
     .sort();
   if (files.length === 0) {
-    throw new BertqaError("ask", `${folder} holds no ${[...extensions].join(", ")} file`);
+    throw new BertqaError("bertqa", `${folder} holds no ${[...extensions].join(", ")} file`);
   }
   const passages: Passage[] = [];
   let bytesLeft = mostBytes;
   for (const file of files) {
-    const text = await readText(createReadStream(join(folder, file)), bytesLeft);
+    const text = await readTextFile(join(folder, file), "a document", bytesLeft);
     if (text === undefined) {
       const problem = `the documents are longer than ${mostBytes / 1024 ** 2} MiB together`;
-      throw new BertqaError("ask", problem, { remedy: "Search a folder that holds less", where: join(folder, file) });
+      throw new BertqaError("bertqa", problem, {
+        remedy: "Search a folder that holds less",
+        where: join(folder, file),
+      });
     }
     bytesLeft -= Buffer.byteLength(text);
     for (const part of passagesOf(text)) passages.push({ ...part, id: passages.length, file });
   }
   return passages;
+}
+
+async function entriesUnder(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { recursive: true, withFileTypes: true });
+  } catch (cause) {
+    const problem = `the documents cannot be read: ${(cause as Error).message}`;
+    throw new BertqaError("bertqa", problem, { where: folder, cause });
+  }
 }
 
 /** Cuts a text into passages of at most {@link passageCharacters}: between paragraphs, and within one that is longer. */

@@ -9,16 +9,26 @@ import { inputBytes } from "../limits.ts";
  * @throws BertqaError if it cannot be read, or is longer than {@link inputBytes}
  */
 export async function readInput(file: string, what: string): Promise<string> {
-  const where = file === "-" ? {} : { where: file };
-  let content: string | undefined;
-  try {
-    content = await readText(file === "-" ? process.stdin : createReadStream(file), inputBytes);
-  } catch (cause) {
-    throw new BertqaError("ask", `${what} cannot be read: ${(cause as Error).message}`, { ...where, cause });
-  }
+  const content = await readTextFile(file, what, inputBytes);
   if (content !== undefined) return content;
   const problem = `${what} is longer than ${inputBytes / 1024 ** 2} MiB`;
-  throw new BertqaError("ask", problem, { remedy: "Give it in parts", ...where });
+  throw new BertqaError("bertqa", problem, { remedy: "Give it in parts", ...placeOf(file) });
+}
+
+/**
+ * @returns undefined where it is longer than so many bytes
+ * @throws BertqaError if it cannot be read
+ */
+export async function readTextFile(file: string, what: string, mostBytes: number): Promise<string | undefined> {
+  try {
+    return await readText(file === "-" ? process.stdin : createReadStream(file), mostBytes);
+  } catch (cause) {
+    throw new BertqaError("bertqa", `${what} cannot be read: ${(cause as Error).message}`, { ...placeOf(file), cause });
+  }
+}
+
+function placeOf(file: string): { readonly where?: string } {
+  return file === "-" ? {} : { where: file };
 }
 
 /**

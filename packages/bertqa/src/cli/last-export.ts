@@ -13,7 +13,7 @@ export async function findLastExport(from: string): Promise<string> {
     if (newest) return newest.folder;
     if (folder === dirname(folder)) break;
   }
-  throw new BertqaError("ask", "there is no export here to ask", {
+  throw new BertqaError("bertqa", "there is no export here to ask", {
     remedy: "Give one with --model DIR, or make one: npx nx run <pipeline>:export",
   });
 }

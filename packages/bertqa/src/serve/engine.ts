@@ -106,7 +106,7 @@ export class AnswerEngine {
 /** A BertqaError that came from the thread, with its message as it was. */
 class RefusedModel extends BertqaError {
   constructor(message: string) {
-    super("ask", "");
+    super("bertqa", "");
     this.message = message;
   }
 }
