@@ -132,12 +132,20 @@ test.each([
   [["ask", "Who?"], 'ask: there is no passage for the question "Who?". Give one with --context FILE'],
   [["ask", "--context", "/nowhere", "Who?"], "bertqa: the passage cannot be read: ENOENT"],
   [["ask", "--documents", "/nowhere", "Who?"], "bertqa: there is no folder /nowhere."],
+  [["ask", "--context", "x.txt", "--documents", ".", "Who?"], "ask: a question has both a passage and documents"],
   [["score", "--data", "/nowhere"], "bertqa: the data cannot be read: ENOENT"],
 ])("%j is refused in one line", async (args, line) => {
   const model = await writeTinyExport(await temporaryFolder());
   const { stderr, code } = await bertqa([...args, "--model", model]);
   expect(stderr.startsWith(line), stderr).toBe(true);
   expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect(code).toBe(1);
+});
+
+test("a question with a context of its own is not searched for in documents", async () => {
+  const line = JSON.stringify({ question: "Who wrote it?", context: passage });
+  const { stderr, code } = await bertqa(["ask", "--documents", ".", "--questions", "-"], { input: line });
+  expect(stderr).toMatch(/^ask: a question has both a passage and documents [^\n]+\n$/);
   expect(code).toBe(1);
 });
 

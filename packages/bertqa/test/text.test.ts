@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { expect, test } from "vitest";
 import { planBatches } from "../src/batches.ts";
 import { passagesOf, readDocuments } from "../src/cli/documents.ts";
-import { readText } from "../src/cli/input.ts";
+import { readInput, readText } from "../src/cli/input.ts";
 import { parseQuestions } from "../src/cli/questions.ts";
 import { renderAnswer } from "../src/cli/render.ts";
 import { sentenceAround } from "../src/cli/sentence.ts";
@@ -85,6 +85,15 @@ test("a document, and a folder of them, that may not be read are refused by name
   };
   await expect(asNobody(0o755)).rejects.toThrow(/^bertqa: a document cannot be read: EACCES.*\/a\.md\)$/);
   await expect(asNobody(0o000)).rejects.toThrow(`bertqa: the documents cannot be read: EACCES`);
+});
+
+test("a text that is not in UTF-8 is refused by name, alone and among documents", async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, "latin.txt");
+  await writeFile(file, Buffer.from("caf\xe9", "latin1"));
+  const refusal = (what: string) => `bertqa: ${what} is not in UTF-8. Save it as UTF-8 text. (${file})`;
+  await expect(readInput(file, "the passage")).rejects.toThrow(refusal("the passage"));
+  await expect(readDocuments(folder)).rejects.toThrow(refusal("a document"));
 });
 
 test("a stream is read up to its limit, and no further; a byte order mark is no part of the text", async () => {

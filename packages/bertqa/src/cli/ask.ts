@@ -53,9 +53,15 @@ async function questionsFrom(words: readonly string[], flags: AskFlags): Promise
     flags.questions === undefined
       ? []
       : parseQuestions(await readInput(flags.questions, "the file of questions"), flags.questions);
-  const asked = [...words.map((question) => ({ question })), ...lines];
+  const asked: AskedQuestion[] = [...words.map((question) => ({ question })), ...lines];
   if (asked.length === 0) {
     throw new BertqaError("ask", "there is no question", { remedy: 'Give one: bertqa ask --context FILE "Who …?"' });
+  }
+  const hasPassage = flags.context !== undefined || asked.some(({ context }) => context !== undefined);
+  if (flags.documents !== undefined && hasPassage) {
+    throw new BertqaError("ask", "a question has both a passage and documents to search", {
+      remedy: "Leave out --documents, or --context and the questions' own contexts",
+    });
   }
   return asked;
 }

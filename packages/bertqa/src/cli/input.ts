@@ -6,7 +6,7 @@ import { inputBytes } from "../limits.ts";
  * Content of a text file, or of standard input for "-".
  *
  * @param what names it in the message
- * @throws BertqaError if it cannot be read, or is longer than {@link inputBytes}
+ * @throws BertqaError if it cannot be read, is not in UTF-8, or is longer than {@link inputBytes}
  */
 export async function readInput(file: string, what: string): Promise<string> {
   const content = await readTextFile(file, what, inputBytes);
@@ -17,12 +17,16 @@ export async function readInput(file: string, what: string): Promise<string> {
 
 /**
  * @returns undefined where it is longer than so many bytes
- * @throws BertqaError if it cannot be read
+ * @throws BertqaError if it cannot be read, or is not in UTF-8
  */
 export async function readTextFile(file: string, what: string, mostBytes: number): Promise<string | undefined> {
   try {
     return await readText(file === "-" ? process.stdin : createReadStream(file), mostBytes);
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ERR_ENCODING_INVALID_ENCODED_DATA") {
+      const remedy = "Save it as UTF-8 text";
+      throw new BertqaError("bertqa", `${what} is not in UTF-8`, { remedy, ...placeOf(file), cause });
+    }
     throw new BertqaError("bertqa", `${what} cannot be read: ${(cause as Error).message}`, { ...placeOf(file), cause });
   }
 }
@@ -35,6 +39,7 @@ function placeOf(file: string): { readonly where?: string } {
  * Reads a stream of UTF-8, whose byte order mark is no part of the text.
  *
  * @returns undefined as soon as it proves longer than so many bytes
+ * @throws TypeError for bytes that are no UTF-8
  */
 export async function readText(stream: AsyncIterable<unknown>, mostBytes: number): Promise<string | undefined> {
   const chunks: Buffer[] = [];
@@ -44,5 +49,5 @@ export async function readText(stream: AsyncIterable<unknown>, mostBytes: number
     if (bytes > mostBytes) return undefined;
     chunks.push(chunk as Buffer);
   }
-  return new TextDecoder().decode(Buffer.concat(chunks));
+  return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
 }
