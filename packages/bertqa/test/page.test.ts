@@ -37,10 +37,13 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
   }
 
   /** A server whose model never answers as it should. */
-  async function serveTrouble(answer: (response: ServerResponse) => unknown): Promise<string> {
+  async function serveTrouble(
+    answer: (response: ServerResponse) => unknown,
+    model: () => unknown = () => ({ name: "trouble", precision: "int8", limits: { passageCharacters: 1e6 } }),
+  ): Promise<string> {
     const service = await createHttpService({ logLevel: "silent" });
     addPage(service, await loadPage());
-    service.app.get("/v1/model", () => ({ name: "trouble", precision: "int8" }));
+    service.app.get("/v1/model", model);
     service.app.post("/v1/answers", (_request, reply) => answer(reply.raw));
     running.push({ service });
     return service.listen();
@@ -57,7 +60,7 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
     unsureAddress = await serve(join(folder, "unsure"));
     browser = await StrictBrowser.launch();
   });
-  afterEach(() => browser.closePages(/status of (401|429)/));
+  afterEach(() => browser.closePages(/status of (401|413|422|429|503)/));
   afterAll(async () => {
     await browser.close();
     await Promise.all(running.map(({ service }) => service.stop()));
@@ -223,6 +226,54 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
     await page.locator("#state", { hasText: "The server is busy. Ask again in 7 s." }).waitFor();
     expect(await page.getByLabel("Question", { exact: true }).inputValue()).toBe("Who?");
     expect(await page.getByRole("button", { name: "Ask", exact: true }).isVisible()).toBe(true);
+  });
+
+  test.each([
+    [
+      new HttpProblem(503, "timeout", "The answer took too long."),
+      "The answer took too long. Ask again, or about a part",
+    ],
+    [new HttpProblem(503, "stopping", "The server is stopping."), "The server is stopping."],
+    [new HttpProblem(413, "body_too_large", "The body is larger."), "The text is longer than this server takes."],
+    [
+      new HttpProblem(422, "invalid", "The body does not have the form that this address takes.", {
+        errors: [{ pointer: "/questions/0/question", detail: "is longer than 1000 characters" }],
+      }),
+      "The question is longer than 1000 characters.",
+    ],
+  ])("what went wrong is told in the reader's words: %s", async (problem, line) => {
+    const address = await serveTrouble(() => {
+      throw problem;
+    });
+    const page = await browser.open(address);
+    await page.getByLabel("Question", { exact: true }).fill("Who?");
+    await page.keyboard.press("Enter");
+    await page.locator("#state", { hasText: line }).waitFor();
+  });
+
+  test("a text longer than the server reads is refused before it is sent", async () => {
+    const page = await browser.open(sureAddress);
+    await write(page, "x".repeat(100_001));
+    await page.getByLabel("Question", { exact: true }).fill("Who?");
+    await page.keyboard.press("Enter");
+    const line = "The text has 100,001 characters, more than the 100,000 that are read here. Ask about a part of it.";
+    await page.locator("#state", { hasText: line }).waitFor();
+  });
+
+  test("a server that is stopping when the page opens is told, and another try offered", async () => {
+    let isStopping = true;
+    const address = await serveTrouble(
+      () => ({}),
+      () => {
+        if (isStopping) throw new HttpProblem(503, "stopping", "The server is stopping.", { retryAfterSeconds: 5 });
+        return { name: "back", precision: "int8", limits: { passageCharacters: 1000 } };
+      },
+    );
+    const page = await browser.open(address);
+    await page.getByText("The server is stopping.").waitFor();
+    isStopping = false;
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.locator("#model-facts", { hasText: "back" }).waitFor();
   });
 
   test("a question that takes long is stopped, at the server too", async () => {

@@ -1,4 +1,5 @@
 import {
+  checkLength,
   PageError,
   type Answer,
   type AskedQuestion,
@@ -6,6 +7,7 @@ import {
   type LoadProgress,
   type ModelFacts,
 } from "@bertqa/page/browser";
+import { defaultLimits } from "../../src/limits.ts";
 import type { FromWorker, ToWorker } from "../protocol.ts";
 
 /** A model in a worker of this browser. */
@@ -45,6 +47,7 @@ export class WorkerBackEnd implements BackEnd {
     signal: AbortSignal,
     report: (windowsDone: number, windowsTotal: number) => void,
   ): Promise<Answer> {
+    checkLength(input.context.length, defaultLimits.maxPassageCharacters);
     const id = ++this.#lastId;
     const done = new AbortController();
     const answered = new Promise<Answer>((resolve, reject) => {

@@ -65,6 +65,15 @@ export interface Answer {
   readonly windowCount: number;
 }
 
+/** @throws PageError for a text of more characters than are read in one go */
+export function checkLength(characters: number, most: number): void {
+  if (characters <= most) return;
+  const [got, limit] = [characters, most].map((count) => count.toLocaleString("en-US"));
+  throw new PageError(
+    `The text has ${got} characters, more than the ${limit} that are read here. Ask about a part of it.`,
+  );
+}
+
 /** A failure that the page tells in one line. */
 export class PageError extends Error {
   override readonly name = "PageError";

@@ -1,9 +1,26 @@
-import { PageError, type Answer, type AskedQuestion, type BackEnd, type ModelFacts } from "./back-end.ts";
+import { checkLength, PageError, type Answer, type AskedQuestion, type BackEnd, type ModelFacts } from "./back-end.ts";
 
 /** The parts of RFC 9457 that the page reads. */
 interface Problem {
   readonly title?: string;
+  readonly code?: string;
   readonly detail?: string;
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+}
+
+/** By their code, for problems whose detail is not for readers. */
+const words: Readonly<Record<string, string>> = {
+  body_too_large: "The text is longer than this server takes. Ask about a part of it.",
+  not_ready: "The server has not loaded its model yet. Ask again in a moment.",
+  stopping: "The server is stopping.",
+  timeout: "The answer took too long. Ask again, or about a part of the text.",
+};
+
+/** The parts of `/v1/model` that the page reads. */
+interface Model {
+  readonly name: string;
+  readonly precision: string;
+  readonly limits: { readonly passageCharacters: number };
 }
 
 const place = "on this server";
@@ -11,6 +28,8 @@ const place = "on this server";
 /** Asks the server that the page came from. */
 export class ServerBackEnd implements BackEnd {
   #token = "";
+  /** As far as the server has told. */
+  #passageCharacters = Infinity;
 
   /** For a server that wants one. Held in memory alone: a reload forgets it. */
   set token(token: string) {
@@ -21,19 +40,22 @@ export class ServerBackEnd implements BackEnd {
   async open(): Promise<ModelFacts> {
     for (;;) {
       const response = await this.#fetch("v1/model", {});
-      if (response.status === 503) {
+      if (response.status === 401) return { facts: [place], remarks: [] };
+      if (!response.ok) {
+        const problem = await problemOf(response);
+        if (problem.code !== "not_ready") throw errorOf(response, problem);
         await new Promise((resolve) => setTimeout(resolve, 1000 * secondsToWait(response)));
         continue;
       }
-      if (response.status === 401) return { facts: [place], remarks: [] };
-      if (!response.ok) throw await errorOf(response);
-      const { name, precision } = (await response.json()) as { name: string; precision: string };
+      const { name, precision, limits } = (await response.json()) as Model;
+      this.#passageCharacters = limits.passageCharacters;
       return { facts: [name, precision, place], remarks: [] };
     }
   }
 
   async answer(question: AskedQuestion, signal: AbortSignal): Promise<Answer> {
     const { topK, ...asked } = question;
+    checkLength([...asked.context].length, this.#passageCharacters); // code points, as the server counts
     const response = await this.#fetch("v1/answers", {
       method: "POST",
       headers: {
@@ -43,7 +65,7 @@ export class ServerBackEnd implements BackEnd {
       body: JSON.stringify({ questions: [asked], topK }),
       signal,
     });
-    if (!response.ok) throw await errorOf(response);
+    if (!response.ok) throw errorOf(response, await problemOf(response));
     const { answers } = (await response.json()) as { answers: Answer[] };
     if (!answers[0]) throw new PageError("The server gave no answer.");
     return answers[0];
@@ -59,13 +81,22 @@ export class ServerBackEnd implements BackEnd {
   }
 }
 
-async function errorOf(response: Response): Promise<PageError> {
+async function problemOf(response: Response): Promise<Problem> {
+  return (await response.json().catch(() => ({}))) as Problem;
+}
+
+function errorOf(response: Response, { title, code = "", detail, errors }: Problem): PageError {
   if (response.status === 401) return new PageError("This server wants a token.", true);
-  if (response.status === 429 || response.status === 503) {
-    return new PageError(`The server is busy. Ask again in ${secondsToWait(response)} s.`);
-  }
-  const problem = (await response.json().catch(() => ({}))) as Problem;
-  return new PageError(problem.detail ?? problem.title ?? `The server answered ${response.status}.`);
+  if (response.status === 429) return new PageError(`The server is busy. Ask again in ${secondsToWait(response)} s.`);
+  const [first] = errors ?? [];
+  const told = words[code] ?? (first && sentenceOf(first)) ?? detail ?? title;
+  return new PageError(told ?? `The server answered ${response.status}.`);
+}
+
+/** What is wrong at a place of the body: "/questions/0/context" is the text, as the page calls it. */
+function sentenceOf({ pointer, detail }: { readonly pointer: string; readonly detail: string }): string {
+  const name = pointer.slice(pointer.lastIndexOf("/") + 1);
+  return `The ${name === "context" ? "text" : name} ${detail}.`;
 }
 
 function secondsToWait(response: Response): number {
