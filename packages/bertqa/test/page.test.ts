@@ -71,6 +71,13 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
 
   const passageText = (page: Page) => page.locator("#reading .passage").textContent();
 
+  /** Drops text on an element; says who takes it. */
+  async function drop(page: Page, selector: string, text: string): Promise<string> {
+    return page.evaluate<string>(`(() => { const data = new DataTransfer(); data.setData("text/plain", "${text}");
+      const event = new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+      return document.querySelector("${selector}").dispatchEvent(event) ? "left to the browser" : "taken"; })()`);
+  }
+
   async function write(page: Page, text: string): Promise<void> {
     await page.getByLabel("Choose a passage").selectOption("A text of your own …");
     await page.getByLabel("Your passage").fill(text);
@@ -192,6 +199,42 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
     expect(await page.locator("#examples option").allTextContents()).toEqual(
       expect.arrayContaining(["notes.md", "dropped.txt", "Pasted text"]),
     );
+  });
+
+  test("what is being written is kept where another passage is chosen, opened or dropped", async () => {
+    const page = await browser.open(sureAddress);
+    const begin = async (text: string) => {
+      await page.getByLabel("Choose a passage").selectOption("A text of your own …");
+      await page.getByLabel("Your passage").fill(text);
+    };
+    await begin("first draft");
+    await page.getByLabel("Choose a passage").selectOption("Chess");
+    await begin("second draft");
+    await page
+      .locator("#file")
+      .setInputFiles({ name: "notes.md", mimeType: "text/markdown", buffer: Buffer.from("notes of Ada") });
+    await page.locator("#reading", { hasText: "notes of Ada" }).waitFor();
+    await begin("third draft");
+    await begin("fourth draft");
+    await drop(page, "body", "dropped words");
+    await page.locator("#reading", { hasText: "dropped words" }).waitFor();
+    const choices = page.locator("#examples option");
+    const drafts: (string | null)[] = [];
+    for (const [i, title] of (await choices.allTextContents()).entries()) {
+      if (title !== "Your text") continue;
+      await page.getByLabel("Choose a passage").selectOption({ index: i });
+      drafts.push(await passageText(page));
+    }
+    expect(drafts).toEqual(["first draft", "second draft", "third draft", "fourth draft"]);
+  });
+
+  test("a word dropped into the question goes there, and the passage stays", async () => {
+    const page = await browser.open(sureAddress);
+    const before = await passageText(page);
+    expect(await drop(page, "#question", "Stradivari")).toBe("left to the browser");
+    expect(await passageText(page)).toBe(before);
+    expect(await drop(page, "main", "Stradivari")).toBe("taken");
+    expect(await passageText(page)).toBe("Stradivari");
   });
 
   test("markup in text, question and answer is text, and does nothing", async () => {

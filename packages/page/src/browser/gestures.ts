@@ -20,6 +20,7 @@ export function listenToFiles(pane: PassagePane, tell: (problem: string) => void
   });
   const setDropping = (isDropping: boolean) => document.body.classList.toggle("dropping", isDropping);
   document.addEventListener("dragover", (event) => {
+    if (isTextIntoField(event)) return;
     event.preventDefault();
     setDropping(true);
   });
@@ -27,8 +28,9 @@ export function listenToFiles(pane: PassagePane, tell: (problem: string) => void
     if (event.relatedTarget === null) setDropping(false);
   });
   document.addEventListener("drop", (event) => {
-    event.preventDefault();
     setDropping(false);
+    if (isTextIntoField(event)) return;
+    event.preventDefault();
     take(event.dataTransfer, "Dropped text");
   });
 }
@@ -53,6 +55,11 @@ export function listenToKeys(): void {
   };
   question.addEventListener("keydown", move);
   byId("answer").addEventListener("keydown", move);
+}
+
+/** Which the browser puts there itself. */
+function isTextIntoField({ target, dataTransfer }: DragEvent): boolean {
+  return isField(target) && !dataTransfer?.types.includes("Files");
 }
 
 function isField(target: EventTarget | null): boolean {

@@ -20,7 +20,7 @@ export class PassagePane {
     this.#onChange = onChange;
     this.#passage = examples[0] ?? ownPassage("Your text", "");
     this.#listen();
-    this.show(this.#passage);
+    this.#show(this.#passage);
   }
 
   /** What is there to ask about, what is being written included. */
@@ -29,7 +29,13 @@ export class PassagePane {
     return this.#passage;
   }
 
+  /** Shows another passage; what is being written is kept as one to choose. */
   show(passage: Passage): void {
+    if (!this.#writing.hidden) this.#finishWriting();
+    this.#show(passage);
+  }
+
+  #show(passage: Passage): void {
     if (!this.#passages.includes(passage) && passage.text !== "") this.#passages.push(passage);
     this.#passage = passage;
     this.#view = new PassageView(passage.text);
@@ -105,6 +111,6 @@ export class PassagePane {
     const written = ownPassage(isExample ? "Your text" : this.#passage.title, text);
     const index = this.#passages.indexOf(this.#passage);
     if (!isExample && index >= 0) this.#passages[index] = written;
-    this.show(written);
+    this.#show(written);
   }
 }
