@@ -1,7 +1,7 @@
 import { BertqaError } from "@bertqa/squad";
 import * as ort from "onnxruntime-web/wasm";
 import { modelFiles, readExport } from "./export-files.ts";
-import { defaultLimits, type Limits } from "./limits.ts";
+import { limitsOf, type Limits } from "./limits.ts";
 import { QuestionAnswering, type Precision } from "./question-answering.ts";
 import { openSession } from "./session.ts";
 
@@ -47,6 +47,6 @@ export async function loadQuestionAnswering(
     session,
     precision,
     runtime: "onnxruntime-web",
-    limits: { ...defaultLimits, ...limits },
+    limits: limitsOf(limits),
   });
 }

@@ -1,4 +1,5 @@
 // How much is taken at once, and its defaults: the help of the commands prints these, too.
+import { BertqaError } from "@bertqa/squad";
 
 /** Of a loaded model. */
 export interface Limits {
@@ -12,6 +13,19 @@ export interface Limits {
 }
 
 export const defaultLimits: Limits = { batchTokens: 1, maxPassageCharacters: 2_000_000 };
+
+/**
+ * The limits given, and the defaults of those that are not.
+ *
+ * @throws BertqaError for one that is no number above 0
+ */
+export function limitsOf(given: Partial<Limits>): Limits {
+  const { batchTokens = defaultLimits.batchTokens, maxPassageCharacters = defaultLimits.maxPassageCharacters } = given;
+  for (const [name, value] of Object.entries({ batchTokens, maxPassageCharacters })) {
+    if (!(value > 0)) throw new BertqaError("bertqa", `${name} is ${value}, expected a number above 0`);
+  }
+  return { batchTokens, maxPassageCharacters };
+}
 
 /** What a request to `bertqa serve` may hold. */
 export interface ApiLimits {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { InferenceSession } from "onnxruntime-common";
 import { modelFiles, readExport, type ExportFiles } from "./export-files.ts";
-import { defaultLimits, type Limits } from "./limits.ts";
+import { limitsOf, type Limits } from "./limits.ts";
 import type { Parts, Precision } from "./question-answering.ts";
 import { openSession, type OnnxRuntime } from "./session.ts";
 
@@ -34,7 +34,7 @@ export async function loadParts(folder: string, options: LoadOptions = {}): Prom
   if (!(await isFolder(folder))) throw new BertqaError("bertqa", `there is no folder ${folder}`);
   const { check, ...files } = await readExport({ where: folder, read: (name) => readIfThere(join(folder, name)) });
   const opened = await openModel(folder, options, check);
-  return { ...files, ...opened, precision, limits: { ...defaultLimits, ...definedOf(options) } };
+  return { ...files, ...opened, precision, limits: limitsOf(options) };
 }
 
 /**
@@ -57,13 +57,6 @@ export async function openModel(
   await check?.(modelFiles[precision], typeof model === "string" ? await sha256OfFile(model) : model);
   const sessionOptions = { ...(threads !== undefined && { intraOpNumThreads: threads }), ...options.sessionOptions };
   return { session: await openSession(runtime, model, sessionOptions, modelFile), runtime: name };
-}
-
-function definedOf({ batchTokens, maxPassageCharacters }: LoadOptions): Partial<Limits> {
-  return {
-    ...(batchTokens !== undefined && { batchTokens }),
-    ...(maxPassageCharacters !== undefined && { maxPassageCharacters }),
-  };
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -8,6 +8,7 @@ import { readInput, readText } from "../src/cli/input.ts";
 import { parseQuestions } from "../src/cli/questions.ts";
 import { renderAnswer } from "../src/cli/render.ts";
 import { sentenceAround } from "../src/cli/sentence.ts";
+import { defaultLimits, limitsOf } from "../src/limits.ts";
 import { temporaryFolder } from "./tiny-export.ts";
 
 test("batches hold windows of similar length, longest first, within the budget; a long window goes alone", () => {
@@ -18,6 +19,14 @@ test("batches hold windows of similar length, longest first, within the budget; 
     { rows: [3, 1], tokenCount: 8 },
   ]);
   expect(planBatches([], 20)).toEqual([]);
+});
+
+test("a limit that is left undefined is the default, and one that is no number above 0 is refused", () => {
+  expect(limitsOf({ batchTokens: undefined, maxPassageCharacters: 5 } as object)).toEqual({
+    ...defaultLimits,
+    maxPassageCharacters: 5,
+  });
+  expect(() => limitsOf({ batchTokens: NaN })).toThrow("bertqa: batchTokens is NaN, expected a number above 0.");
 });
 
 test("the sentence of an answer ends at sentence ends and blank lines, and is cut where it is long", () => {

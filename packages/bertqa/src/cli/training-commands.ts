@@ -12,7 +12,8 @@ export async function addTrainingCommands(program: Command, words: readonly stri
   if (name !== undefined && program.commands.some((command) => command.name() === name)) return;
   if (import.meta.url.endsWith(".ts")) return (await import("@bertqa/cli")).addCommands(program);
   if (name === undefined || name.startsWith("-") || name === "help") return;
-  throw new BertqaError("bertqa", `"${name}" is not among the commands of this package: ask, score`, {
+  const names = program.commands.map((command) => command.name()).join(", ");
+  throw new BertqaError("bertqa", `"${name}" is not among the commands of this package: ${names}`, {
     remedy:
       "Fetching, training and evaluating need the workspace: clone the repository, run npm ci in it and the command there",
   });
