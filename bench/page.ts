@@ -7,7 +7,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type Page } from "playwright-core";
 import { buildDemo } from "../packages/bertqa/demo/build.ts";
-import { serveFolder } from "../packages/bertqa/demo/serve.ts";
+import { serveDemo } from "../packages/bertqa/demo/serve.ts";
 import { describeProcessor } from "../packages/bertqa/src/cli/processor.ts";
 import { loadQuestionAnswering } from "../packages/bertqa/src/node.ts";
 import { chromiumPath } from "../packages/bertqa/test/browser-page.ts";
@@ -24,7 +24,8 @@ const parityQuestions = 50;
 
 const folder = await mkdtemp(join(tmpdir(), "bertqa-bench-"));
 await buildDemo({ model, name: "bench", out: folder });
-const server = await serveFolder(folder);
+const server = await serveDemo(folder);
+const address = await server.listen();
 const browser = await chromium.launch({
   executablePath: chromiumPath ?? "",
   args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
@@ -38,7 +39,7 @@ try {
   const firstAnswers: number[] = [];
   for (let round = 0; round < rounds; round++) {
     await page.goto("about:blank");
-    await page.goto(server.address, { waitUntil: "commit" });
+    await page.goto(address, { waitUntil: "commit" });
     await page.getByLabel("Choose a passage").selectOption(title);
     await ask(page, example.questions[0]!);
     // Counted from the start of the navigation.
@@ -64,13 +65,13 @@ try {
   process.stdout.write(`${await parity(page)}\n`);
 } finally {
   await browser.close();
-  await server.close();
+  await server.stop();
   await rm(folder, { recursive: true });
 }
 
 async function load(page: Page): Promise<number> {
   const startedAt = performance.now();
-  await page.goto(server.address);
+  await page.goto(address);
   await page.waitForSelector('html[data-model="ready"]', { state: "attached" });
   return performance.now() - startedAt;
 }

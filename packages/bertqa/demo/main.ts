@@ -1,8 +1,10 @@
 // The commands behind `npx nx run demo:build` and `demo:serve`.
-import { BertqaError } from "@bertqa/squad";
+import { stopOnSignals } from "@bertqa/http";
+import { runCommand } from "@bertqa/runner/command";
 import { Command } from "commander";
+import { portNumber } from "../src/cli/commands.ts";
 import { buildDemo } from "./build.ts";
-import { serveFolder } from "./serve.ts";
+import { serveDemo } from "./serve.ts";
 
 const defaultOut = "dist/demo";
 
@@ -22,15 +24,11 @@ program
   .command("serve")
   .description("serve it on this machine, with the headers that threads need")
   .option("--folder <folder>", "what build wrote", defaultOut)
-  .option("--port <n>", "port", Number, 8000)
+  .option("--port <n>", "port", portNumber, 8000)
   .action(async ({ folder, port }: { folder: string; port: number }) => {
-    const { address } = await serveFolder(folder, { port });
-    process.stderr.write(`demo      ${address}\n`);
+    const service = await serveDemo(folder, port);
+    stopOnSignals(async () => void (await service.stop()), service.limits.graceMs);
+    process.stderr.write(`demo      ${await service.listen()}\n`);
   });
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.stderr.write(`${error instanceof BertqaError ? error.message : String((error as Error).stack)}\n`);
-  process.exitCode = 1;
-}
+await runCommand(async () => void (await program.parseAsync()));

@@ -1,10 +1,13 @@
-import { readExamples } from "@bertqa/page";
+import { pageFile, readExamples } from "@bertqa/page";
+import { once } from "node:events";
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { connect, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { buildDemo } from "../demo/build.ts";
-import { serveFolder, type StaticServer } from "../demo/serve.ts";
+import { serveDemo } from "../demo/serve.ts";
 import type { Site } from "../demo/site.ts";
 import { loadQuestionAnswering } from "../src/node.ts";
 import { chromiumPath, skipReason } from "./browser-page.ts";
@@ -31,20 +34,51 @@ async function manifestWith(model: string, other: string, name: string): Promise
   return JSON.stringify({ ...manifest, files: replaced });
 }
 
+test("a demo is served to readers alone, and a request that is no address ends nothing", async () => {
+  const folder = await temporaryFolder();
+  await expect(serveDemo(folder)).rejects.toThrow(/^demo: there is no demo in \S+\. Run npx nx run demo:build first/);
+  await writeFile(join(folder, "index.html"), "<html></html>");
+  const service = await serveDemo(folder);
+  const address = await service.listen();
+  const socket = connect(Number(new URL(address).port), "127.0.0.1");
+  socket.write("GET // HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+  expect(String(await once(socket, "data"))).toMatch(/^HTTP\/1\.1 4\d\d /);
+  const page = await fetch(address);
+  expect([page.status, page.headers.get("cross-origin-embedder-policy")]).toEqual([200, "require-corp"]);
+  expect((await fetch(address, { method: "POST" })).status).toBe(405);
+  await service.stop();
+});
+
+/** Like hosts of static files: under a path, without headers of any use. */
+async function hostPlainly(folder: string, basePath: string) {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url!, "http://localhost").pathname.slice(basePath.length) || "index.html";
+    void readFile(join(folder, path)).then(
+      (bytes) => response.writeHead(200, { "content-type": pageFile(path, bytes).contentType }).end(bytes),
+      () => response.writeHead(404).end(),
+    );
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const close = async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { address: `http://127.0.0.1:${(server.address() as AddressInfo).port}${basePath}`, close };
+}
+
 describe.skipIf(!chromiumPath)(`the demo in a real browser${skipReason}`, () => {
   let folder: string;
   let model: string;
   let site: string;
   let browser: StrictBrowser;
-  /** Like hosts of static files: under a path, without headers of any use. */
-  let server: StaticServer;
+  let server: Awaited<ReturnType<typeof hostPlainly>>;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "bertqa-demo-"));
     model = await writeTinyExport(join(folder, "model"));
     site = join(folder, "site");
     await buildDemo({ model, name: "tiny", out: site });
-    server = await serveFolder(site, { basePath: "/project/", hasHeaders: false });
+    server = await hostPlainly(site, "/project/");
     browser = await StrictBrowser.launch();
   });
   afterEach(() => browser.closePages(/^Service Worker registration blocked by Playwright$/));
@@ -80,7 +114,7 @@ describe.skipIf(!chromiumPath)(`the demo in a real browser${skipReason}`, () => 
   });
 
   test("works without a network after the first load", async () => {
-    const host = await serveFolder(site, { basePath: "/offline/", hasHeaders: false });
+    const host = await hostPlainly(site, "/offline/");
     const page = await browser.open(host.address);
     await page.getByText("works offline").waitFor();
     await host.close();
@@ -99,8 +133,8 @@ describe.skipIf(!chromiumPath)(`the demo in a real browser${skipReason}`, () => 
     const model = join(broken, modelFolder);
     await cp(join(other, "onnx/model_quantized.onnx"), join(model, "onnx/model_quantized.onnx"));
     await writeFile(join(model, "manifest.json"), await manifestWith(model, other, "onnx/model_quantized.onnx"));
-    const host = await serveFolder(broken);
-    const page = await browser.open(host.address);
+    const service = await serveDemo(broken);
+    const page = await browser.open(await service.listen());
     expect(await page.getByRole("status").first().textContent()).toMatch(
       /^The int8 model failed its self-test in this browser \(.+\): float32 answers instead\./,
     );
@@ -109,7 +143,7 @@ describe.skipIf(!chromiumPath)(`the demo in a real browser${skipReason}`, () => 
     await ask(page, selfTest.question);
     expect(await marked(page, "answer")).toBe(selfTest.answer);
     expect(await page.locator("#model-facts").innerText()).toContain("float32");
-    await host.close();
+    await service.stop();
   });
 
   test("one thread answers where the browser gives no shared memory", async () => {
@@ -135,16 +169,19 @@ describe.skipIf(!chromiumPath)(`the demo in a real browser${skipReason}`, () => 
   test("a new version is offered, and taken when the reader says so", async () => {
     const changing = join(folder, "changing");
     await cp(site, changing, { recursive: true });
-    const host = await serveFolder(changing);
-    const page = await browser.open(host.address);
+    const first = await serveDemo(changing);
+    const address = await first.listen();
+    const page = await browser.open(address);
     await buildDemo({ model, name: "second edition", out: changing });
-    await host.reload();
+    await first.stop();
+    const second = await serveDemo(changing, Number(new URL(address).port));
+    await second.listen();
     await page.reload();
     await page.getByRole("button", { name: "Change to it" }).click();
     await page.getByText("second edition").waitFor();
     await untilLoaded(page);
     expect(await page.evaluate<string[]>("caches.keys()")).toHaveLength(2);
-    await host.close();
+    await second.stop();
   });
 
   test("the folder holds no file that the service worker does not know", async () => {

@@ -88,7 +88,8 @@ function wholeNumber(text: string): number {
   throw new InvalidArgumentError("Expected a whole number above 0.");
 }
 
-function portNumber(text: string): number {
+/** An argument that is a port; 0 is any free one. */
+export function portNumber(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value < 65536) return value;
   throw new InvalidArgumentError("Expected a port, 0 to 65535.");

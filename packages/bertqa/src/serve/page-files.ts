@@ -14,10 +14,11 @@ export async function loadPage(): Promise<PageFiles> {
   return (await import("@bertqa/page/build")).buildServedPage();
 }
 
-/** Files under `assets` have names with a hash. */
-async function readPage(folder: string): Promise<PageFiles> {
+/** The files of a page that was built. Those under `assets`, and a demo's model, have a hash in their path. */
+export async function readPage(folder: string): Promise<PageFiles> {
   const read = (await filesUnder(folder)).map(
-    async (path) => [path, pageFile(path, await readFile(join(folder, path)), path.startsWith("assets/"))] as const,
+    async (path) =>
+      [path, pageFile(path, await readFile(join(folder, path)), /^(assets|model-\w+)\//.test(path))] as const,
   );
   return new Map(await Promise.all(read));
 }
@@ -26,7 +27,7 @@ async function readPage(folder: string): Promise<PageFiles> {
 export function addPage({ app }: HttpService, files: PageFiles): void {
   for (const [path, { bytes, contentType, isImmutable }] of files) {
     const tag = `"${createHash("sha256").update(bytes).digest("base64url")}"`;
-    const body = Buffer.from(bytes);
+    const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength); // no copy: a model is large
     const headers = {
       "content-type": contentType,
       "content-security-policy": contentSecurityPolicy,
