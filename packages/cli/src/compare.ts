@@ -5,6 +5,8 @@ import { isDeepStrictEqual } from "node:util";
 /** One question of a run. */
 export interface RunQuestion {
   readonly id: string;
+  /** Hash of what is asked of which passage; absent where only predictions are known. */
+  readonly asked?: string | undefined;
   /** The key of its article. */
   readonly article: string;
   readonly answerable: boolean;
@@ -66,7 +68,7 @@ export interface Flip {
 export interface SharedQuestions {
   /** Questions that all runs have. */
   readonly questions: number;
-  /** Questions that some run lacks; they are left out. */
+  /** Questions that some run lacks, or has another one of that id for; they are left out. */
   readonly leftOut: number;
   readonly articles: number;
 }
@@ -125,9 +127,16 @@ function sanityOf(a: Side, b: Side): Pick<Comparison, "sanity"> {
 /** Brings runs to the questions that all of them have. */
 function alignRuns(runs: readonly Run[]) {
   const tables = new Map(runs.map((run) => [run, new Map(run.questions.map((question) => [question.id, question]))]));
-  const everywhere = (id: string) => runs.every((run) => tables.get(run)?.has(id));
+  const everywhere = (id: string) => {
+    const found = runs.map((run) => tables.get(run)?.get(id));
+    const asked = new Set(found.flatMap((question) => question?.asked ?? []));
+    return !found.includes(undefined) && asked.size < 2;
+  };
   const common = (runs[0] as Run).questions.filter(({ id }) => everywhere(id));
-  if (common.length === 0) throw new BertqaError("compare", "the runs have no question in common");
+  if (common.length === 0) {
+    const remedy = "Give their questions ids of their own where these are made of the rows' places";
+    throw new BertqaError("compare", "the runs have no question in common, of one id and text", { remedy });
+  }
   const all = new Set(runs.flatMap((run) => run.questions.map(({ id }) => id)));
   const clusters = numberClusters(common.map(({ article }) => article));
   return {

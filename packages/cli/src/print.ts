@@ -138,7 +138,8 @@ function labelOf({ names, thresholds }: ComparedSide): string {
 }
 
 function questionsText({ questions, articles, leftOut }: SharedQuestions): string {
-  const left = leftOut > 0 ? `, ${countOf(leftOut, "question")} left out that some run lacks` : "";
+  const left =
+    leftOut > 0 ? `, ${countOf(leftOut, "question")} left out that some run lacks or asks in other words` : "";
   return `${countOf(questions, "question")} in ${countOf(articles, "article")}${left}`;
 }
 

@@ -95,10 +95,10 @@ function runAt(
     const kinds = scores.map((score) => score.kind).join(", ");
     throw new BertqaError(stage, `${name} has no threshold "${at}", only ${kinds}`);
   }
-  const questions = results.map(({ id, article, answerable, bestSpan, bestSpanExact, bestSpanF1, nullOdds }) => {
+  const questions = results.map(({ id, asked, article, answerable, bestSpan, bestSpanExact, bestSpanF1, nullOdds }) => {
     const best = { hasAns: answerable, isAnswered: bestSpan !== "", exact: bestSpanExact, f1: bestSpanF1, nullOdds };
     const { isAnswered, exact, f1 } = scoreAt(best, row.nullOddsThreshold);
-    return { id, article, answerable, prediction: isAnswered ? bestSpan : "", exact, f1 };
+    return { id, asked, article, answerable, prediction: isAnswered ? bestSpan : "", exact, f1 };
   });
   const threshold = `${kind} ${row.nullOddsThreshold?.toFixed(2) ?? "answers"}`;
   return { name, threshold, questions, ...(sanity && kind === primary && { sanity }) };

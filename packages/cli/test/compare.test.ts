@@ -27,6 +27,21 @@ test("two runs: difference, and the questions that flipped, both ways", () => {
   expect(lost).toEqual([{ id: "q1", a: ["right"], b: ["wrong in B"] }]);
 });
 
+test("one id for two questions, as ids made of places have after a row was added: the question is left out, by its text", () => {
+  const of = (name: string, exacts: number[], texts: string[]): Run => {
+    const { questions, ...rest } = run(name, exacts);
+    return { ...rest, questions: questions.map((question, i) => ({ ...question, asked: texts[i]! })) };
+  };
+  const before = of("A", [1, 1, 0], ["one", "two", "three"]);
+  const { questions, leftOut, gained } = compareSides([before], [of("B", [1, 0, 1], ["one", "new", "three"])], plan);
+  expect([questions, leftOut, gained.map(({ id }) => id)]).toEqual([2, 1, ["q2"]]);
+  expect(compareSides([before], [run("predictions alone", [1, 1, 0])], plan).questions).toBe(3);
+  const shifted = of("C", [1, 1, 1], ["new", "one", "two"]);
+  expect(() => compareSides([before], [shifted], plan)).toThrow(
+    /no question in common, of one id and text\. Give their/,
+  );
+});
+
 test("B against A is A against B with the sign turned", () => {
   const random = new SeededRandom(8, "runs");
   const exacts = () => Array.from({ length: 60 }, () => random.integerBelow(2));

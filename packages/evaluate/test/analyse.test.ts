@@ -34,6 +34,20 @@ test("threshold and calibration never look at dev: other answers to dev's questi
   expect(predictionsOf(otherResults)).toEqual(predictionsOf(results));
 });
 
+test("what is asked is told by question and passage, whatever the id and the answers", () => {
+  const askedOf = (change: (question: Question) => Partial<Question>) => {
+    const questions = devQuestions.map((question) => ({ ...question, ...change(question) }));
+    return analyse({ ...dev, questions }, tune, options).results.map(({ asked }) => asked);
+  };
+  expect(new Set(results.map(({ asked }) => asked)).size).toBe(devQuestions.length);
+  expect(askedOf(() => ({ answers: [] }))).toEqual(results.map(({ asked }) => asked));
+  const others = [
+    askedOf(({ question }) => ({ question: `${question} ` })),
+    askedOf(({ context }) => ({ context: `${context} ` })),
+  ];
+  for (const other of others) other.forEach((asked, i) => expect(asked).not.toBe(results[i]?.asked));
+});
+
 test.each([0.48, "estimate"] as const)(
   "nor does it with expectedNoAnswerShare %s, where the threshold is another than that of the held-out share",
   (expectedNoAnswerShare) => {

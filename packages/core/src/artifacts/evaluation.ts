@@ -57,6 +57,8 @@ export type ReportHead = z.output<typeof reportHeadSchema>;
 /** One question at the primary threshold. Its texts are in the dataset and prediction artifacts, by `id`. */
 export const questionResultSchema = z.object({
   id: z.string(),
+  /** Hash of question and passage, 16 hex digits: an id that is made of a row's place may name another question elsewhere. Absent in results of before. */
+  asked: z.string().exactOptional(),
   /** The key of its article: questions with one key are resampled together. */
   article: z.string(),
   answerable: z.boolean(),

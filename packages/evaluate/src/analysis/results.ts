@@ -1,4 +1,4 @@
-import type { QuestionResult } from "@bertqa/core";
+import { sha256Of, type QuestionResult } from "@bertqa/core";
 import {
   articleKey,
   outcomeOf,
@@ -59,6 +59,7 @@ function resultAt(
   const bestSpan = bestSpans[question.id] as string;
   return {
     id: question.id,
+    asked: sha256Of(JSON.stringify([question.question, question.context])).slice(0, 16),
     article: articleKey(question),
     answerable: scored.hasAns,
     prediction: isAnswered ? bestSpan : "",
