@@ -83,13 +83,13 @@ export function bestSpan(question: Question, text: string, candidates: readonly 
 /** Candidates by falling probability. */
 function packCandidates(candidates: readonly Candidate[], { noAnswerProbability }: QuestionResult): number[] {
   const scored = candidates.map(({ utf16, start_logit, end_logit }) => ({ utf16, score: start_logit + end_logit }));
-  const spans = scored.filter(({ utf16 }) => utf16 !== null);
+  // No answer is no span, and takes no share of theirs.
   const shares = spanProbabilities(
-    spans.map(({ score }) => score),
+    scored.map(({ utf16, score }) => (utf16 ? score : -Infinity)),
     noAnswerProbability,
   );
   return scored
-    .map((candidate) => ({ ...candidate, probability: shares[spans.indexOf(candidate)] ?? noAnswerProbability }))
+    .map(({ utf16, score }, i) => ({ utf16, score, probability: utf16 ? (shares[i] as number) : noAnswerProbability }))
     .sort((a, b) => b.probability - a.probability)
     .flatMap(({ utf16, score, probability }) => {
       const [start, end] = utf16 ?? [-1, -1];
