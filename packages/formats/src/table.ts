@@ -1,4 +1,4 @@
-import { asRecord, type RawRow } from "@bertqa/squad";
+import { asRecord, isUntitled, type RawRow } from "@bertqa/squad";
 
 /** Column names by which files call one thing, in order of preference. */
 const columns = {
@@ -53,7 +53,7 @@ export function rowsOfRecords(records: readonly PlacedRecord[]): RawRow[] {
     };
     const [title, context, id] = [value("title"), value("context"), value("id")];
     const isNewPassage = last === undefined || last.context !== context;
-    const isNewArticle = last === undefined || last.title !== title || (isNewPassage && isAbsent(title));
+    const isNewArticle = last === undefined || last.title !== title || (isNewPassage && isUntitled(title));
     if (isNewArticle) article++;
     if (isNewArticle || isNewPassage) paragraph++;
     last = { title, context };
@@ -68,10 +68,6 @@ export function rowsOfRecords(records: readonly PlacedRecord[]): RawRow[] {
       ...broken,
     };
   });
-}
-
-function isAbsent(title: unknown): boolean {
-  return title === undefined || title === null || title === "";
 }
 
 /** Joins an answer with a position that stands in a column of its own. */

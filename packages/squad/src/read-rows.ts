@@ -44,8 +44,12 @@ export interface ReadSplit {
  * rows and several files do not bring one passage into two articles, and those into train and dev.
  */
 export function passageKey({ title, context, article, paragraph }: RawRow): string {
-  const isUntitled = title === undefined || title === null || title === "";
-  return isUntitled && typeof context === "string" ? `text ${context}` : `${article} ${paragraph}`;
+  return isUntitled(title) && typeof context === "string" ? `text ${context}` : `${article} ${paragraph}`;
+}
+
+/** Whether a row's title says nothing: a table's empty cell is no title. */
+export function isUntitled(title: unknown): boolean {
+  return title === undefined || title === null || title === "";
 }
 
 type Qa = SquadFile["data"][number]["paragraphs"][number]["qas"][number];
