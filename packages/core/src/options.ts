@@ -13,6 +13,12 @@ export async function readJsonFile<T>(stage: string, path: string, schema: z.Zod
   return parseJson(stage, await readText(stage, path), path, schema);
 }
 
+/** Reads a file of JSON values, one a line, each checked against a schema. @throws BertqaError as {@link parseJson} does */
+export async function readJsonLines<T>(stage: string, path: string, schema: z.ZodType<T>): Promise<T[]> {
+  const lines = (await readFile(path, "utf8")).split("\n").filter((line) => line !== "");
+  return lines.map((line) => parseJson(stage, line, path, schema));
+}
+
 /** Like {@link readJsonFile}, for text that is already in memory; `path` serves the message only. */
 export function parseJson<T>(stage: string, text: string, path: string, schema: z.ZodType<T>): T {
   let value: unknown;

@@ -1,7 +1,7 @@
-import { BertqaError, modelLayout, openEvaluation, readJsonFile, trainingRowSchema } from "@bertqa/core";
+import { BertqaError, modelLayout, openEvaluation, readJsonFile, readJsonLines, trainingRowSchema } from "@bertqa/core";
 import { ownerOf, pipelinePaths } from "@bertqa/runner";
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
@@ -149,14 +149,8 @@ function withoutTime({ step, totalSteps, loss, learningRate }: LogRow): readonly
 }
 
 /** The rows of a training's log; none where it is not there or damaged. */
-async function logRows(folder: string): Promise<LogRow[]> {
-  const text = await readFile(join(folder, modelLayout.log), "utf8").catch(() => "");
-  const lines = text.split("\n").filter((line) => line !== "");
-  try {
-    return lines.map((line) => rowSchema.parse(JSON.parse(line)));
-  } catch {
-    return [];
-  }
+function logRows(folder: string): Promise<LogRow[]> {
+  return readJsonLines("compare", join(folder, modelLayout.log), rowSchema).catch(() => []);
 }
 
 async function readPlace({ path, options, trainingMinutes }: Place, gold: Gold, at: string): Promise<Run> {

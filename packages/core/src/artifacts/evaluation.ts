@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { openArtifact, type Artifact } from "../artifact.ts";
-import { parseJson, readJsonFile } from "../options.ts";
+import { readJsonFile, readJsonLines } from "../options.ts";
 
 /** Layout of an evaluation artifact. */
 export const evaluationLayout = {
@@ -101,6 +100,5 @@ export async function openEvaluation(stage: string, folder: string): Promise<Eva
 
 /** Reads a file of question results: that of an artifact, or a copy kept with the history. */
 export async function readQuestionResults(stage: string, path: string): Promise<QuestionResult[]> {
-  const lines = (await readFile(path, "utf8")).split("\n").filter((line) => line !== "");
-  return lines.map((line) => parseJson(stage, line, path, questionResultSchema));
+  return readJsonLines(stage, path, questionResultSchema);
 }

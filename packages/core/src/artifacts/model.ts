@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { openArtifact, type Artifact } from "../artifact.ts";
-import { parseJson } from "../options.ts";
+import { readJsonLines } from "../options.ts";
 
 /** Layout of a model artifact: a Hugging Face folder, and the curve of the run. */
 export const modelLayout = {
@@ -35,10 +34,6 @@ export async function openModel(stage: string, folder: string): Promise<ModelArt
   return {
     artifact,
     modelFolder: () => artifact.folderOf(modelLayout.modelFolder),
-    trainingLog: async () => {
-      const log = await artifact.file(modelLayout.log);
-      const lines = (await readFile(log, "utf8")).split("\n").filter((line) => line !== "");
-      return lines.map((line) => parseJson(stage, line, log, trainingRowSchema));
-    },
+    trainingLog: async () => readJsonLines(stage, await artifact.file(modelLayout.log), trainingRowSchema),
   };
 }
