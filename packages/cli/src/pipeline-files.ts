@@ -31,8 +31,25 @@ export async function writeWhole(command: string, path: string, text: string): P
     await rename(part, path);
   } catch (cause) {
     await rm(part, { force: true }).catch(() => undefined);
-    throw new BertqaError(command, `${path} cannot be written: ${(cause as NodeJS.ErrnoException).code}`, { cause });
+    throw unwritable(command, path, cause);
   }
+}
+
+/** Makes a pipeline's folder with its files, or nothing. @throws BertqaError if it is there already or cannot be written */
+export async function writePipelineFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+  await mkdir(folder).catch((cause: unknown) => {
+    throw unwritable("new", folder, cause);
+  });
+  try {
+    for (const [name, text] of files) await writeFile(join(folder, name), text);
+  } catch (cause) {
+    await rm(folder, { recursive: true, force: true });
+    throw unwritable("new", folder, cause);
+  }
+}
+
+function unwritable(command: string, path: string, cause: unknown): BertqaError {
+  return new BertqaError(command, `${path} cannot be written: ${(cause as NodeJS.ErrnoException).code}`, { cause });
 }
 
 /** @throws BertqaError if a pipeline cannot have this name, its folder is there already, or a project has the name */

@@ -2,13 +2,12 @@ import { BertqaError, countOf, describeIssues, readJsonFile, type Reporter } fro
 import { parseSource } from "@bertqa/fetch";
 import { createReporter } from "@bertqa/runner";
 import { existsSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
-import { basename, isAbsolute, join, relative } from "node:path";
+import { isAbsolute, join, relative } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { readSource, type SourcePipeline, type StageOwner } from "../cells/source.ts";
 import { keyOf, parseSettings, planCells, withOption, type CellPlan } from "../cells/settings.ts";
-import { jsonFile, refuseTaken } from "../pipeline-files.ts";
+import { jsonFile, refuseTaken, writePipelineFolder } from "../pipeline-files.ts";
 import { recipeFor } from "../recipe.ts";
 import { findStage, stageNames } from "../stages.ts";
 
@@ -53,7 +52,7 @@ export async function newCells(
     const own = await ownOptions(source, plan, first, reporter);
     cells.push([join(source.parentFolder, plan.name), filesOf(source, plan, own, stageDependencies)]);
   }
-  for (const [folder, files] of cells) await writeCell(folder, files);
+  for (const [folder, files] of cells) await writePipelineFolder(folder, files);
   const shared = new Map([...source.owners].filter(([stage]) => stageNames.indexOf(stage) < first));
   const from = sharedText(shared, ({ project }) => project);
   reporter.line(`${countOf(cells.length, "cell")}; shared: ${from || "nothing"}`);
@@ -223,16 +222,4 @@ function sharedText(shared: SourcePipeline["owners"], nameOf: (owner: StageOwner
       return `${stages.join(", ")} of ${name}`;
     })
     .join("; ");
-}
-
-async function writeCell(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
-  await mkdir(folder);
-  try {
-    for (const [name, text] of files) await writeFile(join(folder, name), text);
-  } catch (cause) {
-    await rm(folder, { recursive: true, force: true });
-    throw new BertqaError("new", `${basename(folder)} cannot be written: ${(cause as NodeJS.ErrnoException).code}`, {
-      cause,
-    });
-  }
 }

@@ -15,7 +15,7 @@ import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { lookAtData, type Look } from "../look.ts";
-import { jsonFile, refuseTaken, writeWhole } from "../pipeline-files.ts";
+import { jsonFile, refuseTaken, writePipelineFolder } from "../pipeline-files.ts";
 import { recipeFor, unanswerableRecipe } from "../recipe.ts";
 import { stageNames } from "../stages.ts";
 import { readQuestions, splitTrain, writeQuestions } from "./import.ts";
@@ -180,13 +180,14 @@ function tokenizeOptions(maxTokens: number, look: Look | undefined): Record<stri
 async function writePipeline(folder: string, name: string, options: Readonly<Record<string, object>>): Promise<void> {
   const schema = z.looseObject({ name: z.string() });
   const project = await readJsonFile("new", join(template, "project.json"), schema);
-  await writeWhole("new", join(folder, "project.json"), jsonFile({ ...project, name }).replaceAll(template, folder));
+  const files = new Map([["project.json", jsonFile({ ...project, name }).replaceAll(template, folder)]]);
   for (const stage of stageNames) {
     if (!existsSync(join(template, `${stage}.json`))) continue;
     const file = { $schema: `../schema/${stage}.schema.json`, ...options[stage] };
-    await writeWhole("new", join(folder, `${stage}.json`), jsonFile(file));
+    files.set(`${stage}.json`, jsonFile(file));
   }
-  await writeWhole("new", join(folder, "README.md"), readmeOf(name));
+  files.set("README.md", readmeOf(name));
+  await writePipelineFolder(folder, files);
 }
 
 function readmeOf(name: string): string {
