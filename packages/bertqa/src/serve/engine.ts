@@ -63,23 +63,23 @@ export class AnswerEngine {
    */
   async answer(
     inputs: readonly QuestionInput[],
-    { signal, onProgress }: RunOptions = {},
+    { signal, onProgress }: RunOptions & { readonly signal: AbortSignal },
   ): Promise<readonly QuestionAnswer[]> {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     if (this.#failure) throw this.#failure;
     const id = (this.#nextId += 1);
     const cancel = () => this.#post({ kind: "cancel", id });
-    signal?.addEventListener("abort", cancel, { once: true });
+    signal.addEventListener("abort", cancel, { once: true });
     try {
       return await new Promise((resolve, reject) => {
         this.#pending.set(id, { resolve, reject, onProgress });
         this.#post({ kind: "ask", id, inputs });
       });
     } catch (error) {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       throw error;
     } finally {
-      signal?.removeEventListener("abort", cancel);
+      signal.removeEventListener("abort", cancel);
     }
   }
 
