@@ -1,4 +1,4 @@
-import { BertqaError, type PlainScore } from "@bertqa/core";
+import { BertqaError, type SanityScore } from "@bertqa/core";
 import { numberClusters, pairedDifference, type BootstrapPlan, type PairedDifference } from "@bertqa/evaluate";
 import { isDeepStrictEqual } from "node:util";
 
@@ -24,7 +24,7 @@ export interface Run {
   readonly threshold: string;
   readonly questions: readonly RunQuestion[];
   /** Scores of its sanity set, in percent; left out where it has none, or its questions are scored at another threshold. */
-  readonly sanity?: PlainScore;
+  readonly sanity?: SanityScore;
   /** Options of its stages, such as `train.seed`, as their artifacts hold them; left out where only predictions are known. */
   readonly options?: ReadonlyMap<string, unknown>;
   /** Of its training on this machine; left out where it came from a cache, or was interrupted. */
@@ -79,7 +79,7 @@ export interface Comparison extends SharedQuestions {
   readonly b: ComparedSide;
   /** b − a in percentage points, on the same questions; of several runs, their mean for each question. */
   readonly difference: { readonly exact: PairedDifference; readonly f1: PairedDifference };
-  /** Sanity sets, where each run has one of the same size; few questions, so without interval and p. */
+  /** Sanity sets, where each run has the same one; few questions, so without interval and p. */
   readonly sanity?: { readonly questions: number; readonly a: SanityMeans; readonly b: SanityMeans };
   /** Questions that more than half of one side's runs get exactly right and at most half of the other's. */
   readonly gained: readonly Flip[];
@@ -116,12 +116,14 @@ export function compareSides(a: Side, b: Side, plan: BootstrapPlan): Comparison 
 }
 
 function sanityOf(a: Side, b: Side): Pick<Comparison, "sanity"> {
-  const [total, ...others] = new Set([...a, ...b].map(({ sanity }) => sanity?.total));
-  if (total === undefined || others.length > 0) return {};
+  const runs = [...a, ...b];
+  const questions = runs[0]?.sanity?.total;
+  const sets = new Set(runs.map(({ sanity }) => `${sanity?.total} ${sanity?.asked}`));
+  if (questions === undefined || sets.size > 1) return {};
   const mean = (side: Side, metric: "exact" | "f1") =>
     side.reduce((sum, { sanity }) => sum + (sanity?.[metric] ?? NaN), 0) / side.length;
   const means = (side: Side): SanityMeans => ({ exact: mean(side, "exact"), f1: mean(side, "f1") });
-  return { sanity: { questions: total, a: means(a), b: means(b) } };
+  return { sanity: { questions, a: means(a), b: means(b) } };
 }
 
 /** Brings runs to the questions that all of them have. */

@@ -125,6 +125,9 @@ export function addCommands(program: Command): void {
       }
       if (train === undefined) return command.error("error: give --train <file>, or --like <pipeline> with --set");
       if (set.length > 0 || curve) return command.error("error: --set and --curve need --like <pipeline>");
+      if (flags.dev !== undefined && command.getOptionValueSource("seed") === "cli") {
+        return command.error("error: --seed divides train, which --dev leaves whole");
+      }
       return runCommand(async () =>
         (await import("./commands/new.ts")).newPipeline(name, { seed: 42, ...flags, train }),
       );

@@ -2,9 +2,9 @@ import {
   BertqaError,
   openEvaluation,
   readQuestionResults,
-  type PlainScore,
   type QuestionResult,
   type ReportHead,
+  type SanityScore,
 } from "@bertqa/core";
 import { keptEvaluations, keptResultsPath, readHistory, type HistoryEntry } from "@bertqa/evaluate";
 import { refuseWithout, scoreAt, scoreQuestions } from "@bertqa/squad";
@@ -78,7 +78,7 @@ function nameOf({ date, commit, evaluation }: HistoryEntry): string {
 }
 
 type Thresholds = Pick<ReportHead, "primary"> & {
-  readonly sanity?: PlainScore;
+  readonly sanity?: SanityScore;
   readonly scores: readonly Pick<ReportHead["scores"][number], "kind" | "nullOddsThreshold">[];
 };
 

@@ -146,10 +146,10 @@ test("a run against itself differs in nothing", () => {
   expect([gained, lost]).toEqual([[], []]);
 });
 
-test("sanity sets of one size are shown beside the comparison, as means over a side's runs; of two sizes they are not", () => {
-  const withSet = (exact: number, total = 100): Run => ({
+test("scores of one sanity set are shown beside the comparison, as means over a side's runs; of two sets they are not", () => {
+  const withSet = (exact: number, total = 100, asked = "set"): Run => ({
     ...run("R", [1, 0]),
-    sanity: { exact, f1: exact + 2, total },
+    sanity: { exact, f1: exact + 2, total, asked },
   });
   // B's runs have 50 and 60: mean 55.
   const comparison = compareSides([withSet(40)], [withSet(50), withSet(60)], plan);
@@ -157,6 +157,7 @@ test("sanity sets of one size are shown beside the comparison, as means over a s
   expect(comparisonLines(comparison, new Map(), 5)).toContain(line);
   expect(comparisonMarkdown(comparison, new Map(), 5)).toContain(`\n\n${line}\n\n`);
   expect(compareSides([withSet(40)], [withSet(50), withSet(60, 90)], plan).sanity).toBeUndefined();
+  expect(compareSides([withSet(40)], [withSet(50), withSet(60, 100, "another")], plan).sanity).toBeUndefined();
   expect(compareSides([withSet(40)], [run("B", [1, 0])], plan).sanity).toBeUndefined();
 });
 

@@ -91,6 +91,11 @@ test("import refuses one file for train and dev, and options of --split without 
   }
 });
 
+test("new refuses a seed where nothing is divided", async () => {
+  const { code, stderr } = await bertqa(["new", "own", "--train", "a.csv", "--dev", "d.csv", "--seed", "7"]);
+  expect([code, stderr]).toEqual([2, "error: --seed divides train, which --dev leaves whole\n"]);
+});
+
 test("import names bad rows, lists them in a file, and leaves them out on demand", async () => {
   await writeFile(
     join(workspace, "a.csv"),

@@ -1,7 +1,7 @@
 import {
   evaluationLayout,
   nullOddsThresholdSchema,
-  plainScoreSchema,
+  sanityScoreSchema,
   primarySchema,
   thresholdKinds,
   type RecordContext,
@@ -39,7 +39,7 @@ const entrySchema = z.object({
     }),
   ),
   /** The sanity set at the primary threshold; left out where there is none. */
-  sanity: plainScoreSchema.exactOptional(),
+  sanity: sanityScoreSchema.exactOptional(),
   elapsedMs: z.number(),
 });
 /** One line of `history.jsonl`, which lies beside a pipeline's artifacts and is only ever appended to. */

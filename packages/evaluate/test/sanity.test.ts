@@ -37,7 +37,12 @@ test("scores come as a whole, in halves, and one a kind of difficulty in the ord
     exact: 50,
     f1: expect.closeTo((100 * (1 + 2 / 3 + 1 + 0)) / 4, 10) as number,
     total: 4,
+    asked: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
   });
+  const reworded = questions.map((each) => ({ ...each, question: "!" }));
+  expect(scoreSanitySet({ ...set, questions: reworded }, evaluationOfDev()).scores.all.asked).not.toBe(
+    scores.all.asked,
+  );
   expect(scores.hasAns).toEqual({ exact: 50, f1: expect.closeTo((100 * (1 + 2 / 3)) / 2, 10) as number, total: 2 });
   expect(scores.noAns).toEqual({ exact: 50, f1: 50, total: 2 });
   expect(scores.kinds.map(({ label, exact, total }) => [label, exact, total])).toEqual([

@@ -1,4 +1,4 @@
-import type { PlainScore, ReportHead, ThresholdKind } from "@bertqa/core";
+import type { PlainScore, ReportHead, SanityScore, ThresholdKind } from "@bertqa/core";
 import type { Calibration, Curves, NoAnswerHistograms, NoAnswerShare, ReliabilityBin, SweepPoint } from "@bertqa/squad";
 
 /** What evaluate finds out: the content of `report.json`, and what the HTML report is drawn from. Scores are percentages. */
@@ -57,6 +57,7 @@ export type { PlainScore };
 
 /** Scores of the sanity set at the primary threshold: few questions, picked to be hard, so without intervals. */
 export interface SanityScores extends Halves<PlainScore> {
+  readonly all: SanityScore;
   /** One a kind of difficulty: an article of the set, in the order of the file. */
   readonly kinds: readonly (PlainScore & { readonly label: string })[];
 }

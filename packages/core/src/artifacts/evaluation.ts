@@ -35,6 +35,10 @@ export const nullOddsThresholdSchema = z.number().nullable();
 export const plainScoreSchema = z.object({ exact: z.number(), f1: z.number(), total: z.int() });
 export type PlainScore = z.output<typeof plainScoreSchema>;
 
+/** The score of a sanity set. `asked`: hash of its questions and passages, 16 hex digits; absent in evaluations of before. */
+export const sanityScoreSchema = plainScoreSchema.extend({ asked: z.string().exactOptional() });
+export type SanityScore = z.output<typeof sanityScoreSchema>;
+
 /** The part of `report.json` that comparisons and model cards need. Scores are percentages. */
 export const reportHeadSchema = z.object({
   formatVersion: z.literal(2),
@@ -49,7 +53,7 @@ export const reportHeadSchema = z.object({
     }),
   ),
   /** Scores of the sanity set at the primary threshold; only where the dataset has one. */
-  sanity: z.object({ all: plainScoreSchema }).exactOptional(),
+  sanity: z.object({ all: sanityScoreSchema }).exactOptional(),
 });
 export type ReportHead = z.output<typeof reportHeadSchema>;
 

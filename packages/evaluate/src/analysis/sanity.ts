@@ -1,4 +1,4 @@
-import type { QuestionResult } from "@bertqa/core";
+import { sha256Of, type QuestionResult } from "@bertqa/core";
 import type { Evaluation, SanityScores, ThresholdScores } from "@bertqa/report";
 import { articleKey, type Question } from "@bertqa/squad";
 import { meanScore } from "./breakdowns.ts";
@@ -21,7 +21,7 @@ export function scoreSanitySet(
   const meanOf = (part: readonly QuestionResult[]) => (part.length > 0 ? meanScore(part) : null);
   return {
     scores: {
-      all: meanScore(results),
+      all: { ...meanScore(results), asked: askedOf(results) },
       hasAns: meanOf(results.filter(({ answerable }) => answerable)),
       noAns: meanOf(results.filter(({ answerable }) => !answerable)),
       kinds: kindsOf(set.questions).map((label) => ({
@@ -31,6 +31,10 @@ export function scoreSanitySet(
     },
     results,
   };
+}
+
+function askedOf(results: readonly QuestionResult[]): string {
+  return sha256Of(results.map(({ asked }) => asked).join("\n")).slice(0, 16);
 }
 
 /** The set's articles, each a kind of difficulty, in the order of the file. */
