@@ -3,7 +3,8 @@ import { BertqaError, printable } from "@bertqa/squad";
 /**
  * Runs a command's main function with the exit codes and messages that all commands share: a {@link BertqaError} prints its one
  * line and exits with 1; anything else is a defect of ours and prints its stack. `--debug` prints every stack with its causes. Where
- * nobody reads standard output any more, as after `| head -1`, it ends quietly; its work goes on where nobody reads standard error.
+ * nobody reads standard output any more, as after `| head -1`, it ends quietly; its work goes on where nobody reads standard error, or
+ * the terminal is gone: what that means the signal decides that comes with it.
  */
 export async function runCommand(main: () => Promise<void>): Promise<void> {
   listenOnce(process.stdout, endUnread);
@@ -23,12 +24,13 @@ function listenOnce(stream: NodeJS.WriteStream, listener: (error: NodeJS.ErrnoEx
 }
 
 function endUnread(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
-  process.exit();
+  if (error.code === "EPIPE") process.exit();
+  goOnUnread(error);
 }
 
+/** EIO: a terminal that was closed. */
 function goOnUnread(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
+  if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
 }
 
 /** What {@link runCommand} prints of an error. */

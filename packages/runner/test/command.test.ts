@@ -1,7 +1,15 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { promisify } from "node:util";
 import { expect, test, vi } from "vitest";
 import { BertqaError, countOf, formatBytes, formatDuration } from "@bertqa/core";
 import { createReporter, describeFailure, runCommand } from "../src/index.ts";
+
+const run = promisify(execFile);
 
 test("durations, sizes and counts read as people write them", () => {
   expect([400, 12_000, 200_000, 7_500_000].map(formatDuration)).toEqual(["0.4 s", "12 s", "3 min 20 s", "2 h 5 min"]);
@@ -44,3 +52,59 @@ test("nor in the stack of a defect, which keeps its lines", async () => {
   written.mockRestore();
   expect(text).toMatch(/^TypeError: \\x1b\[31mred\\x9b2J\\u202eturned\\x0d\n {4}at /);
 });
+
+/** Forks a terminal of its own, runs the program there, and closes the terminal once the file says "ready". */
+const closeTerminal = `
+import os, pty, sys, time
+said, *program = sys.argv[1:]
+child, terminal = pty.fork()
+if child == 0:
+    os.execvp(program[0], program)
+os.set_blocking(terminal, False)
+while not os.path.exists(said):
+    time.sleep(0.02)
+    try:
+        os.read(terminal, 65536)
+    except BlockingIOError:
+        pass
+os.close(terminal)
+os.waitpid(child, 0)
+`;
+
+test.skipIf(process.platform === "win32")(
+  "work goes on where its terminal was closed: what it writes there fails, and ends nothing",
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bertqa-terminal-"));
+    try {
+      const [said, done] = [join(folder, "ready"), join(folder, "done")];
+      const source = `
+        import { writeFileSync } from "node:fs";
+        import { runCommand } from ${JSON.stringify(new URL("../src/index.ts", import.meta.url).href)};
+        await runCommand(async () => {
+          const alive = setInterval(() => {}, 1000);
+          const lost = new Promise((resolve) => process.on("SIGHUP", resolve));
+          writeFileSync(${JSON.stringify(said)}, "");
+          await lost;
+          clearInterval(alive);
+          for (const stream of [process.stdout, process.stderr]) {
+            await new Promise((resolve) => stream.write("saving\\n", resolve));
+          }
+          await new Promise(setImmediate);
+          writeFileSync(${JSON.stringify(done)}, "");
+        });`;
+      const program = [
+        process.execPath,
+        "--import",
+        import.meta.resolve("tsx"),
+        "--input-type=module",
+        "--eval",
+        source,
+      ];
+      // Not the exit code: Node itself aborts, at its very end, where it cannot bring a terminal into order that is gone.
+      await run("python3", ["-c", closeTerminal, said, ...program]);
+      expect(existsSync(done)).toBe(true);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+);

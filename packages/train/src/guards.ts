@@ -40,17 +40,10 @@ export function watchForStop(): { isAsked: () => boolean; dispose: () => void } 
     askedMs ??= performance.now();
   };
   for (const signal of stopSignals) process.on(signal, ask);
-  process.on("SIGHUP", ignoreLostTerminal);
   return {
     isAsked: () => askedMs !== undefined,
     dispose: () => {
       for (const signal of stopSignals) process.off(signal, ask);
-      process.off("SIGHUP", ignoreLostTerminal);
     },
   };
-}
-
-/** Nobody reads there any more, and an error of a write must not end the process before its state is saved. */
-function ignoreLostTerminal(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
