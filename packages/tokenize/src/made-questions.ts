@@ -16,6 +16,8 @@ const pooledPassages = 5_000;
  * Articles of one passage, as a table without titles has them, are taken together as one article, {@link pooledPassages}
  * neighbours in the file at a time: what is looked for grows with the square of their number.
  *
+ * A question that its passage is asked already, by whatever way, is none of them: it may have an answer there.
+ *
  * Nobody has read them: a few can be answered after all, so they are for training and never for `tune` or dev.
  *
  * @param share of an article's questions that is to have no answer at least, 0 to under 1; articles that have it stay as
@@ -29,13 +31,14 @@ export function madeUnanswerable(
 ): { made: Question[]; wanted: number } {
   if (options.share === 0) return { made: [], wanted: 0 };
   const weights = wordWeights(questions);
+  const asked = new AskedQuestions(questions);
   const groups = articlesOf(questions).map(([key, article]) => {
     const without = article.filter(({ answers }) => answers.length === 0).length;
     const wanted = Math.round((options.share * article.length - without) / (1 - options.share));
     if (wanted <= 0) return { made: [], wanted: 0 };
     const random = new SeededRandom(options.seed, "made", key);
-    const swapped = random.shuffled(swappedQuestions(article, random));
-    const moved = movedQuestions(article, weights);
+    const swapped = random.shuffled(swappedQuestions(article, random, asked));
+    const moved = movedQuestions(article, weights, asked);
     const half = Math.ceil(wanted / 2);
     const movedCount = Math.min(moved.length, wanted - Math.min(swapped.length, half));
     return { made: [...swapped.slice(0, wanted - movedCount), ...moved.slice(0, movedCount)], wanted };
@@ -44,6 +47,24 @@ export function madeUnanswerable(
     made: groups.flatMap(({ made }) => made),
     wanted: groups.reduce((sum, { wanted }) => sum + wanted, 0),
   };
+}
+
+/** What is asked of which passage, whatever its title; letter case, white space and punctuation aside. */
+class AskedQuestions {
+  readonly #ofPassage = new Map<string, Set<string>>();
+
+  constructor(questions: readonly Question[]) {
+    for (const { context, question } of questions) this.add(context, question);
+  }
+
+  has(context: string, question: string): boolean {
+    return this.#ofPassage.get(context)?.has(wordsOf(question).join(" ")) ?? false;
+  }
+
+  add(context: string, question: string): void {
+    const known = this.#ofPassage.get(context) ?? new Set();
+    this.#ofPassage.set(context, known.add(wordsOf(question).join(" ")));
+  }
 }
 
 /** Articles by the names of their random streams: the article's own, or a number for articles of one passage together. */
@@ -159,7 +180,7 @@ function mentionsOf(text: string): Mention[] {
   return found;
 }
 
-function swappedQuestions(article: readonly Question[], random: SeededRandom): Question[] {
+function swappedQuestions(article: readonly Question[], random: SeededRandom, asked: AskedQuestions): Question[] {
   const all = [...groupBy(article, passageKey).values()].flatMap(([first]) => mentionsOf(first!.context));
   const places = placesOf(all);
   return article.flatMap((question) => {
@@ -173,6 +194,7 @@ function swappedQuestions(article: readonly Question[], random: SeededRandom): Q
     const text = mostAlike(old, { all, places, first, isFit })?.text;
     if (text === undefined) return [];
     const changed = question.question.slice(0, old.start) + text + question.question.slice(old.start + old.text.length);
+    if (asked.has(question.context, changed)) return [];
     return [{ ...question, id: `${question.id}#swapped`, question: changed, answers: [], plausibleAnswers: [answer] }];
   });
 }
@@ -248,7 +270,11 @@ function wordWeights(questions: readonly Question[]): (word: string) => number {
 }
 
 /** Each answerable question on the passage that fits it best, best fits first. */
-function movedQuestions(article: readonly Question[], weightOf: (word: string) => number): Question[] {
+function movedQuestions(
+  article: readonly Question[],
+  weightOf: (word: string) => number,
+  asked: AskedQuestions,
+): Question[] {
   const passages = [...new Map(article.map((question) => [passageKey(question), question])).values()].map((first) => ({
     first,
     text: first.context.toLowerCase(),
@@ -273,10 +299,12 @@ function movedQuestions(article: readonly Question[], weightOf: (word: string) =
       const share = shared[i]! / whole; // NaN, which is above nothing, where no word weighs anything
       if (!(share > (best?.share ?? 0))) continue;
       // Last, as it costs most.
-      if (first.context === question.context || answers.some((answer) => text.includes(answer))) continue;
+      if (asked.has(first.context, question.question) || answers.some((answer) => text.includes(answer))) continue;
       best = { share, first };
     }
-    return best ? [{ question, ...best }] : [];
+    if (!best) return [];
+    asked.add(best.first.context, question.question);
+    return [{ question, ...best }];
   });
   return fits
     .toSorted((a, b) => b.share - a.share)

@@ -87,6 +87,34 @@ test("a question is not moved to a passage that holds another of its answers", (
   expect(made.find(({ id }) => id === "0-0-0#moved")!.context).toBe("A tower of bricks was built by Ada.");
 });
 
+test("one list of questions asked of every form: none is made that its passage is asked already, in whatever wording of marks", () => {
+  const firms = ["Acme", "Globex", "Initech", "Umbrella", "Hooli", "Stark"];
+  const states = ["Ohio", "Texas", "Maine", "Utah", "Iowa", "Nevada"];
+  const forms = firms.flatMap((firm, i) =>
+    article(`Form ${i}`, i, [
+      {
+        context: `The agreement with ${firm} is governed by the law of ${states[i]}. It ends on ${i + 3} March.`,
+        qas: [
+          [i % 2 === 0 ? "By which law is it governed?" : "by which law, is it governed", states[i]!],
+          [`When does the agreement with ${firm} end?`, `${i + 3} March`],
+        ],
+      },
+    ]),
+  );
+  const made = madeFrom(forms, { share: 0.5, seed: 1 });
+  expect(made.length).toBeGreaterThan(0);
+  expect(made.filter(({ question }) => /governed/.test(question))).toEqual([]);
+  // Nor is one moved twice to the only passage there is for it.
+  const plain = article("Rivers", 0, [
+    { context: "The bridge is of stone.", qas: ["a", "b"].map(() => ["What is the bridge of?", "stone"]) },
+    { context: "The bridge fell.", qas: [["What fell?", "bridge"]] },
+    { context: "Fish swim.", qas: [["What swims?", "Fish"]] },
+  ]);
+  const moved = madeFrom(plain, { share: 0.8, seed: 1 }).filter(({ id }) => id.endsWith("#moved"));
+  expect(moved.length).toBeGreaterThan(0);
+  expect(new Set(moved.map(({ question, context }) => question + context)).size).toBe(moved.length);
+});
+
 test("articles that have the share stay as they are, and the share is met where there is enough to make it of", () => {
   const full = article("Full", 1, [{ context: "A b c.", qas: [["What?", "b"], ["Who?"], ["Why?"]] }]);
   const made = madeFrom([...rivers, ...full], { share: 0.5, seed: 1 });
