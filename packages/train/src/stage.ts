@@ -181,7 +181,12 @@ async function resolveOptions(options: TrainOptions, encoder: BertCheckpoint): P
   };
 }
 
-/** Takes up the last checkpoint, if this run left one. @returns the losses of the steps already done */
+/**
+ * Takes up the last checkpoint, if this run left one.
+ *
+ * @returns the losses of the steps already done
+ * @throws BertqaError if it was resumed on purpose and is of another model, or further on than this run goes
+ */
 async function resume(run: Run, totalSteps: number): Promise<number[]> {
   const { trainer, windows, resolved, checkpoints, reporter } = run;
   const size = `${countOf(windows.lengths.length, "window")}, ${countOf(totalSteps, "step")} of ${resolved.batchWindows}`;
@@ -189,8 +194,20 @@ async function resume(run: Run, totalSteps: number): Promise<number[]> {
   reporter.line(`${size} windows, ${resolved.precision}, ${device}`);
   const checkpoint = await checkpoints.load();
   if (!checkpoint) return [];
-  trainer.importState(checkpoint.state);
-  reporter.line(`continues from the checkpoint after step ${checkpoint.losses.length}`);
+  const stepsDone = checkpoint.losses.length;
+  if (stepsDone > totalSteps) {
+    const problem = `the work in progress is ${countOf(stepsDone, "step")} on, and this run ends after ${totalSteps}`;
+    throw new BertqaError("train", problem, { remedy: `Set more epochs or maxSteps, or delete ${checkpoints.folder}` });
+  }
+  try {
+    trainer.importState(checkpoint.state);
+  } catch (cause) {
+    throw new BertqaError("train", "the work in progress is of another model", {
+      remedy: `Delete ${checkpoints.folder} to start anew`,
+      cause,
+    });
+  }
+  reporter.line(`continues from the checkpoint after step ${stepsDone}`);
   return checkpoint.losses;
 }
 

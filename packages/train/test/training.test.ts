@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, rmSync, watch } from "node:fs";
-import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -223,6 +223,21 @@ describe("a run that was ended in the middle continues from its last checkpoint"
       expect(resumed.manifest.resolved).toMatchObject({ resumedFrom: "options.learningRate 0.001 → 0.0005" });
     },
   );
+
+  test("work that is further on than the run goes is refused, and stays", slow, async () => {
+    const { artifacts, progress } = await endAfterFirstCheckpoint("SIGKILL");
+    const aside = join(artifacts, "train.progress.aside");
+    await rename(progress, aside);
+    const resume = (maxSteps: number) => {
+      const changed = { artifactsFolder: artifacts, options: { ...options, maxSteps }, resume: aside };
+      return runStage(trainStage, pipelineFolder, { ...changed, reporter: silentReporter });
+    };
+    await expect(resume(20)).rejects.toThrow(
+      /^train: the work in progress is \d+ steps on, and this run ends after 20\. Set more epochs or maxSteps, or delete .*train\.progress\.$/,
+    );
+    expect(existsSync(join(artifacts, "train"))).toBe(false);
+    expect((await resume(290)).manifest.counts).toMatchObject({ steps: 290 });
+  });
 
   test("what Nx hashes of code and variables for train decides whether work is taken up, too", slow, async () => {
     const artifacts = await preparedArtifacts();
