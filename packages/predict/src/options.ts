@@ -12,7 +12,7 @@ export const predictOptionsSchema = z.strictObject({
     .enum(["auto", "allowed", "never"])
     .default("auto")
     .describe(
-      'May predictions say that there is no answer? "auto": where some training question has none (SQuAD 2.0, not 1.1)',
+      'May predictions say that there is no answer? "auto": where some training question has none (SQuAD 2.0, not 1.1), made ones included',
     ),
   batchTokens: z
     .int()

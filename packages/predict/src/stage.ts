@@ -65,7 +65,7 @@ export const predictStage = defineStage({
     const plans = await planSplits(inputs, checkpoint.config, options, reporter);
     const engine = await loadEngine();
     const precision = options.precision === "auto" ? (await describeDevice()).recommendedPrecision : options.precision;
-    const rules = { ...options, noAnswerAllowed: await mayHaveNoAnswer(options, inputs.dataset) };
+    const rules = { ...options, noAnswerAllowed: await mayHaveNoAnswer(options, inputs) };
     const predictor = createPredictor(engine, checkpoint, { precision });
     const { compilesShapes } = predictor;
     const batchRules = batchRulesFor(engine.device, checkpoint.config, options.batchTokens, compilesShapes);
@@ -107,8 +107,10 @@ async function readModel(model: ModelArtifact): Promise<BertCheckpoint> {
 }
 
 /** In SQuAD 1.1 each question has an answer: a model trained on it never learned to say that there is none. */
-async function mayHaveNoAnswer(options: PredictOptions, dataset: DatasetArtifact): Promise<boolean> {
+async function mayHaveNoAnswer(options: PredictOptions, { dataset, windows }: Inputs): Promise<boolean> {
   if (options.noAnswer !== "auto") return options.noAnswer === "allowed";
+  // Those made for training are in no dataset.
+  if ((windows.artifact.manifest.counts["train.unanswerable"] ?? 0) > 0) return true;
   for (const split of ["train", "extra"] as const) {
     if (!dataset.has(split)) continue;
     if ((await dataset.questions(split)).some((question) => question.answers.length === 0)) return true;

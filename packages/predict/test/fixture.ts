@@ -122,6 +122,7 @@ export function writeWindows(
   dataset: Artifact,
   splits: Partial<Record<PredictionSplit, SquadFile>>,
   partTokens = 8,
+  counts: Readonly<Record<string, number>> = {},
 ): Promise<Artifact> {
   return writeArtifact("test", join(folders.artifactsFolder, "tokenize"), async (draft) => {
     for (const split of predictionSplits) {
@@ -133,7 +134,7 @@ export function writeWindows(
       for (const [index, shard] of shards.entries()) await writeWindowShard(draft, split, index, shard);
     }
     const inputs = { dataset: dataset.manifest.contentSha256 };
-    return { kind: "windows", options: {}, counts: {}, versions: {}, inputs };
+    return { kind: "windows", options: {}, counts, versions: {}, inputs };
   });
 }
 

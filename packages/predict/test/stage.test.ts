@@ -242,6 +242,13 @@ test("where each training question has an answer, every question with a span get
     await runIn(predictStage, { ...options, nullScoreDifferenceThreshold: -1000 }, own);
     const taught = await openPredictions("test", join(own.artifactsFolder, "predict"));
     expect(taught.artifact.manifest.counts).toMatchObject({ "dev.answered": 0 });
+    // So did questions that were made for training.
+    const answeredData = await writeDataset(own, { train: answered, dev });
+    await writeWindows(own, answeredData, { dev }, partTokens, { "train.unanswerable": 1 });
+    await writeModel(own, (modelFolder) => writeTinyBert(modelFolder));
+    await runIn(predictStage, { ...options, nullScoreDifferenceThreshold: -1000 }, own);
+    const madeFor = await openPredictions("test", join(own.artifactsFolder, "predict"));
+    expect(madeFor.artifact.manifest.counts).toMatchObject({ "dev.answered": 0 });
   } finally {
     await own.remove();
   }
