@@ -151,7 +151,19 @@ export async function openEngine(options: {
   }
   await tf.ready();
   const { binding } = tf.backend() as unknown as { binding: NativeBinding };
-  if (kernels) require(kernels); // adds its ops to TensorFlow's registry
+  if (kernels) addKernels(require, kernels);
   const device = binding.isUsingGpuDevice() ? "gpu" : "cpu";
   return { tf, binding, device, threads, fusedKernels: kernels !== undefined };
+}
+
+/** Adds their ops to TensorFlow's registry. */
+function addKernels(require: NodeJS.Require, path: string): void {
+  try {
+    require(path);
+  } catch (cause) {
+    throw new BertqaError("engine", `its kernels do not load: ${(cause as Error).message}`, {
+      remedy: `Delete ${path} and run \`${installCommand}\``,
+      cause,
+    });
+  }
 }

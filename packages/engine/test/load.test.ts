@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,6 +49,24 @@ test("without an installed library the error names the command that installs it"
     expect(stdout).toMatch(/^BertqaError engine: TensorFlow is not installed.*Run `npx nx run engine:install`\.\n$/);
   } finally {
     rmSync(emptyCache, { recursive: true });
+  }
+});
+
+test("kernels that were cut short are named, and how to have them again", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "bertqa-kernels-"));
+  try {
+    const kernels = join(folder, "kernels.node");
+    writeFileSync(kernels, "");
+    const load = new URL("../src/load.ts", import.meta.url).href;
+    const { stdout } = await runModule(
+      `import { openEngine } from "${load}"; await openEngine({ threads: 1, stderrTap: undefined, kernels: ${JSON.stringify(kernels)} })
+        .catch((error) => console.log(error.name, error.message));`,
+    );
+    expect(stdout).toBe(
+      `BertqaError engine: its kernels do not load: ${kernels}: file too short. Delete ${kernels} and run \`npx nx run engine:install\`.\n`,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
 

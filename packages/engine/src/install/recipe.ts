@@ -1,5 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -76,6 +87,7 @@ async function installInto(
   if (kernels && !existsSync(kernels)) {
     const built = join(partial, "kernels.node");
     await buildKernels(library, choice, built, report);
+    flush(built);
     renameSync(built, kernels);
   }
   const isChecked = kept !== undefined && isDeepStrictEqual(kept.host, host);
@@ -96,6 +108,7 @@ async function replaceBinding(
 ): Promise<string> {
   const built = join(partial, "binding");
   const { version } = await buildBinding(choice, library, built, report);
+  for (const name of readdirSync(built)) flush(join(built, name));
   if (existsSync(binding)) renameSync(binding, join(partial, "old-binding"));
   renameSync(built, binding);
   return version;
@@ -121,6 +134,13 @@ function linkBinding(target: string): void {
   mkdirSync(dirname(link), { recursive: true });
   symlinkSync(target, partial);
   renameSync(partial, link);
+}
+
+/** What the record or a name vouches for must not be cut short by a power cut. */
+function flush(path: string): void {
+  const file = openSync(path, "r+");
+  fsyncSync(file);
+  closeSync(file);
 }
 
 /** A power cut leaves the old file or the new one, never a part of it. */
