@@ -46,6 +46,17 @@ test("the threshold decides, the calibration gives the one probability of no ans
   expect(decided.probability).toBeCloseTo(0.375, 12);
 });
 
+test("characters that are not seen beside an answer make no second one: neither a candidate nor a share of its probability", () => {
+  const text = "\u200eAda\u200b wrote it.";
+  const decided = decide(
+    { spans: [span(1, 4, 5), span(6, 11, 5 - Math.log(3))], nullScore: nullOf(5.5) },
+    { text, utf16: undefined },
+    decision,
+  );
+  expect(decided.candidates.map(({ text }) => text)).toEqual(["Ada", "wrote"]);
+  expect(decided.probability).toBeCloseTo(0.375, 12);
+});
+
 test("above the threshold no answer is given, with its own probability, and the spans stay as candidates", () => {
   // Null odds 7 − 5 = 2 > 1.5; sigmoid(2 × 0.5 − 0.25) = sigmoid(0.75) = 0.679.
   const decided = decide({ spans: [span(16, 20, 5)], nullScore: nullOf(7) }, passage, decision);
