@@ -26,6 +26,9 @@ const leastQuestions = 10;
 export function modelCard(sources: CardSources): string {
   const { pipeline, options, report, decision, dataset, model, bytes } = sources;
   const title = options.title ?? pipeline;
+  const { train, extra, dev, encoder } = sourcesOf(dataset);
+  const source = (label: string) => `\`${publicName(label)}\``;
+  const data = `train ${source(train)}${extra === undefined ? "" : `, beside it ${source(extra)}`}, dev ${source(dev)}`;
   const parts = [
     metadata(sources),
     `# ${title}`,
@@ -40,7 +43,7 @@ export function modelCard(sources: CardSources): string {
     "## What it is bad at",
     weakest(report),
     "## Data and training",
-    `Data: ${dataSources(dataset)}, licence: ${options.dataLicense}. Encoder: ${encoderSource(dataset)}, licence: ${options.encoderLicense}.`,
+    `Data: ${data}, licence: ${options.dataLicense}. Encoder: ${source(encoder)}, licence: ${options.encoderLicense}.`,
     optionTable(model),
     "## Files",
     [
@@ -74,7 +77,7 @@ The Python lines are the bare model: windows, "no answer" and the threshold of \
 
 /** https://huggingface.co/docs/hub/model-cards#model-card-metadata */
 function metadata({ options, dataset }: CardSources): string {
-  const base = /^hub:([^@]+)@?/.exec(sourcesOf(dataset).encoder[0] ?? "")?.[1];
+  const base = /^hub:([^@]+)@?/.exec(sourcesOf(dataset).encoder)?.[1];
   const fields = [
     `license: ${yamlText(options.encoderLicense)}`,
     `language: ${yamlText(options.language)}`,
@@ -128,25 +131,21 @@ function weakest({ breakdowns }: Report): string {
   return ["| group | questions | exact match | F1 |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
 
-const setSchema = z.object({ sources: z.array(z.string()) }).catch({ sources: [] });
+/** A file on this machine is a path, one elsewhere has a pin. */
+const sourceSchema = z.union([z.string(), z.object({ url: z.string() }).transform(({ url }) => url)]);
+const setSchema = z.object({ sources: z.array(sourceSchema).min(1) });
+/** The part of fetch's options that says where the data came from. */
 const datasetOptionsSchema = z.object({
-  dataset: z.object({ train: setSchema, dev: setSchema }).catch({ train: { sources: [] }, dev: { sources: [] } }),
+  dataset: z.object({ train: setSchema, dev: setSchema, extra: setSchema.optional() }),
   encoder: setSchema,
 });
 
-function sourcesOf({ options }: Manifest): { train: string[]; dev: string[]; encoder: string[] } {
+/** Where what was learned from and measured by came from, and the encoder: each by the first of its sources. */
+function sourcesOf({ options }: Manifest): { train: string; extra: string | undefined; dev: string; encoder: string } {
   const { dataset, encoder } = datasetOptionsSchema.parse(options);
-  return { train: dataset.train.sources, dev: dataset.dev.sources, encoder: encoder.sources };
-}
-
-function dataSources(manifest: Manifest): string {
-  const { train, dev } = sourcesOf(manifest);
-  const name = (sources: readonly string[]) => (sources[0] === undefined ? "unknown" : `\`${publicName(sources[0])}\``);
-  return `train ${name(train)}, dev ${name(dev)}`;
-}
-
-function encoderSource(manifest: Manifest): string {
-  return `\`${publicName(sourcesOf(manifest).encoder[0] ?? "unknown")}\``;
+  const first = ({ sources }: z.output<typeof setSchema>) => sources[0] as string;
+  const extra = dataset.extra && first(dataset.extra);
+  return { train: first(dataset.train), extra, dev: first(dataset.dev), encoder: first(encoder) };
 }
 
 /** A source as everybody may see it: an address without user name, password and query, a local file without its folders. */

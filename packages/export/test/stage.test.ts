@@ -51,6 +51,7 @@ const report = {
   remarks: ["3 articles are few."],
 };
 
+const pin = { bytes: 11, sha256: "0".repeat(64) };
 let folders: { readonly pipelineFolder: string; readonly artifactsFolder: string };
 beforeAll(async () => {
   const folder = await mkdtemp(join(tmpdir(), "bertqa-export-"));
@@ -61,8 +62,9 @@ beforeAll(async () => {
     { "train.json": '{"data":[]}', "dev.json": '{"data":[]}' },
     {
       dataset: {
-        train: { sources: ["https://user:secret@host.example/train.json?token=secret"] },
+        train: { sources: [{ url: "https://user:secret@host.example/train.json?token=secret", ...pin }] },
         dev: { sources: ["/home/someone/dev.json"] },
+        extra: { sources: ["../sample/corpus/train.json"] },
       },
       encoder: { sources: ["hub:owner/tiny@abc"] },
     },
@@ -139,7 +141,7 @@ test("the model card names data, licence, options, the tuned scores with their i
 
 test("the model card shows no user name, password or token of an address, and no local folder", async () => {
   const card = await exported("README.md");
-  expect(card).toContain("train `https://host.example/train.json`, dev `dev.json`");
+  expect(card).toContain("train `https://host.example/train.json`, beside it `train.json`, dev `dev.json`");
   expect(card).not.toContain("secret");
 });
 
