@@ -91,7 +91,7 @@ async function addServiceWorker(files: Map<string, PageFile>): Promise<void> {
   const offline: OfflineFiles = {
     version: hashOf(...[...files].flatMap(([path, { bytes }]) => [path, bytes])),
     shell: paths.filter((path) => !isLarge(path)),
-    large: paths.filter(isLarge),
+    large: Object.fromEntries(paths.filter(isLarge).map((path) => [path, files.get(path)!.bytes.length])),
   };
   const name = "service-worker";
   const [script] = (
@@ -110,16 +110,25 @@ function hashOf(...parts: readonly (string | Uint8Array)[]): string {
 /** Writes aside and renames, so that a folder that is served is never half a demo. */
 async function writeFolder(out: string, files: ReadonlyMap<string, PageFile>): Promise<void> {
   const folder = resolve(out);
-  const old = await readFile(join(folder, "site.json")).catch(() => undefined);
   await mkdir(folder, { recursive: true });
-  if (!old && (await readdir(folder)).length > 0) {
-    throw new BertqaError("demo", `${out} holds files that are no demo`, { remedy: "Give another folder with --out" });
-  }
-  const draft = join(dirname(folder), `.${basename(folder)}.new-${process.pid}`);
+  refuseForeign(out, await readdir(folder), files);
+  const beside = (role: string) => join(dirname(folder), `.${basename(folder)}.${role}-${process.pid}`);
+  const [draft, old] = [beside("new"), beside("old")];
   for (const [path, { bytes }] of files) {
     await mkdir(dirname(join(draft, path)), { recursive: true });
     await writeFile(join(draft, path), bytes);
   }
-  await rm(folder, { recursive: true });
+  await rename(folder, old);
   await rename(draft, folder);
+  await rm(old, { recursive: true });
+}
+
+/** A folder that holds anything but what a build writes, such as `.git` beside a demo, is not ours to replace. */
+function refuseForeign(out: string, names: readonly string[], files: ReadonlyMap<string, PageFile>): void {
+  const own = new Set([...files.keys()].map((path) => path.split("/")[0]));
+  const foreign = names.find((name) => !own.has(name) && !/^model-[0-9a-f]{12}$/.test(name));
+  if (foreign === undefined) return;
+  throw new BertqaError("demo", `${out} holds files that are no demo: ${foreign}`, {
+    remedy: "Give another folder with --out",
+  });
 }

@@ -21,8 +21,8 @@ export interface OfflineFiles {
   readonly version: string;
   /** Small, kept at once. */
   readonly shell: readonly string[];
-  /** Large, named by their hash: kept when they are first asked for. */
-  readonly large: readonly string[];
+  /** Large, named by their hash, with their sizes in bytes: kept when they are first asked for. */
+  readonly large: Readonly<Record<string, number>>;
 }
 
 /** A question whose answer is known: float32's, as Node gave it when the demo was built. */

@@ -1,6 +1,6 @@
 import { pageFile, readExamples } from "@bertqa/page";
 import { once } from "node:events";
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -23,6 +23,20 @@ test("a model folder that is no export, and a folder of other files, are refused
   await writeFile(join(folder, "letter.txt"), "keep me");
   await expect(buildDemo({ model, name: "x", out: folder })).rejects.toThrow(/^demo: \S+ holds files that are no demo/);
   expect(await readFile(join(folder, "letter.txt"), "utf8")).toBe("keep me");
+});
+
+test("a demo is replaced whole, but not where somebody keeps more in its folder", async () => {
+  const folder = await temporaryFolder();
+  const [model, out] = [await writeTinyExport(join(folder, "model")), join(folder, "out")];
+  await buildDemo({ model, name: "first", out });
+  await buildDemo({ model, name: "second", out });
+  expect(await readFile(join(out, "site.json"), "utf8")).toContain('"name":"second"');
+  expect((await readdir(folder)).toSorted()).toEqual(["model", "out"]);
+  await mkdir(join(out, ".git"));
+  await expect(buildDemo({ model, name: "third", out })).rejects.toThrow(
+    /^demo: \S+ holds files that are no demo: \.git\. Give another folder with --out\.$/,
+  );
+  expect(await readFile(join(out, "site.json"), "utf8")).toContain('"name":"second"');
 });
 
 /** The manifest of `model`, with what `other` says of one file. */

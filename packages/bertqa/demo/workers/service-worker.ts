@@ -10,7 +10,9 @@ declare const self: ServiceWorkerGlobalScope & {
   readonly offlineFiles: OfflineFiles;
 };
 
-const { version, shell, large } = self.offlineFiles;
+const { version, shell } = self.offlineFiles;
+const bytesOfLarge = new Map(Object.entries(self.offlineFiles.large));
+const large = [...bytesOfLarge.keys()];
 const scope = self.registration.scope;
 // Demos under other paths of one host have caches of their own.
 const shellCache = `bertqa ${scope} ${version}`;
@@ -51,16 +53,22 @@ async function respond(event: FetchEvent): Promise<Response> {
   if (kept) return isolated(kept);
   const response = await fetch(event.request);
   if (large.includes(path) && response.ok) {
-    const keeping = keep(addressOf(path), response.clone());
+    const keeping = keep(path, response.clone());
     beingKept.add(keeping);
     event.waitUntil(keeping.finally(() => beingKept.delete(keeping)));
   }
   return isolated(response);
 }
 
-/** A file that cannot be kept, for want of room, is asked for again the next time. */
-async function keep(address: string, response: Response): Promise<void> {
-  await (await caches.open(largeCache)).put(address, response).catch(() => {});
+/**
+ * A file that cannot be kept, for want of room, is asked for again the next time. So is one of another size: hosts answer with a
+ * page of their own, and status 200, for a file that is not there yet.
+ */
+async function keep(path: string, response: Response): Promise<void> {
+  const body = await response.blob().catch(() => undefined); // a connection that broke
+  if (!body || body.size !== bytesOfLarge.get(path)) return;
+  const kept = new Response(body, { headers: response.headers });
+  await (await caches.open(largeCache)).put(addressOf(path), kept).catch(() => {});
 }
 
 function isolated(response: Response): Response {
