@@ -29,21 +29,27 @@ export interface Example {
   readonly questions: readonly string[];
 }
 
-/** The examples of the page: passages of the sample's corpus. */
+/** The examples of the page: passages of the sample's corpus, as far as a workspace still has it. */
 export async function readExamples(): Promise<Example[]> {
-  const { data } = JSON.parse(await readFile(corpus, "utf8")) as Corpus;
-  return Object.entries(chosen).map(([title, positions]) => {
-    const paragraphs = positions.map((i) => data.find((article) => article.title === title)!.paragraphs[i]!);
+  const text = await readFile(corpus, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  const { data } = text === undefined ? { data: [] } : (JSON.parse(text) as Corpus);
+  return Object.entries(chosen).flatMap(([title, positions]) => {
+    const article = data.find((article) => article.title === title);
+    const paragraphs = positions.flatMap((i) => article?.paragraphs[i] ?? []);
+    if (paragraphs.length === 0) return [];
     const questions = paragraphs.flatMap(({ qas }) => qas);
     const answerable = questions.filter((question) => !question.is_impossible);
     // Spread over the text, not all from its first paragraph.
-    const step = Math.floor(answerable.length / (questionsShown - 1));
+    const step = Math.max(1, Math.floor(answerable.length / (questionsShown - 1)));
     const shown = answerable.filter((_, i) => i % step === 0).slice(0, questionsShown - 1);
-    const unanswerable = questions.find((question) => question.is_impossible)!;
+    const unanswerable = questions.filter((question) => question.is_impossible).slice(0, 1);
     return {
       title,
       text: paragraphs.map(({ context }) => context).join("\n\n"),
-      questions: [...shown, unanswerable].map(({ question }) => question),
+      questions: [...shown, ...unanswerable].map(({ question }) => question),
     };
   });
 }

@@ -26,7 +26,8 @@ export class PassagePane {
   /** What is there to ask about, what is being written included. */
   get passage(): Passage {
     if (!this.#writing.hidden) this.#finishWriting();
-    return this.#passage;
+    // A text that was cleared is none: the one before it must not be asked in its place.
+    return this.#writing.hidden ? this.#passage : ownPassage("Your text", "");
   }
 
   /** Shows another passage; what is being written is kept as one to choose. */
