@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { expect, test } from "vitest";
 import { planBatches } from "../src/batches.ts";
-import { passagesOf, readDocuments } from "../src/cli/documents.ts";
+import { PassageIndex, passagesOf, readDocuments, wordsOf } from "../src/cli/documents.ts";
 import { readInput, readText } from "../src/cli/input.ts";
 import { parseQuestions } from "../src/cli/questions.ts";
 import { renderAnswer } from "../src/cli/render.ts";
@@ -42,6 +42,18 @@ test("the sentence of an answer ends at sentence ends and blank lines, and is cu
   expect([before.length, before[0], after.length, after.at(-1)]).toEqual([161, "…", 161, "…"]);
 });
 
+test("a blank line of Windows line ends, or with spaces in it, ends a sentence, too", () => {
+  for (const gap of ["\r\n\r\n", "\n \t\n"]) {
+    const text = `Chapter One${gap}Ada wrote it${gap}Next`;
+    const at = text.indexOf("Ada");
+    expect(sentenceAround(text, { utf16: [at, at + 3], codePoints: [at, at + 3] })).toEqual({
+      before: "",
+      marked: "Ada",
+      after: " wrote it",
+    });
+  }
+});
+
 test("passages are whole paragraphs up to 2,000 characters, each with the line it starts on", () => {
   const paragraph = "w".repeat(900);
   // 900 + 2 + 900 fit into 2,000, a third does not; lines 1, 3, 5, then 8 after two blank lines.
@@ -65,6 +77,62 @@ test("a paragraph over 2,000 characters is cut after a line, else after a word, 
   // 1 + 2 × 999 = 1,999: half of the next pair would fit.
   const pairs = passagesOf(`x${"😀".repeat(1500)}`);
   expect(pairs.map(({ text }) => text.length)).toEqual([1999, 1002]);
+});
+
+test("a gap that does not fit ends a passage: nothing is glued together, and lines are counted on", () => {
+  const full = `${"w ".repeat(993)}end.`; // 1,990 characters
+  expect(passagesOf(`${full}${"\n".repeat(12)}page 7`)).toEqual([
+    { firstLine: 1, text: full },
+    { firstLine: 13, text: "page 7" },
+  ]);
+});
+
+test("documents are found and named alike from wherever the folder is named", async () => {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, "sub"));
+  await mkdir(join(folder, ".git"));
+  for (const name of ["a.txt", "sub/b.md", ".git/c.md"]) await writeFile(join(folder, name), "text");
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    for (const name of [".", "./", folder, `${folder}/`, "sub/.."]) {
+      expect((await readDocuments(name)).map(({ file }) => file)).toEqual(["a.txt", "sub/b.md"]);
+    }
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test("a word is found whatever stands beside it, in either Unicode form, and Chinese by its characters", () => {
+  const found = (text: string, question: string) =>
+    new PassageIndex([{ id: 0, file: "a.md", firstLine: 1, text }]).search(question, 1).length;
+  for (const [text, question] of [
+    ["Call `dispose` when done.", "dispose?"],
+    ["Name:\tStradivari\tCremona", "Where did Stradivari work?"],
+    ["<b>Stradivari</b> worked here", "stradivari"],
+    ["|Stradivari|Cremona|", "Cremona"],
+    ["Le cafe\u0301 ferme", "caf\u00e9"],
+    ["Le caf\u00e9 ferme", "CAFE"],
+    ["Stradi\u00advari", "Stradivari"],
+    ["\ufeffStradivari", "Stradivari"],
+    ["\u5317\u4eac\u5728\u54ea\u91cc", "\u4eac"],
+  ] as const) {
+    expect([text, found(text, question)]).toEqual([text, 1]);
+  }
+  expect(found("Stradivari worked", "Cremona")).toBe(0);
+  expect(wordsOf("Bach's BWV 1004, \u5317\u4eac!")).toEqual(["bach", "s", "bwv", "1004", "\u5317", "\u4eac"]);
+});
+
+test("a search looks at 100,000 places at most: the rarest words of a question come first, each once", () => {
+  const passages = Array.from({ length: 60_000 }, (_, id) => ({
+    ...{ id, file: "a.md", firstLine: 1 },
+    text: id === 40_000 ? "the of viola" : id === 50_000 ? "of the the the" : "the of",
+  }));
+  const index = new PassageIndex(passages);
+  expect(index.search(`${"the ".repeat(200)}of viola`, 2).map(({ id }) => id)[0]).toBe(40_000);
+  // "viola" and one of the two common words: 60,001 places; the other would go over.
+  expect(index.search("viola", 5)).toHaveLength(1);
+  expect(index.search("the of", 5)).toHaveLength(5);
 });
 
 test("documents over the limit together are refused by the file that goes over it", async () => {
@@ -140,6 +208,10 @@ test("a line of questions that is neither text nor a question object is named", 
   expect(parseQuestions('Who?\r\n\n{"id":1,"question":"Where?"}', "q")).toEqual([
     { question: "Who?" },
     { id: 1, question: "Where?" },
+  ]);
+  // As a number it would come out as another one.
+  expect(parseQuestions('{"id":1790000000000000123,"question":"Where?"}', "q")).toEqual([
+    { id: "1790000000000000123", question: "Where?" },
   ]);
   expect(() => parseQuestions('a\n{"quest":1}', "q.jsonl")).toThrow(
     'ask: the line is no JSON object with a question. Write {"question": "…"}, or plain text. (q.jsonl:2)',

@@ -2,7 +2,7 @@ import { BertqaError } from "@bertqa/squad";
 import MiniSearch from "minisearch";
 import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { extname, join, relative } from "node:path";
 import { documentBytes } from "../limits.ts";
 import type { Candidate, QuestionAnswer } from "../question-answering.ts";
 import { readTextFile } from "./input.ts";
@@ -32,7 +32,7 @@ export async function readDocuments(folder: string, mostBytes = documentBytes): 
   if (!found?.isDirectory()) throw new BertqaError("bertqa", `there is no folder ${folder}`);
   const files = (await entriesUnder(folder))
     .filter((entry) => entry.isFile() && extensions.has(extname(entry.name).toLowerCase()))
-    .map((entry) => join(entry.parentPath, entry.name).slice(join(folder, "/").length))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .filter((file) => !file.split(/[/\\]/).some((part) => part.startsWith(".") || part === "node_modules"))
     .sort();
   if (files.length === 0) {
@@ -70,9 +70,12 @@ export function passagesOf(text: string): Pick<Passage, "firstLine" | "text">[] 
   let line = 1;
   let open: { firstLine: number; text: string } | undefined;
   for (const part of text.split(/(\n[^\S\n]*\n+)/).flatMap(cutLong)) {
-    const fits = open && open.text.length + part.length <= passageCharacters;
-    if (open && fits) open.text += part;
-    else if (part.trim() !== "") passages.push((open = { firstLine: line, text: part }));
+    if (open && open.text.length + part.length <= passageCharacters) open.text += part;
+    else {
+      // A gap that does not fit ends the passage: what follows it must not be glued to what is before.
+      open = part.trim() === "" ? undefined : { firstLine: line, text: part };
+      if (open) passages.push(open);
+    }
     line += part.split("\n").length - 1;
   }
   return passages;
@@ -96,14 +99,39 @@ function mostCodePoints(text: string): number {
   return /[\ud800-\udbff]$/.test(text) ? text.length - 1 : text.length;
 }
 
+/**
+ * The words of a text as they are searched for: without letter case, accents and characters that are not seen, as an uncased BERT
+ * reads them, and parted by everything but letters and digits. Each Chinese character is a word, as it is to BERT.
+ */
+export function wordsOf(text: string): string[] {
+  const plain = text.normalize("NFKD").replace(/[\p{Mn}\p{Cf}]/gu, "");
+  return plain.toLowerCase().match(/\p{Script=Han}|(?:(?!\p{Script=Han})[\p{L}\p{N}\p{Mc}])+/gu) ?? [];
+}
+
+/** A search looks at so many places where a word of the question stands, some 0.2 s: it runs in the thread that serves. */
+const mostPlaces = 100_000;
+
 /** Finds passages for a question by BM25. */
 export class PassageIndex {
   readonly #passages: readonly Passage[];
   readonly #index: MiniSearch<Passage>;
+  /** In how many passages a word stands. */
+  readonly #passagesWith = new Map<string, number>();
 
   constructor(passages: readonly Passage[]) {
     this.#passages = passages;
-    this.#index = new MiniSearch({ fields: ["text"] });
+    const countedWords = (text: string) => {
+      const words = wordsOf(text);
+      for (const word of new Set(words)) this.#passagesWith.set(word, (this.#passagesWith.get(word) ?? 0) + 1);
+      return words;
+    };
+    const searchOptions = { tokenize: wordsOf };
+    this.#index = new MiniSearch({
+      fields: ["text"],
+      tokenize: countedWords,
+      processTerm: (word) => word,
+      searchOptions,
+    });
     this.#index.addAll(passages);
   }
 
@@ -118,9 +146,22 @@ export class PassageIndex {
   /** The passages that share most with the question, best first. */
   search(question: string, count: number): Passage[] {
     return this.#index
-      .search(question)
+      .search(this.#telling(wordsOf(question)).join(" "))
       .slice(0, count)
       .map(({ id }) => this.#passages[id as number]!);
+  }
+
+  /** Each word once, the rarest first, as far as {@link mostPlaces} reaches: the commonest tell least and cost most. */
+  #telling(words: readonly string[]): string[] {
+    const known = [...new Set(words)].flatMap((word) => {
+      const passages = this.#passagesWith.get(word);
+      return passages === undefined ? [] : [{ word, passages }];
+    });
+    let places = 0;
+    return known
+      .sort((a, b) => a.passages - b.passages)
+      .filter(({ passages }, i) => (places += passages) <= mostPlaces || i === 0)
+      .map(({ word }) => word);
   }
 }
 

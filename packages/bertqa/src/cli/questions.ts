@@ -1,4 +1,4 @@
-import { BertqaError } from "@bertqa/squad";
+import { BertqaError, parseDataJson } from "@bertqa/squad";
 import { z } from "zod";
 
 /** A question as it came in: its id is passed on to the output. */
@@ -32,7 +32,7 @@ export function parseQuestions(content: string, where: string): AskedQuestion[] 
 
 function parseLine(line: string, where: string): AskedQuestion {
   try {
-    return lineSchema.parse(JSON.parse(line));
+    return lineSchema.parse(parseDataJson(line));
   } catch (cause) {
     const problem = "the line is no JSON object with a question";
     throw new BertqaError("ask", problem, { remedy: 'Write {"question": "…"}, or plain text', where, cause });

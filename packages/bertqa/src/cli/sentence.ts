@@ -12,11 +12,18 @@ const reach = 1000;
 /** Shown on either side at most. */
 const widest = 160;
 
+/** Of any system's line ends. */
+const blankLine = /\n[^\S\n]*\n/;
+
 /** Finds the sentence that an answer stands in, by Unicode's rules; a blank line ends one, too. */
 export function sentenceAround(passage: string, { utf16: [start, end] }: CharacterRange): MarkedSentence {
-  const from = Math.max(0, start - reach, passage.lastIndexOf("\n\n", start));
-  const paragraphEnd = passage.indexOf("\n\n", end);
-  const to = Math.min(passage.length, end + reach, paragraphEnd < 0 ? passage.length : paragraphEnd);
+  const from =
+    start -
+    passage
+      .slice(Math.max(0, start - reach), start)
+      .split(blankLine)
+      .at(-1)!.length;
+  const to = end + passage.slice(end, end + reach).split(blankLine)[0]!.length;
   // A line end within a paragraph is no sentence end. As many characters as before, so that positions stay.
   const text = passage.slice(from, to).replace(/[\r\n]/g, " ");
   let [first, last] = [start, end];
