@@ -61,26 +61,21 @@ export interface PassageSpan {
 }
 
 /**
- * The spans found, as slices of the passage, best first. Where characters that make no token touch a span, a second one
- * with the same score takes them in; see {@link reachOf}.
- *
- * @param reaches 1 for the spans of the tokens alone: both are one answer to people
+ * The spans found, as slices of the passage, best first: each as its tokens stand for it, without characters that make no
+ * token at its edges. With them it would be a second candidate that nobody can tell from the first, for half of its share.
  */
-export function spansOf({ spans }: FoundSpans, passage: Passage, reaches: 1 | 2 = 2): PassageSpan[] {
+export function spansOf({ spans }: FoundSpans, passage: Passage): PassageSpan[] {
   const toUtf16 = (codePoint: number) => (passage.utf16 ? (passage.utf16[codePoint] as number) : codePoint);
   const seen = new Set<string>();
-  return spans.flatMap(({ startCodePoint, endCodePoint, score, startLogit, endLogit }) =>
-    reachOf(passage, { start: startCodePoint, end: endCodePoint })
-      .slice(0, reaches)
-      .flatMap(({ start, end }) => {
-        const key = `${start}-${end}`;
-        if (seen.has(key)) return [];
-        seen.add(key);
-        const codePoints = [start, end] as const;
-        const utf16 = [toUtf16(start), toUtf16(end)] as const;
-        return [{ text: passage.text.slice(...utf16), codePoints, utf16, score, startLogit, endLogit }];
-      }),
-  );
+  return spans.flatMap(({ startCodePoint, endCodePoint, score, startLogit, endLogit }) => {
+    const { start, end } = reachOf(passage, { start: startCodePoint, end: endCodePoint })[0];
+    const key = `${start}-${end}`;
+    if (seen.has(key)) return [];
+    seen.add(key);
+    const codePoints = [start, end] as const;
+    const utf16 = [toUtf16(start), toUtf16(end)] as const;
+    return [{ text: passage.text.slice(...utf16), codePoints, utf16, score, startLogit, endLogit }];
+  });
 }
 
 /** Null score minus the best span's score: the larger, the likelier there is no answer. */

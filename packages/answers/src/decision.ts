@@ -111,7 +111,7 @@ export interface DecidedAnswer {
  * @throws BertqaError if the decision needs an answerability score and `found` has none
  */
 export function decide(found: FoundSpans, passage: Passage, decision: Decision): DecidedAnswer {
-  const spans = spansOf(found, passage, 1).slice(0, decision.nBest);
+  const spans = spansOf(found, passage).slice(0, decision.nBest);
   const nullOdds = nullOddsOf(found) + answerabilityOdds(found, decision);
   const best = spans[0];
   const { noAnswerAllowed, calibration } = decision;

@@ -23,7 +23,7 @@ export function sliceOf({ text, utf16 }: Passage, { start, end }: CharacterSpan)
  * @returns the span with the combining marks that follow its last letter; and where more characters that make no token
  *   touch it, second, the span with all of them. White space is never taken in
  */
-export function reachOf(passage: Passage, tokens: CharacterSpan): CharacterSpan[] {
+export function reachOf(passage: Passage, tokens: CharacterSpan): readonly [CharacterSpan, ...CharacterSpan[]] {
   const { flags } = unicodeTables();
   const { text, utf16 } = passage;
   const length = utf16 ? utf16.length - 1 : text.length;

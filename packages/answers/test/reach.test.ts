@@ -82,13 +82,15 @@ test("answers that end in a stripped combining mark are labelled as they stand, 
   }
 });
 
-test("an answer with a direction mark or a soft hyphen at its edge is among the candidates, and so is one without", () => {
+test("an answer beside a direction mark or a soft hyphen is among the candidates once, without it", () => {
   // U+2067 and U+2069 isolate the name; the soft hyphen ends a line.
   const context = "The king was \u2067Otto\u2069 of Saxo\u00ad\nny.";
   const question = { ...(fixtureQuestions("marks.json")[0] as Question), question: "who?", context };
   for (const tokenizer of tokenizersFor([question])) {
     const found = candidates(tokenizer, question);
-    expect(found).toEqual(expect.arrayContaining(["Otto", "\u2067Otto\u2069", "Saxo", "Saxo\u00ad"]));
+    expect(found).toEqual(expect.arrayContaining(["Otto", "Saxo"]));
+    expect(found).not.toContain("\u2067Otto\u2069");
+    expect(found).not.toContain("Saxo\u00ad");
     for (const text of ["Otto", "\u2067Otto\u2069"]) {
       const answers = [{ text, startCodePoint: context.indexOf(text) }];
       expect(labelledText(tokenizer, { ...question, answers })).toBe("Otto");

@@ -82,9 +82,7 @@ export function bestSpan(question: Question, text: string, candidates: readonly 
 
 /** Candidates by falling probability. */
 function packCandidates(candidates: readonly Candidate[], { noAnswerProbability }: QuestionResult): number[] {
-  const scored = candidates
-    .filter((candidate, i) => !candidates.slice(0, i).some((earlier) => isWithin(earlier, candidate)))
-    .map(({ utf16, start_logit, end_logit }) => ({ utf16, score: start_logit + end_logit }));
+  const scored = candidates.map(({ utf16, start_logit, end_logit }) => ({ utf16, score: start_logit + end_logit }));
   // No answer is no span, and takes no share of theirs.
   const shares = spanProbabilities(
     scored.map(({ utf16, score }) => (utf16 ? score : -Infinity)),
@@ -97,13 +95,6 @@ function packCandidates(candidates: readonly Candidate[], { noAnswerProbability 
       const [start, end] = utf16 ?? [-1, -1];
       return [start, end, rounded(probability), Math.round(score * 100) / 100];
     });
-}
-
-/** One span of tokens twice, the second time with what makes no token beside it: one answer to people, with one share. */
-function isWithin(inner: Candidate, outer: Candidate): boolean {
-  if (!inner.utf16 || !outer.utf16) return false;
-  const isSameTokens = inner.start_logit === outer.start_logit && inner.end_logit === outer.end_logit;
-  return isSameTokens && outer.utf16[0] <= inner.utf16[0] && inner.utf16[1] <= outer.utf16[1];
 }
 
 function rounded(value: number): number {
