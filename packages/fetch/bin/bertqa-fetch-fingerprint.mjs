@@ -31,7 +31,9 @@ if (!existsSync(optionsPath)) {
 /** Local files that the options name; prints the text's hash where it is malformed, which the stage reports. */
 function localFiles(text) {
   try {
-    const { dataset, encoder } = JSON.parse(text.toString("utf8"));
+    // As the stage decodes it: without a byte order mark, which Windows' editors write. What one of them refused and the other
+    // read would be an input that nobody watches.
+    const { dataset, encoder } = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(text));
     const files = [dataset.train, dataset.dev, dataset.sanity, dataset.extra];
     const splits = files.flatMap((file) => file?.sources ?? []).filter(isLocal);
     const folders = encoder.sources.filter(isLocal);

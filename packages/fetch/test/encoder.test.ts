@@ -1,8 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { readEncoderText } from "../src/encoder/check.ts";
 import { readPytorchTensors } from "../src/encoder/pytorch.ts";
 import { tokenizerFromVocabulary } from "../src/encoder/wordpiece.ts";
+import { tokenizerOf } from "../src/encoder/write.ts";
+import { temporaryFolder, writeFiles } from "./support.ts";
 
 // All made by torch 2.13.0 and transformers 4.57.6.
 const fixtures = join(import.meta.dirname, "fixtures");
@@ -51,4 +54,16 @@ test("without a config, capital letters in the vocabulary make it cased", () => 
   expect(tokenizerFromVocabulary(`${special}rhine\nThe`, {}).lowercase).toBe(false);
   expect(tokenizerFromVocabulary(`${special}rhine\nthe\n`, {}).lowercase).toBe(true);
   expect(() => tokenizerFromVocabulary("rhine\n[UNK]", {})).toThrow("vocab.txt has no [PAD], [CLS], [SEP], [MASK]");
+});
+
+test("a byte order mark in an encoder's file is said by fetch, not met by tokenize or by Python", async () => {
+  const folder = await temporaryFolder();
+  const vocabulary = await readFile(join(fixtures, "vocab.txt"), "utf8");
+  await writeFiles(folder, { "tokenizer.json": "\ufeff{}", "vocab.txt": `\ufeff[unused0]\n${vocabulary}` });
+  const own = (name: string) => ({ path: join(folder, name), origin: name });
+  const problem = (name: string) => `fetch: ${name} begins with a byte order mark. Save it as UTF-8 without one.`;
+  await expect(readEncoderText(join(folder, "tokenizer.json"), "tokenizer.json")).rejects.toThrow(
+    problem("tokenizer.json"),
+  );
+  await expect(tokenizerOf(new Map([["vocab.txt", own("vocab.txt")]]))).rejects.toThrow(problem("vocab.txt"));
 });

@@ -1,4 +1,5 @@
-import { encoderSourceFiles } from "../src/options.ts";
+import { readOptions } from "@bertqa/core";
+import { encoderSourceFiles, fetchOptionsSchema } from "../src/options.ts";
 import { execFile } from "node:child_process";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -54,6 +55,17 @@ test("one changed question changes the fingerprint, a touched file does not", as
   expect(await fingerprint(folder)).toEqual(before);
   await writeFile(train, text.replace("Where does", "Where did"));
   expect(await fingerprint(folder)).not.toEqual(before);
+});
+
+test("a byte order mark before fetch.json hides no file", async () => {
+  const folder = await temporaryFolder();
+  await writeLocalPipeline(folder);
+  const before = await fingerprint(folder);
+  const path = join(folder, "fetch.json");
+  await writeFile(path, `\ufeff${await readFile(path, "utf8")}`);
+  expect(await fingerprint(folder)).toEqual(before);
+  // The stage reads it too.
+  expect(await readOptions("fetch", path, fetchOptionsSchema)).toHaveProperty("dataset.train");
 });
 
 test.each(["sanity", "extra"])("one changed question of %s changes the fingerprint", async (name) => {

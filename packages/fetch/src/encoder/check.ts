@@ -30,10 +30,15 @@ export function checkEncoder(config: NamedText, tokenizer: NamedText): void {
   });
 }
 
-/** @throws BertqaError if the file is not UTF-8 */
+/**
+ * Reads a file of an encoder. A byte order mark is refused: the file goes on as it is, to tokenizers and to Python, which take none.
+ *
+ * @throws BertqaError if the file is not UTF-8, or begins with a byte order mark
+ */
 export async function readEncoderText(path: string, origin: string): Promise<NamedText> {
+  let text: string;
   try {
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path)), origin };
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(path));
   } catch (cause) {
     throw unreadable(
       origin,
@@ -41,6 +46,11 @@ export async function readEncoderText(path: string, origin: string): Promise<Nam
       cause,
     );
   }
+  if (text.startsWith("\ufeff")) {
+    const remedy = "Save it as UTF-8 without one";
+    throw new BertqaError("fetch", `${origin} begins with a byte order mark`, { remedy });
+  }
+  return { text, origin };
 }
 
 /** @throws BertqaError if the text is not JSON, or breaks the schema */

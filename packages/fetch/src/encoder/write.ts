@@ -2,18 +2,17 @@ import {
   BertqaError,
   datasetLayout,
   encoderFiles,
-  parseJson,
   sha256OfFile,
   writeSafetensors,
   type ArtifactDraft,
   type Reporter,
 } from "@bertqa/core";
 import { constants } from "node:fs";
-import { chmod, copyFile, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import type { FetchedFile } from "../download.ts";
-import { checkEncoder, readEncoderText } from "./check.ts";
+import { checkEncoder, readEncoderJson, readEncoderText } from "./check.ts";
 import { readPytorchTensors } from "./pytorch.ts";
 import { tokenizerFromVocabulary } from "./wordpiece.ts";
 
@@ -74,10 +73,11 @@ export async function tokenizerOf(files: FetchedFiles) {
   const { path, origin } = files.get("vocab.txt") as FetchedFile;
   const configFile = files.get("tokenizer_config.json");
   const config = configFile
-    ? parseJson("fetch", await readFile(configFile.path, "utf8"), configFile.origin, tokenizerConfigSchema)
+    ? readEncoderJson(await readEncoderText(configFile.path, configFile.origin), tokenizerConfigSchema)
     : {};
+  const { text } = await readEncoderText(path, origin);
   try {
-    const made = tokenizerFromVocabulary(await readFile(path, "utf8"), config);
+    const made = tokenizerFromVocabulary(text, config);
     return { ...made, isConfigured: config.do_lower_case !== undefined };
   } catch (cause) {
     throw new BertqaError("fetch", `${origin} makes no tokenizer: ${(cause as Error).message}`, { cause });
