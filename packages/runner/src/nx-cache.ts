@@ -1,7 +1,14 @@
-import { manifestName, type Reporter } from "@bertqa/core";
+import {
+  artifactKinds,
+  DamagedArtifactError,
+  manifestName,
+  openArtifact,
+  stageOfKind,
+  type Reporter,
+} from "@bertqa/core";
 import { readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 
 /**
  * Where Nx keeps its results of a workspace: what the environment says, else `cacheDirectory` of `nx.json`, which has to name it. Without
@@ -23,9 +30,10 @@ function configuredCacheFolder(workspaceFolder: string): string | undefined {
 }
 
 /**
- * Removes the entries of Nx's local cache that hold a damaged artifact: Nx checks nothing that it restores, so running the stage
- * again would bring the same damage back. Entries are found by the manifest, which is the same in the cache. Their hashes are noted,
- * so that `bertqa nx` does not take them from a shared cache again.
+ * Looks for a damaged artifact in Nx's local cache, by its manifest. Nx copies on restoring, so an entry can be whole where the artifact
+ * was changed since: it stays, and what restores it is said. One that is damaged itself is removed: Nx checks nothing that it restores,
+ * so running the stage again would bring the same damage back. Its hash is noted, so that `bertqa nx` does not take it from a shared
+ * cache again.
  */
 export async function dropFromNxCache(
   workspaceFolder: string | undefined,
@@ -38,8 +46,16 @@ export async function dropFromNxCache(
   const manifest = await readFile(join(artifactFolder, manifestName), "utf8").catch(() => undefined);
   if (manifest === undefined || inWorkspace.startsWith("..")) return;
   for (const entry of await readdir(cache).catch(() => [])) {
-    const cached = await readFile(join(cache, entry, inWorkspace, manifestName), "utf8").catch(() => undefined);
+    const copy = join(cache, entry, inWorkspace);
+    const cached = await readFile(join(copy, manifestName), "utf8").catch(() => undefined);
     if (cached !== manifest) continue;
+    if (!(await isDamaged(copy))) {
+      const stage = `${basename(dirname(artifactFolder))}:${basename(artifactFolder)}`;
+      reporter.line(
+        `${inWorkspace} is not as it was made, Nx's cache holds it whole: npx nx run ${stage} restores it where its inputs are the same`,
+      );
+      continue;
+    }
     await mkdir(droppedFolderIn(workspaceFolder), { recursive: true });
     await writeFile(join(droppedFolderIn(workspaceFolder), entry), "");
     await rm(join(cache, entry), { recursive: true, force: true });
@@ -47,6 +63,19 @@ export async function dropFromNxCache(
       `dropped the damaged entry ${entry} from Nx's cache: the next run makes it again. If it came from a shared cache, run by ` +
         `npx bertqa nx, which does not take it again. ${removalOnServer(entry)}`,
     );
+  }
+}
+
+/** Whether a stage's artifact is surely damaged: one that cannot be read now may be whole. */
+async function isDamaged(folder: string): Promise<boolean> {
+  const kind = artifactKinds.find((each) => stageOfKind[each] === basename(folder));
+  if (kind === undefined) return false;
+  try {
+    const artifact = await openArtifact("cache", folder, kind);
+    for (const { path } of artifact.manifest.files) await artifact.file(path);
+    return false;
+  } catch (error) {
+    return error instanceof DamagedArtifactError;
   }
 }
 

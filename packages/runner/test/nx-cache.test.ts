@@ -1,9 +1,11 @@
+import { silentReporter } from "@bertqa/core";
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
-import { nxCacheFolder } from "../src/index.ts";
+import { dropFromNxCache, droppedFolderIn, nxCacheFolder, writeArtifact } from "../src/index.ts";
 
 const repository = join(import.meta.dirname, "..", "..", "..");
 
@@ -47,4 +49,47 @@ test("Nx's folder is that of the environment, else that of nx.json, else .nx/cac
   expect(nxCacheFolder(workspace)).toBe(join(workspace, "kept"));
   vi.stubEnv("NX_CACHE_DIRECTORY", "/elsewhere");
   expect(nxCacheFolder(workspace)).toBe("/elsewhere");
+});
+
+/** A model and the copies that Nx's cache has of it, by entry. @returns what dropping says of the artifact */
+async function madeAndKept() {
+  const workspace = await temporaryFolder();
+  vi.stubEnv("NX_CACHE_DIRECTORY", "");
+  const place = join(workspace, "artifacts", "small", "train");
+  await writeArtifact("train", place, async (draft) => {
+    await writeFile(await draft.path("model/weights"), "of hours");
+    return { kind: "model", options: {}, counts: {}, inputs: {} };
+  });
+  const kept = (entry: string) => join(workspace, ".nx", "cache", entry, "artifacts", "small", "train");
+  for (const entry of ["100", "200"]) await cp(place, kept(entry), { recursive: true });
+  const drop = async () => {
+    const lines: string[] = [];
+    await dropFromNxCache(workspace, place, { ...silentReporter, line: (text) => void lines.push(text) });
+    return lines;
+  };
+  return { place, kept, drop, noted: droppedFolderIn(workspace) };
+}
+
+test.each([
+  ["a file was changed in", "model/weights", "of hourz"],
+  ["a file was put into", ".DS_Store", ""],
+])("an artifact that %s stays whole in Nx's cache, and what restores it is said", async (_, name, content) => {
+  const { place, kept, drop, noted } = await madeAndKept();
+  await writeFile(join(place, name), content);
+  const line =
+    "artifacts/small/train is not as it was made, Nx's cache holds it whole: npx nx run small:train restores it where its inputs are the same";
+  expect(await drop()).toEqual([line, line]);
+  expect([existsSync(kept("100")), existsSync(kept("200")), existsSync(noted)]).toEqual([true, true, false]);
+});
+
+test.each([
+  ["model/weights", "of hourz"],
+  [".DS_Store", ""],
+])("of two copies, the one that is damaged itself is dropped and noted: %s", async (name, content) => {
+  const { place, kept, drop, noted } = await madeAndKept();
+  for (const folder of [place, kept("200")]) await writeFile(join(folder, name), content);
+  const lines = await drop();
+  expect(lines).toHaveLength(2);
+  expect(lines[1]).toMatch(/^dropped the damaged entry 200 from Nx's cache/);
+  expect([existsSync(kept("100")), existsSync(kept("200")), await readdir(noted)]).toEqual([true, false, ["200"]]);
 });
