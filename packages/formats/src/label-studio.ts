@@ -32,7 +32,11 @@ function spansOf(task: unknown): Pick<RawRow, "answers" | "brokenShape"> {
   const all = [annotations, completions].find((each) => Array.isArray(each)) ?? [];
   const given = (all as unknown[]).map(asRecord).filter(({ was_cancelled }) => was_cancelled !== true);
   if (given.length === 0) return {};
-  const marked = given.map(({ result }) => (Array.isArray(result) ? result : []).map(asRecord).flatMap(spanOf));
+  const results = given.map(({ result }) => (Array.isArray(result) ? result : []).map(asRecord));
+  const unread = results.flatMap(unreadTypes);
+  // Passed over, they would read as "no answer".
+  if (unread.length > 0) return { brokenShape: `an answer of type ${String(unread[0])} is not read: expected labels` };
+  const marked = results.map((each) => each.flatMap(spanOf));
   const empty = marked.filter((spans) => spans.length === 0).length;
   if (empty > 0 && empty < marked.length) {
     return {
@@ -47,4 +51,14 @@ function spanOf({ type, value }: Readonly<Record<string, unknown>>): { text: unk
   if (type !== "labels") return [];
   const { text, start } = asRecord(value);
   return [{ text, answer_start: start }];
+}
+
+/** Types of what an annotation says in another way than by a labelled span; a remark on such a span has that span's id. */
+function unreadTypes(results: readonly Readonly<Record<string, unknown>>[]): unknown[] {
+  const spans = new Set(results.filter(({ type }) => type === "labels").map(({ id }) => id));
+  const isAnswer = ({ id, type, value }: Readonly<Record<string, unknown>>) =>
+    type !== "labels" &&
+    !(id !== undefined && spans.has(id)) &&
+    (asRecord(value)["text"] !== undefined || String(type).endsWith("labels"));
+  return results.filter(isAnswer).map(({ type }) => type);
 }

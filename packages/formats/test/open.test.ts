@@ -177,6 +177,35 @@ test("Label Studio: spans of each annotation, no span for no answer, no annotati
   expect(readRows("dev", unlabelled).articles[0]?.paragraphs[0]?.qas).toEqual([{ id: "4", question: "Where?" }]);
 });
 
+test("Label Studio: an answer that is no labelled span is a problem of its row, not a question without answer", () => {
+  const region = { start: 65, end: 71, text: "Bergen" };
+  const results = [
+    [{ type: "hypertextlabels", value: { ...region, hypertextlabels: ["Answer"] } }],
+    [{ type: "paragraphlabels", value: { start: "0", end: "0", paragraphlabels: ["Answer"] } }],
+    [{ type: "textarea", value: { text: ["Bergen"] } }],
+    [{ type: "choices", value: { choices: ["hard"] } }],
+    [
+      { id: "s", type: "labels", value: { ...region, labels: ["Answer"] } },
+      { id: "s", type: "choices", value: { ...region, choices: ["sure"] } },
+    ],
+  ];
+  const tasks = results.map((result, id) => ({
+    id,
+    data: { text: context, question: "Where?" },
+    annotations: [{ result }],
+  }));
+  const { rows } = rowsOfText(JSON.stringify(tasks));
+  expect(questionsIn(rows).map(({ id, answers }) => [id, answers?.length])).toEqual([
+    ["3", 0],
+    ["4", 1],
+  ]);
+  expect(read(rows).problems.map(({ what }) => what)).toEqual(
+    ["hypertextlabels", "paragraphlabels", "textarea"].map(
+      (type) => `an answer of type ${type} is not read: expected labels`,
+    ),
+  );
+});
+
 test("rows of one title that follow each other are an article, of one passage a paragraph", () => {
   const line = (title: string | null, passage: string) =>
     JSON.stringify({ title, context: passage, question: "q?", answers: [] });
