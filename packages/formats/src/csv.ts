@@ -2,7 +2,7 @@ import type { RawRow } from "@bertqa/squad";
 import { CsvError, parse } from "csv-parse/sync";
 import { FormatError } from "./format-error.ts";
 import { parsePythonLiteral } from "./python-literal.ts";
-import { isAnswerColumn, looksLikeRow, rowsOfRecords } from "./table.ts";
+import { isAnswerColumn, looksLikeRow, refuseTwoOfOne, rowsOfRecords } from "./table.ts";
 
 const delimiters = [",", "\t", ";", "|"] as const;
 
@@ -24,11 +24,13 @@ function toName(name: string): string {
  * none. A cell may hold a Python or JSON value, as pandas and datasets write `answers`. Rows are numbered as in a
  * spreadsheet, whose first row is the header; those whose cells are all blank are passed over.
  *
- * @throws FormatError where quotes are not closed, or naming the row that has another number of cells than the header
+ * @throws FormatError where quotes are not closed, or naming the row that has another number of cells than the header, or two
+ *   columns that mean the same
  */
 export function rowsOfCsv(text: string, delimiter: string): RawRow[] {
   const [header = [], ...rows] = parseCsv(text, delimiter);
   const names = header.map(toName);
+  refuseTwoOfOne(names, header);
   const records = rows.flatMap((cells, i) => {
     const place = `row ${i + 2}`;
     if (cells.every((cell) => cell.trim() === "")) return [];

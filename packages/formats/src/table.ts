@@ -1,4 +1,5 @@
-import { asRecord, isUntitled, type RawRow } from "@bertqa/squad";
+import { asRecord, isUntitled, saidOnce, type RawRow } from "@bertqa/squad";
+import { FormatError } from "./format-error.ts";
 
 /** Column names by which files call one thing, in order of preference. */
 const columns = {
@@ -31,6 +32,35 @@ function nameOf(column: Column, names: readonly string[]): string | undefined {
   return columns[column].find((name) => names.includes(name));
 }
 
+/**
+ * Names of a column that are there. A `label` may be anything beside a column of answers.
+ *
+ * @param column one of which no two may say different things: what was passed over would be an answer, or that there is none
+ */
+function namesOf(column: "answers" | "isImpossible", names: readonly string[]): string[] {
+  const found = columns[column].filter((name) => names.includes(name));
+  return found.length > 1 ? found.filter((name) => name !== "label") : found;
+}
+
+/**
+ * @param names of a header's columns; @param shown the same as the file spells them
+ * @throws FormatError naming two columns of which one would be passed over
+ */
+export function refuseTwoOfOne(names: readonly string[], shown: readonly string[]): void {
+  const known: readonly string[] = Object.values(columns).flat();
+  const repeated = names.findLastIndex((name, i) => known.includes(name) && names.indexOf(name) < i);
+  const pairs = [
+    repeated < 0 ? [] : [names.indexOf(names[repeated] as string), repeated],
+    ...(["answers", "isImpossible"] as const).map((column) =>
+      namesOf(column, names).map((name) => names.indexOf(name)),
+    ),
+  ];
+  const pair = pairs.find(({ length }) => length > 1);
+  if (!pair) return;
+  const [first, second] = pair.map((i) => JSON.stringify(shown[i]));
+  throw new FormatError(`its columns ${first} and ${second} mean the same`, "Keep one of them, or rename the other");
+}
+
 export interface PlacedRecord {
   readonly record: Readonly<Record<string, unknown>>;
   readonly place: string;
@@ -51,6 +81,10 @@ export function rowsOfRecords(records: readonly PlacedRecord[]): RawRow[] {
       const name = nameOf(column, names);
       return name === undefined ? undefined : record[name];
     };
+    const single = (column: "answers" | "isImpossible") =>
+      saidOnce(namesOf(column, names).map((name) => [name, record[name]]));
+    const { value: answers, ...brokenAnswers } = single("answers");
+    const { value: isImpossible, ...brokenFlag } = single("isImpossible");
     const [title, context, id] = [value("title"), value("context"), value("id")];
     const isNewPassage = last === undefined || last.context !== context;
     const isNewArticle = last === undefined || last.title !== title || (isNewPassage && isUntitled(title));
@@ -62,9 +96,11 @@ export function rowsOfRecords(records: readonly PlacedRecord[]): RawRow[] {
       // A table's empty cell says nothing.
       id: typeof id === "string" && id.trim() === "" ? undefined : id,
       question: value("question"),
-      answers: withStarts(value("answers"), value("start")),
-      isImpossible: value("isImpossible"),
+      answers: withStarts(answers, value("start")),
+      isImpossible,
       plausibleAnswers: value("plausibleAnswers"),
+      ...brokenFlag,
+      ...brokenAnswers,
       ...broken,
     };
   });

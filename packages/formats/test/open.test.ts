@@ -107,6 +107,45 @@ test("an answers cell may hold what Python prints; one that only looks like a li
   expect(cell("{'text': [np.str_('Bergen')], 'answer_start': [np.int64(14)]}")).toEqual(["Bergen"]);
 });
 
+test.each([
+  ["answer,answer", '"answer" and "answer"'],
+  ["Answer,answer", '"Answer" and "answer"'],
+  ["answer,answers", '"answers" and "answer"'],
+  ["is_impossible,impossible", '"is_impossible" and "impossible"'],
+  ["answer,Question", '"question" and "Question"'],
+])("a table in which two columns mean the same is refused: %s", async (last, pair) => {
+  const text = `context,question,${last}\n"Ada bakes bread.",Who bakes?,Ada,\n`;
+  await expect(openBytes(text)).rejects.toThrow(
+    `import: file: its columns ${pair} mean the same. Keep one of them, or rename the other.`,
+  );
+});
+
+test("columns that are not read may be there twice, and a label beside answers is no answer", () => {
+  const { rows } = rowsOfText(`context,question,answer,note,note,label\n"Ada bakes bread.",Who bakes?,Ada,,x,easy\n`);
+  expect(questionsIn(rows)[0]?.answers).toEqual([{ text: "Ada", answer_start: 0 }]);
+});
+
+test("answers under two names that say different things are that row's problem, in rows and in SQuAD", () => {
+  const given = [
+    { answers: null, answer: "Bergen" },
+    { answers: "", answer: "Bergen" },
+    { answers: ["Bergen"], answer: ["Bergen"] },
+    { answers: [], answer: "Bergen" },
+    { answers: ["Bergen"], answer: "1974" },
+  ];
+  const questions = given.map((answers, i) => ({ id: String(i), question: "Where?", ...answers }));
+  const asRows = questions.map((question) => ({ context, ...question }));
+  for (const value of [asRows, [{ context, qas: questions }]]) {
+    const { rows } = rowsOfText(JSON.stringify(value));
+    expect(questionsIn(rows).map(({ id, answers }) => [id, answers?.[0]?.text])).toEqual(
+      ["0", "1", "2"].map((id) => [id, "Bergen"]),
+    );
+    expect(read(rows).problems.map(({ what }) => what)).toEqual(
+      Array.from({ length: 2 }, () => "answers and answer say different things: keep one of the two"),
+    );
+  }
+});
+
 test("a cell that looks like a literal and is none is that row's problem; in another column it is a text", () => {
   const lines = [
     "id,context,question,answers",

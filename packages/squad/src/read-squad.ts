@@ -42,11 +42,31 @@ export function ofQuestion(value: unknown): Omit<RawRow, "place" | "article" | "
     return { brokenShape: `expected a question, got ${typeName(value)}` };
   const record = asRecord(value);
   const { answers, answer, is_impossible, plausible_answers } = record;
+  const { value: given, ...broken } = saidOnce([
+    ["answers", answers],
+    ["answer", answer],
+  ]);
   return {
     id: record["id"] ?? record["guid"] ?? record["qid"] ?? record["query_id"],
     question: record["question"] ?? record["query_text"],
-    answers: answers ?? answer,
+    answers: given,
     isImpossible: is_impossible,
     plausibleAnswers: plausible_answers,
+    ...broken,
   };
+}
+
+/**
+ * What is said under several names for one thing. An empty one says nothing beside one that says something; of two that say
+ * different things, one would be passed over in silence, and with it maybe the answer.
+ */
+export function saidOnce(
+  named: readonly (readonly [name: string, value: unknown])[],
+): Pick<RawRow, "brokenShape"> & { readonly value: unknown } {
+  const present = named.filter(([, value]) => value !== undefined && value !== null);
+  const said = present.filter(([, value]) => value !== "");
+  const [first = present[0] ?? named[0]] = said;
+  const other = said.find(([, value]) => JSON.stringify(value) !== JSON.stringify(first?.[1]));
+  const brokenShape = other && `${first?.[0]} and ${other[0]} say different things: keep one of the two`;
+  return { value: first?.[1], ...(brokenShape && { brokenShape }) };
 }
