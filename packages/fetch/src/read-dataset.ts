@@ -1,4 +1,4 @@
-import { BertqaError, type DatasetSplit, type Reporter } from "@bertqa/core";
+import { BertqaError, countOf, type DatasetSplit, type Reporter } from "@bertqa/core";
 import { openQuestionFile } from "@bertqa/formats";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ export interface ReadDatasetContext {
 /**
  * Reads the files, whatever their format, and says what was found: counts, what was lost or read otherwise, hints.
  *
- * @throws BertqaError if a file is in no known format, a split is empty, or (`onInvalid: "fail"`) a row is bad
+ * @throws BertqaError if a file is in no known format, a split is empty or holds fewer than are to be drawn, or (`onInvalid: "fail"`) a row is bad
  */
 export async function readDataset(files: BySplit<FetchedFile>, context: ReadDatasetContext): Promise<CheckedDataset> {
   const { options, where, reporter } = context;
@@ -33,7 +33,14 @@ export async function readDataset(files: BySplit<FetchedFile>, context: ReadData
     const { format, rows } = await openQuestionFile("fetch", path, { name: origin, sha256: pin?.sha256 });
     if (format !== "SQuAD") reporter.line(`${split}: read as ${format}`);
     const { firstQuestions, draw } = options.dataset[split] ?? {};
-    return { rows: draw ? drawRows(rows.slice(0, firstQuestions), draw) : rows, firstQuestions };
+    if (firstQuestions !== undefined && rows.length < firstQuestions) {
+      const has = `its file has ${countOf(rows.length, "question")}`;
+      reporter.line(`note: ${split}: ${has}, fewer than firstQuestions ${firstQuestions.toLocaleString("en-US")}`);
+    }
+    if (!draw) return { rows, firstQuestions };
+    const drawnFrom = rows.slice(0, firstQuestions);
+    if (drawnFrom.length < draw.questions) throw tooFewToDraw(split, draw.questions, drawnFrom.length, where);
+    return { rows: drawRows(drawnFrom, draw), firstQuestions };
   };
   const dataset = checkDataset(await mapSplitsInTurn(files, open));
   const { counts, problems } = dataset;
@@ -50,6 +57,12 @@ export async function readDataset(files: BySplit<FetchedFile>, context: ReadData
   for (const line of summarizeReadings(problems)) reporter.line(`warning: ${line}${list ? ` (${list})` : ""}`);
   for (const note of [...dataset.notes, ...hintsFor(dataset)]) reporter.line(`note: ${note}`);
   return dataset;
+}
+
+/** A number is asked for to be compared with others: of two cells of a curve that both hold all questions, one says what it is not. */
+function tooFewToDraw(split: DatasetSplit, wanted: number, found: number, where: string): BertqaError {
+  const problem = `${countOf(wanted, "question")} of ${split} were to be drawn, there are ${found.toLocaleString("en-US")}`;
+  return new BertqaError("fetch", problem, { remedy: "Draw fewer, or leave out draw to take all", where });
 }
 
 /** @returns the file that holds them all; undefined where there are none */

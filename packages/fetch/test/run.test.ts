@@ -202,6 +202,27 @@ test.each([
   expect(await readdir(artifactsFolder)).toEqual([]);
 });
 
+test("a draw of more questions than there are is refused with both numbers; as a limit, firstQuestions is a note", async () => {
+  const folder = await temporaryFolder();
+  const optionsWith = (part: object) => ({
+    dataset: { train: { sources: ["train.json"], ...part }, dev: { sources: ["dev.json"] } },
+    encoder: { sources: ["encoder"] },
+  });
+  // Both files have 2 questions.
+  const fetching = async (part: object) => fetchIn(folder, { "fetch.json": optionsWith(part) });
+  const more = await fetching({ draw: { questions: 3 } });
+  await expect(more.result).rejects.toThrow(
+    "fetch: 3 questions of train were to be drawn, there are 2. Draw fewer, or leave out draw to take all.",
+  );
+  const ofFirst = await fetching({ firstQuestions: 1, draw: { questions: 2 } });
+  await expect(ofFirst.result).rejects.toThrow("2 questions of train were to be drawn, there are 1.");
+  const all = await fetching({ draw: { questions: 2 } });
+  expect((await all.result).manifest.counts).toMatchObject({ trainQuestions: 2 });
+  const limited = await fetching({ firstQuestions: 3000 });
+  await limited.result;
+  expect(limited.lines).toContain("note: train: its file has 2 questions, fewer than firstQuestions 3,000");
+});
+
 test("an encoder with vocab.txt and pytorch_model.bin alone gets tokenizer.json and model.safetensors", async () => {
   const folder = await temporaryFolder();
   const fixture = (name: string) => readFile(join(import.meta.dirname, "fixtures", name));
