@@ -24,8 +24,10 @@ export async function placeOf(path: string): Promise<Place> {
   const paths = await pipelinePaths("compare", path);
   const artifactOf = async (stage: string) => join((await ownerOf("compare", paths, stage)).artifactsFolder, stage);
   const options = new Map<string, unknown>();
-  for (const stage of ["fetch", "tokenize", "train", "predict"]) {
-    for (const [key, value] of await optionsOf(await artifactOf(stage))) options.set(`${stage}.${key}`, value);
+  for (const stage of ["fetch", "tokenize", "train", "predict", "evaluate"]) {
+    for (const [key, value] of await optionsOf(await artifactOf(stage))) {
+      if (!movesNoScore.has(`${stage}.${key}`)) options.set(`${stage}.${key}`, value);
+    }
   }
   const trainingMinutes = await minutesOf(await artifactOf("train"));
   return {
@@ -36,6 +38,9 @@ export async function placeOf(path: string): Promise<Place> {
     options,
   };
 }
+
+/** Of evaluate's options those that decide how much is told of a score, not the score. */
+const movesNoScore: ReadonlySet<string> = new Set(["evaluate.bootstrapSamples", "evaluate.reliabilityBins"]);
 
 const manifestSchema = z.looseObject({ options: z.record(z.string(), z.unknown()) });
 

@@ -137,6 +137,23 @@ test("a dev question without answers is not compared, as it is not scored", () =
   expect(compare(join(own, "evaluate"), "--baseline", join(own, "evaluate")).status).toBe(0);
 });
 
+test("runs whose thresholds were chosen by another rule are no seeds of one recipe", async () => {
+  const best = await makePipeline({ train: sampleFile("train"), dev, answers: answers(5, 0.8) });
+  try {
+    const { pipelineFolder } = best.folders;
+    // Samples and bins move no score; the seed is one.
+    const options = { thresholdRule: "best", seed: 7, bootstrapSamples: 60, reliabilityBins: 5 };
+    writeFileSync(join(pipelineFolder, "evaluate.json"), JSON.stringify(options));
+    evaluate(best);
+    const both = [other.folders.pipelineFolder, pipelineFolder];
+    expect(compare(...both, "--csv").stdout).toMatch(/^evaluate\.thresholdRule,exact,.*\nbagged,.*\nbest,.*\n$/);
+    const against = compare(...both, "--baseline", evaluationOf(pipeline)).stdout;
+    expect(against).toContain("The runs of B differ in evaluate.thresholdRule: ± is not of seeds alone.");
+  } finally {
+    best.remove();
+  }
+});
+
 test("minutes of training are those of the log beside the artifact, where it is the artifact's own", () => {
   const { artifactsFolder, pipelineFolder } = pipeline.folders;
   const rows = readFileSync(join(artifactsFolder, "train/log.jsonl"), "utf8").trim().split("\n");
