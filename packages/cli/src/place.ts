@@ -1,4 +1,13 @@
-import { modelLayout, readJsonFile, readJsonLines, trainingRowSchema } from "@bertqa/core";
+import {
+  artifactKinds,
+  BertqaError,
+  manifestName,
+  modelLayout,
+  readJsonFile,
+  readJsonLines,
+  stageOfKind,
+  trainingRowSchema,
+} from "@bertqa/core";
 import { ownerOf, pipelinePaths } from "@bertqa/runner";
 import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -16,13 +25,18 @@ export interface Place {
   readonly trainingMinutes?: number;
 }
 
-/** The evaluation of a pipeline, where a path is a pipeline's folder; else the path itself. */
+/**
+ * The evaluation of a pipeline, where a path is a pipeline's folder; else the path itself.
+ *
+ * @throws BertqaError if a pipeline's evaluation is older than what it would be labelled by
+ */
 export async function placeOf(path: string): Promise<Place> {
   if (!existsSync(join(path, "project.json")) && !existsSync(join(path, "evaluate.json"))) {
-    return { path, artifactsFolder: dirname(path), goldPath: existing(join(dirname(path), "fetch", "dev.json")) };
+    return { path, artifactsFolder: dirname(path), goldPath: await goldBeside(path) };
   }
   const paths = await pipelinePaths("compare", path);
   const artifactOf = async (stage: string) => join((await ownerOf("compare", paths, stage)).artifactsFolder, stage);
+  await refuseOtherLineage(await artifactOf("evaluate"), artifactOf);
   const options = new Map<string, unknown>();
   for (const stage of ["fetch", "tokenize", "train", "predict", "evaluate"]) {
     for (const [key, value] of await optionsOf(await artifactOf(stage))) {
@@ -42,12 +56,47 @@ export async function placeOf(path: string): Promise<Place> {
 /** Of evaluate's options those that decide how much is told of a score, not the score. */
 const movesNoScore: ReadonlySet<string> = new Set(["evaluate.bootstrapSamples", "evaluate.reliabilityBins"]);
 
-const manifestSchema = z.looseObject({ options: z.record(z.string(), z.unknown()) });
+const manifestSchema = z.looseObject({
+  options: z.record(z.string(), z.unknown()),
+  inputs: z.record(z.string(), z.string()),
+  contentSha256: z.string(),
+});
+
+/** Undefined where there is no artifact. */
+async function manifestOf(artifact: string) {
+  const path = join(artifact, manifestName);
+  return existsSync(path) ? readJsonFile("compare", path, manifestSchema) : undefined;
+}
 
 /** The options that an artifact was made with; none where there is no artifact. */
 async function optionsOf(artifact: string): Promise<[string, unknown][]> {
-  const path = join(artifact, "manifest.json");
-  return existsSync(path) ? leaves((await readJsonFile("compare", path, manifestSchema)).options) : [];
+  return leaves((await manifestOf(artifact))?.options ?? {});
+}
+
+/**
+ * Scores of an evaluation, beside the options and minutes of artifacts that were made since, would be another run's.
+ *
+ * @throws BertqaError if the evaluation was made from another artifact than one that lies there now
+ */
+async function refuseOtherLineage(evaluation: string, artifactOf: (stage: string) => Promise<string>): Promise<void> {
+  const made = await manifestOf(evaluation);
+  for (const kind of artifactKinds) {
+    const sha256 = made?.inputs[kind];
+    if (sha256 === undefined) continue;
+    const artifact = await artifactOf(stageOfKind[kind]);
+    const now = await manifestOf(artifact);
+    if (now === undefined || now.contentSha256 === sha256) continue;
+    const problem = `the evaluation in ${relative("", evaluation)} was made from another ${kind} artifact than that in ${relative("", artifact)}`;
+    throw new BertqaError("compare", problem, { remedy: "Run the evaluate stage first" });
+  }
+}
+
+/** The questions of the dataset beside an artifact, where that is the one that it was made from. */
+async function goldBeside(path: string): Promise<string | undefined> {
+  const fetched = join(dirname(path), "fetch");
+  const [made, now] = [(await manifestOf(path))?.inputs["dataset"], (await manifestOf(fetched))?.contentSha256];
+  const isOther = made !== undefined && now !== undefined && made !== now;
+  return isOther ? undefined : existing(join(fetched, "dev.json"));
 }
 
 /** `{dataset: {train: {draw: {questions: 100}}}}` → `dataset.train.draw.questions`, 100. Lists stay whole. */

@@ -187,6 +187,32 @@ test("what is missing is said in one line", () => {
   expect(compare().status).toBe(2);
 });
 
+test("an evaluation of other predictions than those that lie there now is refused", async () => {
+  const { pipelineFolder } = other.folders;
+  await other.predict(answers(6, 0.8));
+  const { status, stderr } = compare(pipelineFolder, pipeline.folders.pipelineFolder);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    /^compare: the evaluation in \S+ was made from another predictions artifact than that in \S+predict\. Run the evaluate stage first\.\n$/,
+  );
+  await other.predict(answers(3, 0.8));
+  expect(compare(pipelineFolder, pipeline.folders.pipelineFolder).status).toBe(0);
+});
+
+test("predictions are not scored by the questions beside them where those are of another dataset", () => {
+  const own = join(other.folders.artifactsFolder, "moved");
+  for (const stage of ["fetch", "predict"]) {
+    cpSync(join(other.folders.artifactsFolder, stage), join(own, stage), { recursive: true });
+  }
+  const predictions = join(own, "predict");
+  const path = join(own, "fetch/manifest.json");
+  const text = readFileSync(path, "utf8");
+  writeFileSync(path, text.replace(/"contentSha256": "\w+"/, `"contentSha256": "${"0".repeat(64)}"`));
+  expect(compare(predictions, "--baseline", predictions).stderr).toMatch(
+    /^compare: .* holds predictions, which need gold answers .*--data/,
+  );
+});
+
 test("the history keeps the answers of the last 20 evaluations", async () => {
   const { artifactsFolder } = other.folders;
   const history = join(artifactsFolder, "history.jsonl");
