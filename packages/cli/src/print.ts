@@ -1,4 +1,4 @@
-import { countOf } from "@bertqa/core";
+import { countOf, printable } from "@bertqa/core";
 import { escapeMarkdown, markdownTable, signed, type PairedDifference } from "@bertqa/evaluate";
 import type { ComparedSide, Comparison, Flip, RunSet, SharedQuestions, SideScore } from "./compare.ts";
 import type { NamedQuestion } from "./official/input.ts";
@@ -13,7 +13,7 @@ const noInterval = "no interval, as all questions are of one article";
 /** What is known of the questions beside the runs' answers, by id. */
 export type KnownQuestions = ReadonlyMap<string, NamedQuestion>;
 
-/** A comparison for people. @param known questions by id, as far as there are any */
+/** A comparison for people; no line can command a terminal, whatever it quotes. @param known questions by id, as far as there are any */
 export function comparisonLines(comparison: Comparison, known: KnownQuestions, shownFlips: number): string[] {
   const { a, b, difference } = comparison;
   const scores = metrics.map(([metric, name]) => {
@@ -30,7 +30,8 @@ export function comparisonLines(comparison: Comparison, known: KnownQuestions, s
     ...(flips.length > shownFlips ? [`  and ${flips.length - shownFlips} more`] : []),
   ]);
   const head = [`A = ${labelOf(a)}`, `B = ${labelOf(b)}`, ...mixtureRemarks(comparison, ["A", "B"])];
-  return [...head, questionsText(comparison), "", ...scores, ...sanityTexts(comparison), "", ...flipLines];
+  const lines = [...head, questionsText(comparison), "", ...scores, ...sanityTexts(comparison), "", ...flipLines];
+  return lines.map(printable);
 }
 
 /** A comparison as Markdown, for a pull request. */
@@ -60,7 +61,12 @@ export function comparisonMarkdown(comparison: Comparison, known: KnownQuestions
     ...sanityTexts(comparison),
     ...flips,
   ];
-  return `${blocks.join("\n\n")}\n`;
+  return printableText(`${blocks.join("\n\n")}\n`);
+}
+
+/** Markdown goes to a terminal too where it is not redirected. */
+function printableText(text: string): string {
+  return text.split("\n").map(printable).join("\n");
 }
 
 /** Few questions, picked to be hard: what they say is neither tested nor bounded. */
@@ -82,13 +88,14 @@ export function setLines(set: RunSet): string[] {
       .join("  ")
       .trimEnd(),
   );
-  return [`${questionsText(set)}; ± is the standard deviation between seeds`, "", ...table];
+  return [`${questionsText(set)}; ± is the standard deviation between seeds`, "", ...table].map(printable);
 }
 
 /** A set of runs as Markdown. */
 export function setMarkdown(set: RunSet): string {
   const rows = setRows(set).map((row) => row.map(escapeMarkdown));
-  return `## Question answering: runs\n\n${questionsText(set)}; ± is the standard deviation between seeds.\n\n${markdownTable(rows)}\n`;
+  const head = `## Question answering: runs\n\n${questionsText(set)}; ± is the standard deviation between seeds.`;
+  return printableText(`${head}\n\n${markdownTable(rows)}\n`);
 }
 
 /** A set of runs as CSV, numbers apart from their deviations. */
@@ -163,7 +170,10 @@ function flipTexts({ id, a, b }: Flip, known: KnownQuestions, sides: readonly [a
   const question = known.get(id);
   if (!question) return { head: id, answers: given };
   const gold = question.answers.length > 0 ? question.answers.map(({ text }) => text) : [""];
-  return { head: `${id}: ${question.question.trim()}`, answers: `${given} · gold ${answersText(gold)}` };
+  return {
+    head: `${id}: ${question.question.trim().replace(/\s+/g, " ")}`,
+    answers: `${given} · gold ${answersText(gold)}`,
+  };
 }
 
 function answersText(answers: readonly string[]): string {

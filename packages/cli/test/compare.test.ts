@@ -197,3 +197,25 @@ test("Markdown has both sides, the difference, and flipped questions whose text 
   expect(text).toContain("There is no interval, as all questions are of one article.");
   expect(text).toContain('- q0: What is \\<b\\>?: before "wrong in " · now "wrong in " · gold "\\*x\\*"');
 });
+
+test("what a question, an id, an answer or a name holds cannot command the terminal, nor begin a line", () => {
+  // ESC ] sets a window's title, U+009B is ESC [ in one character, U+202E turns the direction of what follows.
+  const hostile = "a\u001b]0;owned\u0007\u009b2J\u202e\u2028b";
+  const side = (exact: number): Run => ({
+    ...run(hostile, []),
+    options: new Map([["train.note", `${hostile}${exact}`]]),
+    questions: [{ id: hostile, answerable: true, article: "one", prediction: hostile, exact, f1: exact }],
+  });
+  const known = { id: hostile, question: `Who\n${hostile}?`, article: "one", answers: [{ text: hostile }] };
+  const comparison = compareSides([side(0)], [side(1)], plan);
+  const questions = new Map([[hostile, known]]);
+  const set = summarizeSet([side(0), side(1)]);
+  const texts = [
+    ...comparisonLines(comparison, questions, 5),
+    ...setLines(set),
+    ...comparisonMarkdown(comparison, questions, 5).split("\n"),
+    ...setMarkdown(set).split("\n"),
+  ];
+  expect(texts.filter((text) => /[\p{Cc}\u2028-\u202e]/u.test(text))).toEqual([]);
+  expect(texts[texts.indexOf("wrong → right: 1 question") + 1]).toMatch(/^ {2}a\\x1b\]0;owned.*: Who a\\x1b.*\?$/);
+});
