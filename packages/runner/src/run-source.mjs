@@ -36,7 +36,13 @@ export async function runSource(url) {
   // In the package's folder, from where Node finds the package's dependencies.
   const kept = join(folder, "node_modules", ".cache", "bertqa", `${basename(entry, ".ts")}-${hash}.cjs`);
   const owner = statSync(entry).uid;
-  const script = readKept(kept, owner) ?? keep(kept, owner, await compile(entry, kept));
+  let script = readKept(kept, owner);
+  if (script === undefined) {
+    const compiled = await compile(entry, kept);
+    // A source that was saved in between would be kept under the hash of what it had been, and run once that comes back.
+    const isSame = hashOfSources(entry, dirname(folder)) === hash;
+    script = isSame ? keep(kept, owner, compiled) : headOf(compiled) + compiled;
+  }
   process.setSourceMapsEnabled(true);
   const module = new Module(kept);
   module.filename = kept;

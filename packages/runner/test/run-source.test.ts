@@ -30,7 +30,8 @@ async function makeProgram() {
     await writeFile(join(folder, name), text);
   }
   const source = `await (await import(${JSON.stringify(runner)})).runSource(new URL(${JSON.stringify(pathToFileURL(join(folder, "src", "main.ts")).href)}))`;
-  const run = () => spawnSync(process.execPath, ["--input-type=module", "--eval", source], { encoding: "utf8" });
+  const run = (before = "") =>
+    spawnSync(process.execPath, ["--input-type=module", "--eval", before + source], { encoding: "utf8" });
   const kept = join(folder, "node_modules", ".cache", "bertqa");
   const script = async () => join(kept, (await readdir(kept)).find((name) => name.startsWith("main-")) as string);
   const prints = (word: string) => ({
@@ -59,6 +60,25 @@ test("an edit of a source is seen at the next start", async () => {
   run();
   await writeFile(join(folder, "src", "word.ts"), 'export const word = "second";');
   expect(run()).toMatchObject(prints("second"));
+});
+
+test("a source that is saved between its hash and its compilation is not kept under the hash of what it was", async () => {
+  const { folder, run, prints } = await makeProgram();
+  // Its first reading is for the hash, its second is the compiler's.
+  const saveAtSecondReading = `
+    import fs from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
+    const { readFileSync } = fs;
+    let readings = 0;
+    fs.readFileSync = (path, ...rest) => {
+      if (String(path).endsWith("word.ts") && ++readings === 2) fs.writeFileSync(path, 'export const word = "second";');
+      return readFileSync(path, ...rest);
+    };
+    syncBuiltinESMExports();
+  `;
+  expect(run(saveAtSecondReading)).toMatchObject(prints("second"));
+  await writeFile(join(folder, "src", "word.ts"), 'export const word: string = "first";');
+  expect(run()).toMatchObject(prints("first"));
 });
 
 test("a script that is not whole is compiled again", async () => {
