@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { addToken, followTokens, grantOf, readTokens, removeToken } from "../src/server/tokens.ts";
@@ -71,4 +71,22 @@ test("names are taken once; removing what is not there says what is", async () =
   await addToken(path, main);
   await expect(addToken(path, main)).rejects.toThrow(/there is a token named main/);
   await expect(removeToken(path, "x")).rejects.toThrow(/no token named x.*There are: main/);
+});
+
+test("of commands that change the file at once, one that says that it did is not undone by another", async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "tokens.json");
+  await addToken(path, { ...main, name: "old" });
+  const names = ["a", "b", "c", "d"];
+  const added = await Promise.allSettled([
+    removeToken(path, "old"),
+    ...names.map((name) => addToken(path, { ...main, name })),
+  ]);
+  const [removed, ...made] = added.map(({ status }) => status === "fulfilled");
+  const expected = [...(removed ? [] : ["old"]), ...names.filter((_, i) => made[i])];
+  expect((await readTokens(path)).map(({ name }) => name).sort()).toEqual(expected.sort());
+  const problems = added.flatMap((each) => (each.status === "rejected" ? String(each.reason) : []));
+  for (const problem of problems) expect(problem).toMatch(/cache-server token: another run of cache-server token /);
+  expect(readdirSync(folder)).toEqual(["tokens.json"]);
+  await addToken(path, { ...main, name: "later" });
 });

@@ -1,4 +1,5 @@
 import { BertqaError, describeIssues, flushFolder } from "@bertqa/core";
+import { takeLock } from "@bertqa/runner";
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { lstat, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -80,30 +81,44 @@ export async function readTokens(path: string): Promise<Grant[]> {
  * Makes a token and adds its hash to a file, which is made where it is not there.
  *
  * @returns the token, which is kept nowhere
- * @throws BertqaError if the name is taken
+ * @throws BertqaError if the name is taken, or another command writes the file now
  */
 export async function addToken(path: string, purpose: Purpose): Promise<string> {
   const token = `bertqa-${randomBytes(32).toString("base64url")}`;
   const parsed = grantSchema.safeParse(grantFor(purpose, sha256OfToken(token)));
   if (!parsed.success) throw new BertqaError("cache-server", describeIssues(parsed.error));
-  const grants = await readTokensOrNone(path);
-  if (grants.some(({ name }) => name === purpose.name)) {
-    const remedy = "Take another name, or remove it first: --remove";
-    throw new BertqaError("cache-server", `there is a token named ${purpose.name}`, { remedy, where: path });
-  }
-  await writeTokens(path, [...grants, parsed.data]);
+  await alone(path, async () => {
+    const grants = await readTokensOrNone(path);
+    if (grants.some(({ name }) => name === purpose.name)) {
+      const remedy = "Take another name, or remove it first: --remove";
+      throw new BertqaError("cache-server", `there is a token named ${purpose.name}`, { remedy, where: path });
+    }
+    await writeTokens(path, [...grants, parsed.data]);
+  });
   return token;
 }
 
-/** @throws BertqaError if there is no token of the name */
+/** @throws BertqaError if there is no token of the name, or another command writes the file now */
 export async function removeToken(path: string, name: string): Promise<void> {
-  const grants = await readTokens(path);
-  const left = grants.filter((grant) => grant.name !== name);
-  if (left.length === grants.length) {
-    const remedy = `There are: ${grants.map((grant) => grant.name).join(", ") || "none"}`;
-    throw new BertqaError("cache-server", `there is no token named ${name}`, { remedy, where: path });
+  await alone(path, async () => {
+    const grants = await readTokens(path);
+    const left = grants.filter((grant) => grant.name !== name);
+    if (left.length === grants.length) {
+      const remedy = `There are: ${grants.map((grant) => grant.name).join(", ") || "none"}`;
+      throw new BertqaError("cache-server", `there is no token named ${name}`, { remedy, where: path });
+    }
+    await writeTokens(path, left);
+  });
+}
+
+/** Of two commands that read, then write, the second to write would undo the first. */
+async function alone(path: string, change: () => Promise<void>): Promise<void> {
+  const lock = await takeLock("cache-server token", `${path}.lock`);
+  try {
+    await change();
+  } finally {
+    lock.release();
   }
-  await writeTokens(path, left);
 }
 
 async function readTokensOrNone(path: string): Promise<Grant[]> {
