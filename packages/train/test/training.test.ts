@@ -227,8 +227,8 @@ describe("a run that was ended in the middle continues from its last checkpoint"
   test("work that is further on than the run goes is refused, and stays", slow, async () => {
     const { artifacts, progress } = await endAfterFirstCheckpoint("SIGKILL");
     const aside = join(artifacts, "train.progress.aside");
-    await rename(progress, aside);
-    const resume = (maxSteps: number) => {
+    const resume = async (maxSteps: number) => {
+      await rename(progress, aside);
       const changed = { artifactsFolder: artifacts, options: { ...options, maxSteps }, resume: aside };
       return runStage(trainStage, pipelineFolder, { ...changed, reporter: silentReporter });
     };
