@@ -94,7 +94,10 @@ function checkedArtifact(folder: string, manifest: Manifest, damaged: (problem: 
     const path = join(folder, name);
     const listed = files.get(name);
     if (!listed) throw damaged(`the artifact in ${folder} has no file ${name}`);
-    const sha256 = await sha256OfFile(path);
+    const sha256 = await sha256OfFile(path).catch((cause: NodeJS.ErrnoException) => {
+      // Nx takes an artifact away to restore it, without our lock.
+      throw cause.code === "ENOENT" ? damaged(`${path} is gone`, { cause }) : cause;
+    });
     if (sha256 !== listed.sha256) throw damaged(`${path} has sha256 ${sha256}, its manifest says ${listed.sha256}`);
     return path;
   };

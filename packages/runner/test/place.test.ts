@@ -175,6 +175,15 @@ describe("an artifact is refused, with the stage to rerun", () => {
     await expect(opened.file("sub/b.txt")).resolves.toBe(join(folder, "sub/b.txt"));
   });
 
+  test("when it is taken away while it is read, as Nx does to restore it", async () => {
+    const folder = await artifact();
+    const opened = await openArtifact("train", folder, "windows");
+    await rm(folder, { recursive: true });
+    await expect(opened.file("a.txt")).rejects.toThrow(
+      `train: ${join(folder, "a.txt")} is gone. Run the tokenize stage again.`,
+    );
+  });
+
   test("when it is of another kind", async () => {
     await expect(openArtifact("predict", await artifact(), "model")).rejects.toThrow(
       'predict: got an artifact of kind "windows", expected "model". Run the train stage again.',

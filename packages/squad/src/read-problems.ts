@@ -1,3 +1,5 @@
+import { printable } from "./errors.ts";
+
 /** What a problem of a row costs. */
 export type ProblemEffect =
   /** The question cannot be used. */
@@ -39,10 +41,10 @@ export function effectOf({ kind }: Problem): ProblemEffect {
   return problemKinds[kind][0];
 }
 
-/** One line a problem, those of one kind together, the gravest first. */
+/** One line a problem, those of one kind together, the gravest first. Ids and texts of the data are shown as {@link printable} does. */
 export function describeProblems(split: string, problems: readonly Problem[]): string[] {
   return kindsOf(problems).flatMap((kind) =>
-    problems.filter((problem) => problem.kind === kind).map(({ where, what }) => `${split}: ${where}: ${what}`),
+    problems.filter((problem) => problem.kind === kind).map(({ where, what }) => printable(`${split}: ${where}: ${what}`)),
   );
 }
 

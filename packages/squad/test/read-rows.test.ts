@@ -188,6 +188,11 @@ test("266 wrong offsets in a passage of 200,000 characters take linear time each
   expect(read.problems[1]?.what).toContain("it stands in 1000 places");
 });
 
+test("an id with control characters makes no line of its own and commands no terminal", () => {
+  const { problems } = readRows("train", [row({ id: "a\n\u009b2Jb", question: "" })]);
+  expect(describeProblems("train", problems)).toEqual([expect.stringContaining("a\\n\\x9b2Jb")]);
+});
+
 test("what was left out is one sentence a split, from the manifest's counts", () => {
   const { problems } = readRows("train", [row({ question: "" }), row({ ...answered("Rhine", 9) })]);
   expect(describeLeftOut(problemCounts("train", problems), ["train", "dev"])).toEqual([
