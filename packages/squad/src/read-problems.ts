@@ -44,7 +44,9 @@ export function effectOf({ kind }: Problem): ProblemEffect {
 /** One line a problem, those of one kind together, the gravest first. Ids and texts of the data are shown as {@link printable} does. */
 export function describeProblems(split: string, problems: readonly Problem[]): string[] {
   return kindsOf(problems).flatMap((kind) =>
-    problems.filter((problem) => problem.kind === kind).map(({ where, what }) => printable(`${split}: ${where}: ${what}`)),
+    problems
+      .filter((problem) => problem.kind === kind)
+      .map(({ where, what }) => printable(`${split}: ${where}: ${what}`)),
   );
 }
 
