@@ -96,7 +96,7 @@ function checkedArtifact(folder: string, manifest: Manifest, damaged: (problem: 
     if (!listed) throw damaged(`the artifact in ${folder} has no file ${name}`);
     const sha256 = await sha256OfFile(path).catch((cause: NodeJS.ErrnoException) => {
       // Nx takes an artifact away to restore it, without our lock.
-      throw cause.code === "ENOENT" ? damaged(`${path} is gone`, { cause }) : cause;
+      throw cause.code === "ENOENT" ? damaged(`${path} is gone`) : cause;
     });
     if (sha256 !== listed.sha256) throw damaged(`${path} has sha256 ${sha256}, its manifest says ${listed.sha256}`);
     return path;

@@ -16,7 +16,7 @@ import {
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { z } from "zod";
 import { endLines, manifestCounts, startLines, totalOf, type SplitCounts } from "./counts.ts";
-import { madeUnanswerable, squadFileOf, withMade } from "./made-questions.ts";
+import { madeUnanswerable, squadFileOf, withMade } from "./made-questions/made-questions.ts";
 import { tokenizeOptionsSchema, type TokenizeOptions } from "./options.ts";
 import { encodeQuestions, requireRoom, type QuestionTokens } from "./encode.ts";
 import { startTally, windowShards, type UnmatchedAnswer } from "./split.ts";

@@ -2,7 +2,7 @@ import { openWindows, questionsOf, silentReporter, squadFileSchema, type Questio
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { madeUnanswerable, withMade } from "../src/made-questions.ts";
+import { madeUnanswerable, withMade } from "../src/made-questions/made-questions.ts";
 import { tokenizeOptionsSchema, tokenizeStage } from "../src/index.ts";
 import { runIn } from "../../../test/support/run-stage.ts";
 import { pipelineWith, readQuestions, readWindows, sampleCorpus, squadFile } from "./helpers.ts";
