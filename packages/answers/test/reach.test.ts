@@ -41,7 +41,7 @@ function labelledText(tokenizer: WordPieceTokenizer, { context, answers }: Quest
   if (!label) return undefined;
   const start = passage.tokens.startCodePoints[label.first] as number;
   const end = passage.tokens.endCodePoints[label.last] as number;
-  return sliceOf(passage, reachOf(passage, { start, end })[0] as { start: number; end: number });
+  return sliceOf(passage, reachOf(passage, { start, end })[0]);
 }
 
 /** All texts that a model could answer a question with. */

@@ -10,7 +10,6 @@ import {
   type ArtifactDraft,
   type BertConfig,
   type Candidate,
-  type DatasetArtifact,
   type ModelArtifact,
   type PredictionSplit,
   type Reporter,

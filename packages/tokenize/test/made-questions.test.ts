@@ -103,7 +103,7 @@ test("one list of questions asked of every form: none is made that its passage i
   );
   const made = madeFrom(forms, { share: 0.5, seed: 1 });
   expect(made.length).toBeGreaterThan(0);
-  expect(made.filter(({ question }) => /governed/.test(question))).toEqual([]);
+  expect(made.filter(({ question }) => question.includes("governed"))).toEqual([]);
   // Nor is one moved twice to the only passage there is for it.
   const plain = article("Rivers", 0, [
     { context: "The bridge is of stone.", qas: ["a", "b"].map(() => ["What is the bridge of?", "stone"]) },
