@@ -25,10 +25,13 @@ export interface BertConfig {
 const count = z.int().positive();
 const rate = z.number().min(0).lt(1);
 
-/** The fields of a Hugging Face `config.json` that change what the model computes; the rest is kept, unread. */
+/**
+ * The fields of a Hugging Face `config.json` that change what the model computes; the rest is kept, unread. Defaults are
+ * `BertConfig`'s: the files of Google's first BERTs leave out what came later.
+ */
 const bertConfigSchema = z.looseObject({
   model_type: z.literal("bert"),
-  hidden_act: z.enum(["gelu", "gelu_new"]),
+  hidden_act: z.enum(["gelu", "gelu_new"]).default("gelu"),
   position_embedding_type: z.literal("absolute").default("absolute"),
   is_decoder: z.literal(false).default(false),
   add_cross_attention: z.literal(false).default(false),
@@ -37,10 +40,10 @@ const bertConfigSchema = z.looseObject({
   num_hidden_layers: count,
   num_attention_heads: count,
   intermediate_size: count,
-  max_position_embeddings: count,
-  type_vocab_size: count,
-  pad_token_id: z.int().nonnegative().nullish(),
-  layer_norm_eps: z.number().positive(),
+  max_position_embeddings: count.default(512),
+  type_vocab_size: count.default(2),
+  pad_token_id: z.int().nonnegative().nullable().default(0),
+  layer_norm_eps: z.number().positive().default(1e-12),
   initializer_range: z.number().positive().default(0.02),
   hidden_dropout_prob: rate.default(0.1),
   attention_probs_dropout_prob: rate.default(0.1),

@@ -107,11 +107,20 @@ export function checkTensors(
   throw new BertqaError(stage, `${what}: ${problems.join("; ")}`, { remedy, ...(where && { where }) });
 }
 
+/**
+ * What a `config.json` says of the head that an encoder had before: `BertForQuestionAnswering` gives its own head as many outputs as
+ * there are labels, two where nothing is said. `torch_dtype` is the older name of dtype.
+ */
+const ofOtherHead: ReadonlySet<string> = new Set([
+  ...["id2label", "label2id", "num_labels", "_num_labels", "problem_type", "finetuning_task"],
+  "torch_dtype",
+]);
+
 /** Writes `config.json` and `model.safetensors` as `AutoModelForQuestionAnswering` reads them; equal input, equal bytes. */
 export async function writeCheckpoint(folder: string, checkpoint: BertCheckpoint): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const config = { ...checkpoint.rawConfig, architectures: ["BertForQuestionAnswering"], dtype: "float32" };
-  delete (config as Record<string, unknown>)["torch_dtype"]; // the older name of dtype
+  const kept = Object.entries(checkpoint.rawConfig).filter(([key]) => !ofOtherHead.has(key));
+  const config = { ...Object.fromEntries(kept), architectures: ["BertForQuestionAnswering"], dtype: "float32" };
   await writeFile(join(folder, CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);
   await writeSafetensors(join(folder, WEIGHTS_FILE), checkpoint.tensors, { format: "pt" });
 }

@@ -32,6 +32,28 @@ describe("a checkpoint", () => {
     expect((await readFile(file)).toString("latin1")).toContain('"__metadata__":{"format":"pt"}');
   });
 
+  test("of a classifier says nothing of its labels any more: Python would size the new head by them", async () => {
+    await cp(fixtureFolder, folder, { recursive: true });
+    await changeConfig({ id2label: { 0: "LABEL_0" }, label2id: { LABEL_0: 0 }, _num_labels: 1, problem_type: "x" });
+    await writeCheckpoint(folder, await readCheckpoint(folder, options));
+    const written = JSON.parse(await readFile(join(folder, "config.json"), "utf8")) as object;
+    const { architectures } = written as { architectures: unknown };
+    expect(architectures).toEqual(["BertForQuestionAnswering"]);
+    expect(Object.keys(written).filter((key) => /label|problem/.test(key))).toEqual([]);
+  });
+
+  test("whose config.json is of Google's first BERTs has BertConfig's values for what it leaves out", async () => {
+    await cp(fixtureFolder, folder, { recursive: true });
+    const whole = JSON.parse(await readFile(join(folder, "config.json"), "utf8")) as Record<string, unknown>;
+    const { layer_norm_eps: _eps, pad_token_id: _pad, hidden_act: _act, ...old } = whole;
+    await writeFile(join(folder, "config.json"), JSON.stringify(old));
+    expect((await readCheckpoint(folder, options)).config).toMatchObject({
+      ...{ layerNormEpsilon: 1e-12, paddingId: 0, activation: "gelu" },
+    });
+    await changeConfig({ pad_token_id: null });
+    expect((await readCheckpoint(folder, options)).config.paddingId).toBeUndefined();
+  });
+
   test("of a bare encoder, with or without the bert prefix, gets a head from the seed and leaves the pooler out", async () => {
     const tensors = await readSafetensors(join(fixtureFolder, "model.safetensors"), "test");
     await cp(join(fixtureFolder, "config.json"), join(folder, "config.json"));
