@@ -118,22 +118,20 @@ interface TensorRef {
   readonly storage: StorageRef;
   readonly offset: number;
   readonly shape: readonly number[];
+  /** How far apart neighbours along each axis lie. */
+  readonly strides: readonly number[];
 }
 
 /** `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`, perhaps within `_rebuild_parameter`. */
 function tensorRef(name: string, value: unknown): TensorRef {
   const call = value instanceof PickleCall && value.callee === rebuildParameter ? value.args[0] : value;
   if (!(call instanceof PickleCall) || call.callee !== rebuildTensor) throw new Error(`${name} is no tensor`);
-  const [storage, offset, shape, stride] = call.args;
+  const [storage, offset, shape, strides] = call.args;
   const [, kind, key] = storage instanceof PersistentId && Array.isArray(storage.id) ? (storage.id as unknown[]) : [];
-  const isShape = isCounts(shape) && isCounts(stride) && isCounts([offset]);
+  const isShape = isCounts(shape) && isCounts(strides) && shape.length === strides.length && isCounts([offset]);
   if (!(kind instanceof PickleGlobal) || !isShape || !(kind.name in storages))
     throw new Error(`${name} has no storage`);
-  const rowMajor = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
-  if (!shape.every((length, axis) => length <= 1 || stride[axis] === rowMajor[axis])) {
-    throw new Error(`${name} is a view whose numbers lie in another order (strides ${stride.join(", ")})`);
-  }
-  return { storage: { kind: kind.name, key: String(key) }, offset: offset as number, shape };
+  return { storage: { kind: kind.name, key: String(key) }, offset: offset as number, shape, strides };
 }
 
 function isCounts(value: unknown): value is number[] {
@@ -143,16 +141,39 @@ function isCounts(value: unknown): value is number[] {
 function tensorsOf(dict: unknown, bytesOf: (key: string) => Buffer | undefined): Map<string, HostTensor> {
   const tensors = new Map<string, HostTensor>();
   for (const [name, value] of entriesOf(dict)) {
-    const { storage, offset, shape } = tensorRef(name, value);
+    const { storage, offset, shape, strides } = tensorRef(name, value);
     const { bytes: elementBytes, read } = storages[storage.kind] as (typeof storages)[string];
     if (!read) continue;
-    const [start, end] = [offset * elementBytes, (offset + elementCount(shape)) * elementBytes];
+    const isEmpty = elementCount(shape) === 0;
+    const span = isEmpty ? 0 : 1 + shape.reduce((last, length, axis) => last + (length - 1) * strides[axis]!, 0);
+    const [start, end] = [offset * elementBytes, (offset + span) * elementBytes];
     const bytes = bytesOf(storage.key);
     if (!bytes || end > bytes.length)
       throw new Error(`${name} reaches past its storage of ${bytes?.length ?? 0} bytes`);
-    tensors.set(name, { shape, data: read(bytes.subarray(start, end)) });
+    // A small file could ask for any amount of memory.
+    if (elementCount(shape) > span) throw new Error(`${name} is a view that repeats its numbers`);
+    tensors.set(name, { shape, data: rowByRow(read(bytes.subarray(start, end)), shape, strides) });
   }
   return tensors;
+}
+
+/** TensorFlow's converter left each matrix as it lay there, column by column. */
+function rowByRow(data: Float32Array, shape: readonly number[], strides: readonly number[]): Float32Array {
+  const isOrdered = shape.every((length, axis) => length <= 1 || strides[axis] === elementCount(shape.slice(axis + 1)));
+  if (isOrdered) return data;
+  const result = new Float32Array(elementCount(shape));
+  const index = shape.map(() => 0);
+  let at = 0;
+  for (let i = 0; i < result.length; i++) {
+    result[i] = data[at]!;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      at += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      at -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return result;
 }
 
 /** A copy whose first byte a typed array may start at. */
