@@ -9,6 +9,7 @@ import type { FetchEnvironment } from "../src/environment.ts";
 import { createFetchStage } from "../src/stage.ts";
 import {
   devFile,
+  bertConfig,
   encoderFolder,
   pinnedEncoder,
   pinOf,
@@ -193,6 +194,11 @@ test.each([
     '{"model_type": "bert", "vocab_size": 2}',
     /token ids up to 2, but config.json has vocab_size 2/,
   ],
+  [
+    "encoder/config.json",
+    '{"model_type": "bert", "vocab_size": 3}',
+    /^fetch: the encoder is not a BERT that can be trained: hidden_size: got nothing, expected number/,
+  ],
   ["encoder/config.json", "[".repeat(20_000), /config.json cannot be read: brackets nest deeper than 100/],
   ["encoder/tokenizer.json", '{"model": {}}', /tokenizer.json breaks its schema: model.vocab/],
 ])("a bad %s (%s) is refused by name, and no artifact is left", async (name, text, message) => {
@@ -227,7 +233,7 @@ test("an encoder with vocab.txt and pytorch_model.bin alone gets tokenizer.json 
   const folder = await temporaryFolder();
   const fixture = (name: string) => readFile(join(import.meta.dirname, "fixtures", name));
   const options = await writeLocalPipeline(folder, {
-    "encoder/config.json": JSON.stringify({ model_type: "bert", vocab_size: 15 }),
+    "encoder/config.json": bertConfig(15),
     "encoder/vocab.txt": await fixture("vocab.txt"),
     "encoder/tokenizer_config.json": JSON.stringify({ do_lower_case: false }),
     "encoder/pytorch_model.bin": await fixture("zip.bin"),

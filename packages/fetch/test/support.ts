@@ -92,8 +92,14 @@ export const devFile = squad("The Elbe ends in the North Sea.", [
   { id: "d-2", question: "Where does the Elbe rise?", answers: [], is_impossible: true },
 ]);
 
+/** A `config.json` of the smallest BERT that can be trained. */
+export function bertConfig(vocabularySize: number): string {
+  const sizes = { hidden_size: 4, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8 };
+  return JSON.stringify({ model_type: "bert", vocab_size: vocabularySize, ...sizes });
+}
+
 export const encoderFolder: Readonly<Record<string, string>> = {
-  "config.json": JSON.stringify({ model_type: "bert", vocab_size: 3 }),
+  "config.json": bertConfig(3),
   "tokenizer.json": JSON.stringify({ model: { vocab: { "[PAD]": 0, "[UNK]": 1, rhine: 2 } } }),
   "model.safetensors": "stands for tensors: fetch copies them unread",
   "vocab.txt": "[PAD]\n[UNK]\nrhine\n",

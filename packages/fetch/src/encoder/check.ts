@@ -1,4 +1,4 @@
-import { BertqaError, parseJson } from "@bertqa/core";
+import { BertqaError, parseBertConfig, parseJson } from "@bertqa/core";
 import { parseDataJson } from "@bertqa/squad";
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
@@ -9,8 +9,8 @@ export interface NamedText {
   readonly origin: string;
 }
 
-/** The parts of `config.json` that show whether bertqa can use an encoder at all; the model package checks the rest. */
-const encoderConfigSchema = z.object({ model_type: z.string(), vocab_size: z.int().positive() });
+/** The parts of `config.json` that show whether bertqa can use an encoder at all. */
+const encoderConfigSchema = z.looseObject({ model_type: z.string(), vocab_size: z.int().positive() });
 
 /** The parts of `tokenizer.json` that show a vocabulary. */
 const tokenizerSchema = z.object({
@@ -19,11 +19,10 @@ const tokenizerSchema = z.object({
 
 /** @throws BertqaError if an encoder's `config.json` or `tokenizer.json` cannot be read, or it cannot be fine-tuned here */
 export function checkEncoder(config: NamedText, tokenizer: NamedText): void {
-  const problem = findEncoderProblem(
-    readEncoderJson(config, encoderConfigSchema),
-    readEncoderJson(tokenizer, tokenizerSchema),
-  );
-  if (!problem) return;
+  const read = readEncoderJson(config, encoderConfigSchema);
+  const problem = findEncoderProblem(read, readEncoderJson(tokenizer, tokenizerSchema));
+  // What train would refuse, after what comes before it.
+  if (!problem) return void parseBertConfig(read, "fetch", config.origin);
   throw new BertqaError("fetch", `the encoder does not fit: ${problem}`, {
     remedy: "Take a BERT encoder with its own tokenizer.json or vocab.txt: see encoder.sources",
     where: config.origin,
