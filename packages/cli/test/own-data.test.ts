@@ -195,7 +195,10 @@ test("new with an encoder that is none is told in one line and leaves no data: t
   const begin = (encoder: string) => bertqa(["new", "towns", "--train", "q.csv", "--encoder", encoder]);
   const wrong = [
     [config.replace('"bert"', '"roberta"'), 'fetch: the encoder does not fit: config.json has model_type "roberta"'],
-    [config.replace('"hidden_size"', '"width"'), "config.json breaks its schema: hidden_size: "],
+    [
+      config.replace('"hidden_size"', '"width"'),
+      "the encoder is not a BERT that can be trained: hidden_size: got nothing",
+    ],
     ["{", "config.json cannot be read: "],
   ] as const;
   for (const [text, message] of wrong) {
