@@ -1,4 +1,4 @@
-import { encoderRemedy, type FrameIds, type TokenizedText } from "@bertqa/answers";
+import { encoderRemedy, readTokenizerJson, type FrameIds, type TokenizedText } from "@bertqa/answers";
 import { BertqaError } from "@bertqa/core";
 import { createRequire } from "node:module";
 import type { Encoding, Tokenizer } from "tokenizers";
@@ -27,7 +27,7 @@ export function tokenizersVersion(): string {
  * @param where the file, for messages
  * @param workers threads of the Rust library; its pool is made once a process, so the first call decides
  * @throws BertqaError if the library cannot read it, its model is not WordPiece, it does not frame texts as
- *   `[CLS] a [SEP] b [SEP]`, or its encodings say nothing of where tokens came from
+ *   `[CLS] a [SEP] b [SEP]`, its encodings say nothing of where tokens came from, or it has parts that BERT's have not
  */
 export async function loadTokenizer(json: string, where: string, workers?: number): Promise<BertTokenizer> {
   const unknownToken = readWordPiece(json, where);
@@ -50,6 +50,8 @@ export async function loadTokenizer(json: string, where: string, workers?: numbe
   const encode = async (texts: readonly string[]) => (await encodings(texts)).map(toTokenizedText);
   const probe = "Where is it?";
   requireOffsets((await encode([probe]))[0] as TokenizedText, probe, where);
+  // The library takes more than those who ask the trained model do: what they would refuse is refused before it is trained.
+  readTokenizerJson("tokenize", json, where);
   return {
     ...special,
     unknownId: tokenizer.tokenToId(unknownToken) ?? -1,

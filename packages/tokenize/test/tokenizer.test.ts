@@ -160,7 +160,33 @@ test("a regular expression in a tokenizer is refused before any text meets it, w
     );
   }
   const literal = { type: "Replace", pattern: { String: "(a|a|aa)*b$" }, content: "" };
-  await load({ normalizer: { type: "Sequence", normalizers: [literal, normalizer] } });
+  // It is not BERT's all the same.
+  await expect(load({ normalizer: { type: "Sequence", normalizers: [literal, normalizer] } })).rejects.toThrow(
+    'normalizer.type: Invalid input: expected "BertNormalizer"',
+  );
+});
+
+test("what the library reads and nobody who asks the trained model does is refused before training", async () => {
+  const { added_tokens, ...file } = JSON.parse(json) as { added_tokens: object[] };
+  const load = (change: object) => loadTokenizer(JSON.stringify({ ...file, added_tokens, ...change }), "enc/t.json");
+  const lowercasing = [{ type: "NFD" }, { type: "Lowercase" }, { type: "StripAccents" }];
+  const flags = { lstrip: false, rstrip: false, normalized: true, special: false };
+  const covid = { id: tokens.length - 1, content: "covid", single_word: true, ...flags };
+  for (const [change, problem] of [
+    [
+      { normalizer: { type: "Sequence", normalizers: lowercasing } },
+      'normalizer.type: Invalid input: expected "BertNormalizer"',
+    ],
+    [{ pre_tokenizer: { type: "Whitespace" } }, 'pre_tokenizer.type: Invalid input: expected "BertPreTokenizer"'],
+    [
+      { added_tokens: [...added_tokens, covid] },
+      `added_tokens.${added_tokens.length}.single_word: Invalid input: expected false`,
+    ],
+  ] as const) {
+    await expect(load(change)).rejects.toThrow(
+      `tokenize: the tokenizer is not BERT's: ${problem}. ${encoderRemedy}. (enc/t.json)`,
+    );
+  }
 });
 
 test("an old file that names no model type, as early published ones, is read as WordPiece", async () => {
