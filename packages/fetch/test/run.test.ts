@@ -61,7 +61,7 @@ test("a local dataset and encoder become an artifact that core's reader opens", 
   ]);
   const encoder = await dataset.encoderFolder();
   expect((await stat(join(encoder, "vocab.txt"))).mode & 0o777).toBe(0o644);
-  expect((await readdir(encoder)).sort()).toEqual(Object.keys(encoderFolder).sort());
+  expect((await readdir(encoder)).sort()).toEqual([...Object.keys(encoderFolder), "tokenizer_config.json"].sort());
   expect(await readFile(join(encoder, "vocab.txt"), "utf8")).toBe(encoderFolder["vocab.txt"]);
 });
 
@@ -245,6 +245,52 @@ test("an encoder with vocab.txt and pytorch_model.bin alone gets tokenizer.json 
   expect(tensors.get("view")?.data).toEqual(Float32Array.of(2, 3, 4));
   const made = await readFile(join(artifactFolder, "encoder/tokenizer.json"), "utf8");
   expect(made).toBe((await fixture("tokenizer-cased.json")).toString());
+});
+
+test("a cased vocabulary that ships alone is cased in Python too, and read by transformers.js", async () => {
+  const folder = await temporaryFolder();
+  const options = await writeLocalPipeline(folder, {
+    "encoder/config.json": JSON.stringify({ model_type: "bert", vocab_size: 15 }),
+    "encoder/vocab.txt": await readFile(join(import.meta.dirname, "fixtures/vocab.txt")),
+  });
+  await rm(join(folder, "encoder/tokenizer.json"));
+  const folders = { pipelineFolder: folder, artifactsFolder: join(folder, "artifacts") };
+  const reporter = recordingReporter();
+  const { folder: artifactFolder } = await runIn(fetchWith(testEnvironment(folder)), options, folders, reporter);
+  const config = await readFile(join(artifactFolder, "encoder/tokenizer_config.json"), "utf8");
+  // Python's defaults are the other way, and transformers.js has none.
+  expect(JSON.parse(config)).toEqual({
+    ...{ tokenizer_class: "BertTokenizer", do_lower_case: false, strip_accents: null, tokenize_chinese_chars: true },
+    ...{ unk_token: "[UNK]", sep_token: "[SEP]", pad_token: "[PAD]", cls_token: "[CLS]", mask_token: "[MASK]" },
+  });
+  expect(reporter.lines.join("\n")).toContain("tokenizer.json made from vocab.txt, cased as its vocabulary says");
+});
+
+test("where tokenizer_config.json contradicts tokenizer.json, the latter wins; one that says the same stays byte for byte", async () => {
+  const folder = await temporaryFolder();
+  const tokenizer = await readFile(join(import.meta.dirname, "fixtures/tokenizer-cased.json"), "utf8");
+  const tokens = { unk_token: "[UNK]", sep_token: { content: "[SEP]", lstrip: false }, pad_token: "[PAD]" };
+  const named = { ...tokens, cls_token: "[CLS]", mask_token: "[MASK]", tokenizer_class: "BertTokenizerFast" };
+  const written = async (config: object) => {
+    const options = await writeLocalPipeline(folder, {
+      "encoder/config.json": JSON.stringify({ model_type: "bert", vocab_size: 15 }),
+      "encoder/tokenizer.json": tokenizer,
+      "encoder/tokenizer_config.json": JSON.stringify(config),
+    });
+    const folders = { pipelineFolder: folder, artifactsFolder: join(folder, "artifacts") };
+    const { folder: artifactFolder } = await runIn(fetchWith(testEnvironment(folder)), options, folders);
+    return readFile(join(artifactFolder, "encoder/tokenizer_config.json"), "utf8");
+  };
+  const agreeing = { ...named, do_lower_case: false, model_max_length: 512 };
+  expect(await written(agreeing)).toBe(JSON.stringify(agreeing));
+  // By default Python lower-cases.
+  const { do_lower_case: _absent, ...silent } = agreeing;
+  expect(JSON.parse(await written(silent))).toEqual(agreeing);
+  const contradicting = { ...agreeing, do_lower_case: true, strip_accents: true, tokenize_chinese_chars: false };
+  expect(JSON.parse(await written(contradicting))).toEqual({
+    ...agreeing,
+    ...{ strip_accents: null, tokenize_chinese_chars: true },
+  });
 });
 
 test("a pinned file that is swapped after its check is refused", async () => {

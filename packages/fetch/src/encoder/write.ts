@@ -14,13 +14,15 @@ import { z } from "zod";
 import type { FetchedFile } from "../download.ts";
 import { checkEncoder, readEncoderJson, readEncoderText } from "./check.ts";
 import { readPytorchTensors } from "./pytorch.ts";
+import { completeTokenizerConfig } from "./tokenizer-config.ts";
 import { tokenizerFromVocabulary } from "./wordpiece.ts";
 
 type FetchedFiles = ReadonlyMap<string, FetchedFile>;
 
 /**
  * Writes the encoder into the artifact: its files as they are, `tokenizer.json` made of `vocab.txt` and
- * `model.safetensors` made of `pytorch_model.bin` where it ships only those. What is checked and used are the copies.
+ * `model.safetensors` made of `pytorch_model.bin` where it ships only those, and a `tokenizer_config.json` by which others
+ * read the same tokens. What is checked and used are the copies.
  *
  * @throws BertqaError if a copy is not the pinned file, or the encoder cannot be used
  */
@@ -33,7 +35,13 @@ export async function writeEncoder(files: FetchedFiles, draft: ArtifactDraft, re
   if (!copies.has("tokenizer.json")) copies.set("tokenizer.json", await makeTokenizer(files, draft, reporter));
   if (!copies.has("model.safetensors")) await convertWeights(files, draft, reporter);
   const read = (name: string) => readEncoderText(copies.get(name) as string, files.get(name)?.origin ?? name);
-  checkEncoder(await read("config.json"), await read("tokenizer.json"));
+  const tokenizer = await read("tokenizer.json");
+  checkEncoder(await read("config.json"), tokenizer);
+  const given = copies.has("tokenizer_config.json") ? await read("tokenizer_config.json") : undefined;
+  const { config, set } = completeTokenizerConfig(tokenizer, given);
+  if (set.length === 0) return;
+  await writeFile(await pathOf(draft, "tokenizer_config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  reporter.line(`tokenizer_config.json: set ${set.join(", ")} to fit tokenizer.json`);
 }
 
 function pathOf(draft: ArtifactDraft, name: string): Promise<string> {
