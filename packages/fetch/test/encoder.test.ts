@@ -61,6 +61,38 @@ test("without a config, capital letters in the vocabulary make it cased", () => 
   expect(() => tokenizerFromVocabulary("rhine\n[UNK]", {})).toThrow("vocab.txt has no [PAD], [CLS], [SEP], [MASK]");
 });
 
+/** The tokenizer.json made of the fixture's vocab.txt beside these files. */
+async function tokenizerBeside(files: Readonly<Record<string, object>>) {
+  const folder = await temporaryFolder();
+  await writeFiles(
+    folder,
+    Object.fromEntries(Object.entries(files).map(([name, json]) => [name, JSON.stringify(json)])),
+  );
+  const beside = Object.keys(files).map((name) => [name, { path: join(folder, name), origin: name }] as const);
+  const vocabulary = { path: join(fixtures, "vocab.txt"), origin: "enc/vocab.txt" };
+  return tokenizerOf(new Map([["vocab.txt", vocabulary], ...beside]));
+}
+
+test("a vocab.txt of a tokenizer that divides words another way than BERT's is refused, whichever file says so", async () => {
+  const refusal = (name: string) =>
+    `fetch: the tokenizer of enc/vocab.txt is not BERT's but ${name}, which is not read. ` +
+    "Take an encoder with tokenizer.json, or with BERT's tokenizer.";
+  // As cl-tohoku's: MeCab divides into words.
+  const japanese = { tokenizer_class: "BertJapaneseTokenizer", word_tokenizer_type: "mecab" };
+  for (const name of ["tokenizer_config.json", "config.json"]) {
+    await expect(tokenizerBeside({ [name]: japanese })).rejects.toThrow(refusal("BertJapaneseTokenizer"));
+    await expect(tokenizerBeside({ [name]: { word_tokenizer_type: "mecab" } })).rejects.toThrow(
+      refusal("one with word_tokenizer_type mecab"),
+    );
+  }
+  await expect(tokenizerBeside({ "tokenizer_config.json": { do_basic_tokenize: false } })).rejects.toThrow(
+    refusal("one with do_basic_tokenize false"),
+  );
+  const berts = { tokenizer_class: "BertTokenizerFast", do_basic_tokenize: true, do_lower_case: false };
+  const { json } = await tokenizerBeside({ "tokenizer_config.json": berts, "config.json": { tokenizer_class: null } });
+  expect(json).toBe(await readFile(join(fixtures, "tokenizer-cased.json"), "utf8"));
+});
+
 test("a byte order mark in an encoder's file is said by fetch, not met by tokenize or by Python", async () => {
   const folder = await temporaryFolder();
   const vocabulary = await readFile(join(fixtures, "vocab.txt"), "utf8");

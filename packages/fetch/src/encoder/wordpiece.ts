@@ -5,6 +5,21 @@ export interface BertTokenizerConfig {
   readonly tokenize_chinese_chars?: boolean | undefined;
 }
 
+/** What says which tokenizer a `vocab.txt` is for, in `tokenizer_config.json` or `config.json`. */
+export interface TokenizerKind {
+  readonly tokenizer_class?: string | null | undefined;
+  readonly word_tokenizer_type?: string | null | undefined;
+  readonly do_basic_tokenize?: boolean | null | undefined;
+}
+
+/** The tokenizer for which a `vocab.txt` is, where words are divided another way than by BERT's; nothing where they are not. */
+export function otherTokenizer({ tokenizer_class, word_tokenizer_type, do_basic_tokenize }: TokenizerKind) {
+  if (tokenizer_class && !/^(Bert|DistilBert|Electra)Tokenizer(Fast)?$/.test(tokenizer_class)) return tokenizer_class;
+  if (word_tokenizer_type && word_tokenizer_type !== "basic")
+    return `one with word_tokenizer_type ${word_tokenizer_type}`;
+  return do_basic_tokenize === false ? "one with do_basic_tokenize false" : undefined;
+}
+
 const specialTokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 /**

@@ -15,7 +15,7 @@ import type { FetchedFile } from "../download.ts";
 import { checkEncoder, readEncoderJson, readEncoderText } from "./check.ts";
 import { readPytorchTensors } from "./pytorch.ts";
 import { completeTokenizerConfig } from "./tokenizer-config.ts";
-import { tokenizerFromVocabulary } from "./wordpiece.ts";
+import { otherTokenizer, tokenizerFromVocabulary } from "./wordpiece.ts";
 
 type FetchedFiles = ReadonlyMap<string, FetchedFile>;
 
@@ -61,7 +61,13 @@ async function copyChecked({ path, origin, pin }: FetchedFile, copy: string): Pr
   return copy;
 }
 
-const tokenizerConfigSchema = z.object({
+const tokenizerKindSchema = z.object({
+  tokenizer_class: z.string().nullish(),
+  word_tokenizer_type: z.string().nullish(),
+  do_basic_tokenize: z.boolean().nullish(),
+});
+
+const tokenizerConfigSchema = tokenizerKindSchema.extend({
   do_lower_case: z.boolean().optional(),
   strip_accents: z.boolean().nullish(),
   tokenize_chinese_chars: z.boolean().optional(),
@@ -76,13 +82,18 @@ async function makeTokenizer(files: FetchedFiles, draft: ArtifactDraft, reporter
   return copy;
 }
 
-/** A `tokenizer.json` made of `vocab.txt`. @throws BertqaError if that is no vocabulary of BERT's */
+/** A `tokenizer.json` made of `vocab.txt`. @throws BertqaError if that is no vocabulary of BERT's, or another tokenizer's */
 export async function tokenizerOf(files: FetchedFiles) {
   const { path, origin } = files.get("vocab.txt") as FetchedFile;
-  const configFile = files.get("tokenizer_config.json");
-  const config = configFile
-    ? readEncoderJson(await readEncoderText(configFile.path, configFile.origin), tokenizerConfigSchema)
-    : {};
+  const config = await readIfThere(files, "tokenizer_config.json", tokenizerConfigSchema);
+  for (const kind of [config, await readIfThere(files, "config.json", tokenizerKindSchema)]) {
+    const other = otherTokenizer(kind);
+    if (!other) continue;
+    const problem = `the tokenizer of ${origin} is not BERT's but ${other}, which is not read`;
+    throw new BertqaError("fetch", problem, {
+      remedy: "Take an encoder with tokenizer.json, or with BERT's tokenizer",
+    });
+  }
   const { text } = await readEncoderText(path, origin);
   try {
     const made = tokenizerFromVocabulary(text, config);
@@ -90,6 +101,11 @@ export async function tokenizerOf(files: FetchedFiles) {
   } catch (cause) {
     throw new BertqaError("fetch", `${origin} makes no tokenizer: ${(cause as Error).message}`, { cause });
   }
+}
+
+async function readIfThere<T>(files: FetchedFiles, name: string, schema: z.ZodType<T>): Promise<T> {
+  const file = files.get(name);
+  return file ? readEncoderJson(await readEncoderText(file.path, file.origin), schema) : schema.parse({});
 }
 
 async function convertWeights(files: FetchedFiles, draft: ArtifactDraft, reporter: Reporter): Promise<void> {
