@@ -93,6 +93,31 @@ test("a vocab.txt of a tokenizer that divides words another way than BERT's is r
   expect(json).toBe(await readFile(join(fixtures, "tokenizer-cased.json"), "utf8"));
 });
 
+test("words added to a slow tokenizer stay, with their ids, which follow the vocabulary's", async () => {
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: true, special: false };
+  const special = { ...flags, normalized: false, special: true };
+  // The vocabulary has 15 tokens, [CLS] is number 3.
+  const decoder = { 3: { content: "[CLS]", ...special }, 15: { content: "COVID-19", ...flags } };
+  const { json } = await tokenizerBeside({ "tokenizer_config.json": { added_tokens_decoder: decoder } });
+  const { added_tokens } = JSON.parse(json) as { added_tokens: { id: number; content: string }[] };
+  expect(added_tokens.map(({ id, content }) => [id, content])).toEqual([
+    ...[[0, "[PAD]"] as const, [2, "[UNK]"] as const, [3, "[CLS]"] as const, [4, "[SEP]"] as const],
+    ...[[5, "[MASK]"] as const, [15, "COVID-19"] as const],
+  ]);
+  expect(added_tokens.at(-1)).toEqual({ id: 15, content: "COVID-19", ...flags });
+  expect(added_tokens[2]).toEqual({ id: 3, content: "[CLS]", ...special });
+  // The library would number it 15; "rhine" is 8.
+  for (const [id, content, own] of [
+    [16, "COVID-19", 15],
+    [15, "rhine", 8],
+  ] as const) {
+    const moved = { added_tokens_decoder: { [id]: { content, ...flags } } };
+    await expect(tokenizerBeside({ "tokenizer_config.json": moved })).rejects.toThrow(
+      `enc/vocab.txt makes no tokenizer: tokenizer_config.json gives the added token "${content}" id ${id}, expected ${own}`,
+    );
+  }
+});
+
 test("a byte order mark in an encoder's file is said by fetch, not met by tokenize or by Python", async () => {
   const folder = await temporaryFolder();
   const vocabulary = await readFile(join(fixtures, "vocab.txt"), "utf8");

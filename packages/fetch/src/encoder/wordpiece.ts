@@ -1,8 +1,23 @@
+import { z } from "zod";
+
+/** A token that is found in texts before words are divided, as `tokenizer.json` has it but for the id. */
+export const addedTokenSchema = z.object({
+  content: z.string().min(1),
+  single_word: z.boolean(),
+  lstrip: z.boolean(),
+  rstrip: z.boolean(),
+  normalized: z.boolean(),
+  special: z.boolean(),
+});
+type AddedTokenFields = z.output<typeof addedTokenSchema>;
+
 /** What decides how BERT's tokenizer treats a text, as `tokenizer_config.json` has it. */
 export interface BertTokenizerConfig {
   readonly do_lower_case?: boolean | undefined;
   readonly strip_accents?: boolean | null | undefined;
   readonly tokenize_chinese_chars?: boolean | undefined;
+  /** By id. */
+  readonly added_tokens_decoder?: Readonly<Record<string, AddedTokenFields>> | undefined;
 }
 
 /** What says which tokenizer a `vocab.txt` is for, in `tokenizer_config.json` or `config.json`. */
@@ -28,7 +43,7 @@ const specialTokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
  *
  * Where the config does not say whether texts are lower-cased, the vocabulary does: one with capital letters is cased.
  *
- * @throws Error naming the special tokens that the vocabulary lacks
+ * @throws Error naming the special tokens that the vocabulary lacks, or an added token with an id that is not its own
  */
 export function tokenizerFromVocabulary(
   vocabulary: string,
@@ -46,9 +61,7 @@ export function tokenizerFromVocabulary(
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: specialTokens
-      .map((content) => ({ id: vocab[content] as number, content, ...addedTokenFlags }))
-      .toSorted((a, b) => a.id - b.id),
+    added_tokens: addedTokens(vocab, tokens.length, config.added_tokens_decoder ?? {}),
     normalizer: {
       type: "BertNormalizer",
       clean_text: true,
@@ -75,6 +88,27 @@ export function tokenizerFromVocabulary(
     },
   };
   return { json: JSON.stringify(tokenizer), lowercase };
+}
+
+/** The special tokens and those of the config, by id. New ones must follow the vocabulary: the library numbers them itself. */
+function addedTokens(
+  vocab: Readonly<Record<string, number>>,
+  vocabularySize: number,
+  decoder: Readonly<Record<string, AddedTokenFields>>,
+) {
+  const given = Object.entries(decoder).map(([id, fields]) => ({ id: Number(id), ...fields }));
+  const known = specialTokens
+    .filter((special) => !given.some(({ content }) => content === special))
+    .map((content) => ({ id: vocab[content] as number, content, ...addedTokenFlags }));
+  let nextId = vocabularySize;
+  return [...known, ...given]
+    .toSorted((a, b) => a.id - b.id)
+    .map((token) => {
+      const expected = Object.hasOwn(vocab, token.content) ? (vocab[token.content] as number) : nextId++;
+      if (token.id === expected) return token;
+      const name = JSON.stringify(token.content);
+      throw new Error(`tokenizer_config.json gives the added token ${name} id ${token.id}, expected ${expected}`);
+    });
 }
 
 const addedTokenFlags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };

@@ -15,7 +15,7 @@ import type { FetchedFile } from "../download.ts";
 import { checkEncoder, readEncoderJson, readEncoderText } from "./check.ts";
 import { readPytorchTensors } from "./pytorch.ts";
 import { completeTokenizerConfig } from "./tokenizer-config.ts";
-import { otherTokenizer, tokenizerFromVocabulary } from "./wordpiece.ts";
+import { addedTokenSchema, otherTokenizer, tokenizerFromVocabulary } from "./wordpiece.ts";
 
 type FetchedFiles = ReadonlyMap<string, FetchedFile>;
 
@@ -71,6 +71,7 @@ const tokenizerConfigSchema = tokenizerKindSchema.extend({
   do_lower_case: z.boolean().optional(),
   strip_accents: z.boolean().nullish(),
   tokenize_chinese_chars: z.boolean().optional(),
+  added_tokens_decoder: z.record(z.string().regex(/^\d+$/), addedTokenSchema).optional(),
 });
 
 async function makeTokenizer(files: FetchedFiles, draft: ArtifactDraft, reporter: Reporter): Promise<string> {
