@@ -21,7 +21,8 @@ export interface TokenFinder {
 export function tokenFinder(tokens: readonly AddedToken[]): TokenFinder | undefined {
   if (tokens.length === 0) return undefined;
   const longestFirst = tokens.toSorted((a, b) => b.content.length - a.content.length);
-  const literals = longestFirst.map(({ content }) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
+  // No hyphen: it means nothing here, and may not be escaped with the flag u.
+  const literals = longestFirst.map(({ content }) => content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
   return {
     pattern: new RegExp(literals.join("|"), "gu"),
     tokens: new Map(tokens.map((token) => [token.content, token])),

@@ -126,6 +126,7 @@ describe("the tokenizers library", () => {
         added("<L>>"),
         added("Ünits", { normalized: true }),
         added("a.b", { normalized: true, rstrip: true }),
+        added("COVID-19", { normalized: true }),
       ];
       tokenizer.added_tokens.push(...tokens.map((token, i) => ({ id: size + i, ...token })));
     });
@@ -139,6 +140,7 @@ describe("the tokenizers library", () => {
       "UNITS",
       "A.B",
       "a.b",
+      "Covid-19",
       " ",
       "\u00a0",
       "\n",
