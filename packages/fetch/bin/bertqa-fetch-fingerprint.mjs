@@ -9,6 +9,7 @@ import { pipeline } from "node:stream/promises";
 
 /** The names that fetch takes from an encoder's folder; `encoderSourceFiles` in options.ts, which a test holds equal. */
 const encoderFiles = [
+  "added_tokens.json",
   "config.json",
   "model.safetensors",
   "pytorch_model.bin",

@@ -51,7 +51,7 @@ const splitSchema = z.strictObject({
 });
 
 /** Files that are taken from an encoder's folder. */
-export const encoderSourceFiles = [...encoderFiles, "pytorch_model.bin"] as const;
+export const encoderSourceFiles = [...encoderFiles, "pytorch_model.bin", "added_tokens.json"] as const;
 
 /** Of each of these, one: the second is made into the first. */
 export const requiredEncoderFiles: readonly (readonly (typeof encoderSourceFiles)[number][])[] = [

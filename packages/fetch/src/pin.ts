@@ -47,6 +47,9 @@ export async function pinEncoder(label: string, context: PinContext): Promise<Pi
   if (!files.has("model.safetensors")) {
     for (const [name, file] of await bring(source, ["pytorch_model.bin"], context)) files.set(name, file);
   }
+  if (!files.has("tokenizer.json")) {
+    for (const [name, file] of await bring(source, ["added_tokens.json"], context)) files.set(name, file);
+  }
   const missing = requiredEncoderFiles.find((names) => !names.some((name) => files.has(name)));
   if (missing) throw new BertqaError("pin", `${exact} has no ${missing.join(" or ")}`);
   return { label: exact, files };

@@ -118,6 +118,15 @@ test("words added to a slow tokenizer stay, with their ids, which follow the voc
   }
 });
 
+test("words in added_tokens.json alone are not lost in silence", async () => {
+  // "rhine" is in the vocabulary.
+  await tokenizerBeside({ "added_tokens.json": { rhine: 8 } });
+  await expect(tokenizerBeside({ "added_tokens.json": { rhine: 8, "COVID-19": 15 } })).rejects.toThrow(
+    'fetch: added_tokens.json has "COVID-19", which vocab.txt has not. Load the tokenizer with Python\'s AutoTokenizer and ' +
+      "save it, which writes tokenizer.json. (added_tokens.json)",
+  );
+});
+
 test("a byte order mark in an encoder's file is said by fetch, not met by tokenize or by Python", async () => {
   const folder = await temporaryFolder();
   const vocabulary = await readFile(join(fixtures, "vocab.txt"), "utf8");

@@ -34,6 +34,7 @@ test("each local file is there with its sha256, a missing one as missing, a remo
   expect(await fingerprint(folder)).toEqual([
     "/nowhere/train.json missing",
     `dev.json ${sha256(JSON.stringify(devFile))}`,
+    "encoder/added_tokens.json missing",
     `encoder/config.json ${sha256(encoderFolder["config.json"])}`,
     `encoder/model.safetensors ${sha256(encoderFolder["model.safetensors"])}`,
     "encoder/pytorch_model.bin missing",

@@ -96,12 +96,26 @@ export async function tokenizerOf(files: FetchedFiles) {
     });
   }
   const { text } = await readEncoderText(path, origin);
+  if (!config.added_tokens_decoder) await refuseAddedTokens(files, text);
   try {
     const made = tokenizerFromVocabulary(text, config);
     return { ...made, isConfigured: config.do_lower_case !== undefined };
   } catch (cause) {
     throw new BertqaError("fetch", `${origin} makes no tokenizer: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** transformers before 4.34 wrote words that were added beside the vocabulary without saying how they are found in a text. */
+async function refuseAddedTokens(files: FetchedFiles, vocabulary: string): Promise<void> {
+  const added = Object.keys(await readIfThere(files, "added_tokens.json", z.record(z.string(), z.int())));
+  const known = new Set(vocabulary.split(/\r?\n/));
+  const token = added.find((each) => !known.has(each));
+  if (token === undefined) return;
+  const where = files.get("added_tokens.json")?.origin ?? "added_tokens.json";
+  throw new BertqaError("fetch", `added_tokens.json has ${JSON.stringify(token)}, which vocab.txt has not`, {
+    remedy: "Load the tokenizer with Python's AutoTokenizer and save it, which writes tokenizer.json",
+    where,
+  });
 }
 
 async function readIfThere<T>(files: FetchedFiles, name: string, schema: z.ZodType<T>): Promise<T> {
