@@ -51,7 +51,7 @@ export function completeTokenizerConfig(tokenizer: NamedText, given: NamedText |
     strip_accents: normalizer.strip_accents ?? null,
     tokenize_chinese_chars: normalizer.handle_chinese_chars,
   };
-  const set = Object.fromEntries([
+  const set = Object.fromEntries<unknown>([
     ...Object.entries(absent).filter(
       ([field, value]) => (config[field] ?? null) === null && (field === "tokenizer_class" || isToken(value)),
     ),
