@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { startCacheProxy, type CacheProxyOptions } from "../src/client/proxy.ts";
 import type { Patience } from "../src/client/upstream.ts";
 import { digestHeader } from "../src/names.ts";
@@ -338,6 +338,28 @@ test("who has not the run's own token gets nothing, and the real token is not th
   const headers = { authorization: `Bearer ${tokenOf("main")}` };
   expect((await fetch(`${proxy.url}/v1/cache/5`, { headers })).status).toBe(401);
   await proxy.finish();
+});
+
+test("a server on loopback, a tunnel's end too, is reached past the environment's proxy, which would read the token", async () => {
+  const server = await startServer();
+  await server.call("PUT", "5", "main", { body: new Uint8Array(good) });
+  const asked: string[] = [];
+  const elsewhere = createServer().on("connect", ({ url }, socket) => {
+    asked.push(`CONNECT ${url}`);
+    socket.end("HTTP/1.1 502 Bad Gateway\r\n\r\n");
+  });
+  await once(elsewhere.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => void elsewhere.close());
+  const port = (elsewhere.address() as AddressInfo).port;
+  onTestFinished(() => void vi.unstubAllEnvs());
+  for (const name of ["http_proxy", "HTTP_PROXY"]) vi.stubEnv(name, `http://127.0.0.1:${port}`);
+  for (const name of ["no_proxy", "NO_PROXY"]) vi.stubEnv(name, undefined);
+  for (const url of [server.url, server.url.replace("127.0.0.1", "localhost")]) {
+    const { get, proxy, warnings } = await startProxy(url);
+    expect([(await get("5")).status, warnings]).toEqual([200, []]);
+    await proxy.finish();
+  }
+  expect(asked).toEqual([]);
 });
 
 test("nothing is left in the temporary folder, and results that cannot be sent in time are given up", async () => {

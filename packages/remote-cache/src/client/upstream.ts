@@ -1,7 +1,7 @@
 import { BertqaError } from "@bertqa/core";
 import { isLoopback } from "@bertqa/http/host";
 import { createReadStream } from "node:fs";
-import { EnvHttpProxyAgent, request, type Dispatcher } from "undici";
+import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from "undici";
 import { digestHeader, sha256OfHeader } from "../names.ts";
 import { defaultPace, pacer, TooSlowError, type Pace } from "../pace.ts";
 import { BodyLengthError, spool, type ScratchFile } from "../scratch.ts";
@@ -43,18 +43,20 @@ export interface Upstream {
 }
 
 /**
- * Speaks to a server of Nx's cache protocol, ours or another. Goes through the proxies of the environment and trusts the
- * authorities of NODE_EXTRA_CA_CERTS, neither of which Nx's own client does. Follows no redirect: a token is for one host.
+ * Speaks to a server of Nx's cache protocol, ours or another. Goes through the proxies of the environment, except to loopback, and
+ * trusts the authorities of NODE_EXTRA_CA_CERTS, neither of which Nx's own client does. Follows no redirect: a token is for one host.
  *
  * @throws BertqaError if the address or token cannot be used; the message shows no secret
  */
 export function openUpstream(address: CacheAddress, scratchFolder: string, patience = defaultPatience): Upstream {
-  const base = checkedBase(address);
-  const dispatcher = new EnvHttpProxyAgent({
+  const { base, isNear } = checkedBase(address);
+  const limits = {
     connect: { timeout: patience.connectMs },
     headersTimeout: patience.silenceMs,
     bodyTimeout: patience.silenceMs,
-  });
+  };
+  // A proxy elsewhere could not reach this machine's loopback; the token alone would get there.
+  const dispatcher = isNear ? new Agent(limits) : new EnvHttpProxyAgent(limits);
   const authorization = address.token === undefined ? {} : { authorization: `Bearer ${address.token}` };
   const call = async (method: "GET" | "HEAD" | "PUT", hash: string, more: Partial<Dispatcher.RequestOptions> = {}) => {
     const headers = { accept: "application/octet-stream", ...authorization, ...(more.headers as object) };
@@ -157,7 +159,7 @@ function headerOf(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(", ") : value;
 }
 
-function checkedBase({ url, token }: CacheAddress): string {
+function checkedBase({ url, token }: CacheAddress): { readonly base: string; readonly isNear: boolean } {
   const problem = (what: string, remedy: string) => new BertqaError("cache", what, { remedy });
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   const name = "NX_SELF_HOSTED_REMOTE_CACHE_SERVER";
@@ -172,5 +174,5 @@ function checkedBase({ url, token }: CacheAddress): string {
     const remedy = "Use https, or a tunnel: ssh -N -L 8787:127.0.0.1:8787 HOST, then http://127.0.0.1:8787";
     throw problem(`${name} is http, and the token would travel in the clear`, remedy);
   }
-  return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
+  return { base: `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`, isNear };
 }
