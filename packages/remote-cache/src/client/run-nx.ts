@@ -62,16 +62,24 @@ function cacheAddress(environment: NodeJS.ProcessEnv): CacheAddress | undefined 
   return url ? { url, token: environment[tokenVariable] || undefined } : undefined;
 }
 
-/** Nx's environment: our proxy's address, reached directly, and a token that is worth nothing elsewhere. */
+/**
+ * Nx's environment: our proxy's address, reached directly, and a token that is worth nothing elsewhere. Some programs read the one
+ * spelling of NO_PROXY first, some the other: one that was not set holds what the other says, or it would take that away.
+ */
 function behind(proxy: CacheProxy, environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const direct = (name: string) => ({ [name]: [environment[name], "127.0.0.1"].filter(Boolean).join(",") });
+  const { no_proxy: lower, NO_PROXY: upper } = environment;
   return {
     ...environment,
-    ...direct("no_proxy"),
-    ...direct("NO_PROXY"),
+    no_proxy: withLoopback(lower || upper),
+    NO_PROXY: withLoopback(upper || lower),
     [serverVariable]: proxy.url,
     [tokenVariable]: proxy.token,
   };
+}
+
+/** Alone, a star means every host; in a list it is none to undici and curl. */
+function withLoopback(hosts: string | undefined): string {
+  return hosts === "*" ? hosts : [hosts, "127.0.0.1"].filter(Boolean).join(",");
 }
 
 /** The workspace's own Nx. */
