@@ -74,14 +74,39 @@ export function followConnections(app: FastifyInstance) {
   };
 }
 
+/** What ends a server from outside; closeWithGrace listens for the signals of a crash. */
+const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
+
 /**
  * Stops on SIGTERM, SIGINT and their like, or on an error that nobody caught, and ends the process: 0 after a signal. A second signal
  * ends it at once.
  *
  * @param graceMs time for `stop`, after which the process ends with 1
+ * @param echoMs a signal that follows so soon is the first one again: a terminal or a supervisor signals all processes of a command,
+ *   and npx passes on to its child what it got itself
  */
-export function stopOnSignals(stop: (reason: { signal?: string; error?: unknown }) => Promise<void>, graceMs: number) {
-  closeWithGrace({ delay: graceMs + 5000, logger: false, skip: ["beforeExit"] }, async ({ signal, err }) =>
-    stop({ ...(signal !== undefined && { signal }), ...(err !== undefined && { error: err }) }),
+export function stopOnSignals(
+  stop: (reason: { signal?: string; error?: unknown }) => Promise<void>,
+  graceMs: number,
+  echoMs = 1000,
+) {
+  let askedBy: string | undefined;
+  let stoppingSinceMs: number | undefined;
+  const grace = closeWithGrace(
+    { delay: graceMs + 5000, logger: false, skip: ["beforeExit", ...stopSignals] },
+    async ({ signal = askedBy, err }) => {
+      stoppingSinceMs = performance.now();
+      await stop({ ...(signal !== undefined && { signal }), ...(err !== undefined && { error: err }) });
+    },
   );
+  for (const signal of stopSignals) {
+    process.on(signal, () => {
+      if (stoppingSinceMs === undefined) {
+        askedBy = signal;
+        void grace.close();
+      } else if (performance.now() - stoppingSinceMs > echoMs) {
+        process.exit(1);
+      }
+    });
+  }
 }

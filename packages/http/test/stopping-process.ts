@@ -1,7 +1,9 @@
-// A service as a process of its own: prints its address, then a line for a request taken, and answers when it is stopped.
+// A service as a process of its own: prints its address, then a line for a request taken and one for each signal. It answers when the
+// signals of its first argument have come; the second is the time in which one is an echo.
 import { once } from "node:events";
 import { createHttpService, stopOnSignals } from "../src/index.ts";
 
+const [signalCount = "1", echoMs] = process.argv.slice(2);
 const service = await createHttpService({ logLevel: "silent" });
 const stopping = new EventTarget();
 service.app.get("/slow", async () => {
@@ -9,9 +11,12 @@ service.app.get("/slow", async () => {
   await once(stopping, "stop");
   return { text: "whole" };
 });
-stopOnSignals(async () => {
-  const stopped = service.stop();
-  stopping.dispatchEvent(new Event("stop"));
-  await stopped;
-}, 5000);
+stopOnSignals(async () => void (await service.stop()), 5000, echoMs === undefined ? undefined : Number(echoMs));
+let count = 0;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    process.stdout.write("signal\n");
+    if (++count === Number(signalCount)) stopping.dispatchEvent(new Event("stop"));
+  });
+}
 process.stdout.write(`${await service.listen()}\n`);

@@ -117,17 +117,42 @@ test("a stopped service says what became of its requests, and can be stopped aga
   expect(JSON.parse(lines.at(-1)!)).toMatchObject({ msg: "stopped", taken: 1, answered: 1, abandoned: 0 });
 });
 
+/** A server's process with a request on its way to an answer. */
+async function startProcess(...argv: string[]) {
+  const script = join(import.meta.dirname, "stopping-process.ts");
+  const child = execFile(process.execPath, ["--import", "tsx", script, ...argv]);
+  const exit = once(child, "exit");
+  const [line] = (await once(child.stdout!, "data")) as [string];
+  const asked = fetch(`${line.trim()}/slow`);
+  await once(child.stdout!, "data"); // the request was taken
+  return { child, exit, asked };
+}
+
 test.each(["SIGTERM", "SIGINT"] as const)(
   "%s in the middle of a request: it is answered, and the process ends with 0",
   async (signal) => {
-    const script = join(import.meta.dirname, "stopping-process.ts");
-    const child = execFile(process.execPath, ["--import", "tsx", script]);
-    const exit = once(child, "exit");
-    const [line] = (await once(child.stdout!, "data")) as [string];
-    const asked = fetch(`${line.trim()}/slow`);
-    await once(child.stdout!, "data"); // the request was taken
+    const { child, exit, asked } = await startProcess();
     child.kill(signal);
     expect(await (await asked).json()).toEqual({ text: "whole" });
     expect(await exit).toEqual([0, null]);
   },
 );
+
+test.each(["SIGTERM", "SIGINT"] as const)("%s and its echo, as under npx, are one: nothing is cut", async (signal) => {
+  const { child, exit, asked } = await startProcess("2", "1e9");
+  child.kill(signal);
+  await once(child.stdout!, "data"); // the stop has begun
+  child.kill(signal);
+  expect(await (await asked).json()).toEqual({ text: "whole" });
+  expect(await exit).toEqual([0, null]);
+});
+
+test("a second signal that is no echo ends the process at once", async () => {
+  const { child, exit, asked } = await startProcess("never", "0");
+  const cut = expect(asked).rejects.toThrow();
+  child.kill("SIGTERM");
+  await once(child.stdout!, "data");
+  child.kill("SIGTERM");
+  expect(await exit).toEqual([1, null]);
+  await cut;
+});
