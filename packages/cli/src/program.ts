@@ -189,6 +189,7 @@ export function addCommands(program: Command): void {
     .addOption(tokensOption())
     .option("--host <address>", "address to listen on; other machines reach none but theirs", "127.0.0.1")
     .option("--port <n>", "port; 0 takes a free one", wholeNumber(0), 8787)
+    .option("--allowed-host <name...>", "host names to answer to, besides this machine's own: a reverse proxy's")
     .option("--max-size <bytes>", "what may be kept: 50GB; the longest unused goes beyond it", byteCount, 50 * 2 ** 30)
     .option("--max-entry <bytes>", "the largest result that is taken", byteCount, 4 * 2 ** 30)
     .option("--debug", "print the stack of an error")

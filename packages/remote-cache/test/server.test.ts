@@ -175,6 +175,20 @@ test("beyond the size the longest unused entry goes; one that was read lately st
   expect(statuses).toEqual([200, 404, 200]);
 });
 
+test("behind a reverse proxy that keeps the Host field the server answers to the name that it was given, and to no other", async () => {
+  const server = await startServer({ allowedHosts: ["cache.example.org"] });
+  await put(server, "123", "main");
+  const statusFor = async (host: string) => {
+    const headers = { host, authorization: `Bearer ${tokenOf("reader")}` };
+    const [answer] = await once(request(`${server.url}/v1/cache/123`, { headers }).end(), "response");
+    answer.resume();
+    return answer.statusCode;
+  };
+  expect(await statusFor("cache.example.org")).toBe(200);
+  expect(await statusFor("localhost:8787")).toBe(200);
+  expect(await statusFor("elsewhere.example.org")).toBe(421);
+});
+
 test("metrics want a token and count; probes want none", async () => {
   const server = await startServer();
   await put(server, "1", "main");

@@ -21,6 +21,7 @@ export interface CacheServerFlags {
   readonly tokens: string;
   readonly host: string;
   readonly port: number;
+  readonly allowedHost?: readonly string[];
   readonly maxSize: number;
   readonly maxEntry: number;
 }
@@ -38,8 +39,8 @@ export async function cacheServer(flags: CacheServerFlags): Promise<void> {
   }
   const grants = await followTokens(flags.tokens, (problem) => reporter.line(problem));
   const store = await openStore(flags);
-  const { host, port, maxSize: mostBytes, maxEntry: mostEntryBytes } = flags;
-  const service = await createCacheServer({ store, grants, host, port, mostBytes, mostEntryBytes });
+  const { host, port, allowedHost: allowedHosts = [], maxSize: mostBytes, maxEntry: mostEntryBytes } = flags;
+  const service = await createCacheServer({ store, grants, host, port, allowedHosts, mostBytes, mostEntryBytes });
   stopOnSignals(async () => void (await service.stop()), service.limits.graceMs);
   process.stdout.write(`${await service.listen()}\n`);
 }

@@ -15,6 +15,8 @@ export interface CacheServerOptions {
   readonly grants: () => Promise<readonly Grant[]>;
   readonly host?: string;
   readonly port?: number;
+  /** Names that the server answers to on loopback, too: those of a reverse proxy that keeps the Host field. */
+  readonly allowedHosts?: readonly string[];
   /** What the store may hold, in bytes; the longest unused entries go beyond it. */
   readonly mostBytes: number;
   readonly mostEntryBytes: number;
@@ -32,13 +34,14 @@ type HashRequest = FastifyRequest<{ Params: { hash: string } }>;
  * connection ends under it.
  */
 export async function createCacheServer(options: CacheServerOptions): Promise<HttpService> {
-  const { grants, mostBytes, mostEntryBytes, pace = defaultPace, host, port, logStream } = options;
+  const { grants, mostBytes, mostEntryBytes, pace = defaultPace, host, port, allowedHosts, logStream } = options;
   const service = await createHttpService({
     // Every route below but the probes asks for a token, whatever address the server listens on.
     openToAll: true,
     limits: { requestMs: 0 },
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
+    ...(allowedHosts === undefined ? {} : { allowedHosts }),
     ...(logStream === undefined ? {} : { logStream }),
   });
   const { app } = service;
