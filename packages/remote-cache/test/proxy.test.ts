@@ -382,6 +382,38 @@ test("nothing is left in the temporary folder, and results that cannot be sent i
   expect(await readdir(folder)).toEqual([]);
 });
 
+describe("a result that is still coming does not hold up", () => {
+  /** A proxy that is receiving an entry whose end never comes, and Nx's request for it. */
+  async function startReceiving() {
+    const { url, requests } = await startLiar((_, response) => {
+      response.writeHead(200, whole).write(good.subarray(0, 50));
+    });
+    const started = await startProxy(url, { patience: { ...patience, silenceMs: 1e8, graceMs: 1e8 } });
+    const aborter = new AbortController();
+    const headers = { authorization: `Bearer ${started.proxy.token}` };
+    const asked = fetch(`${started.proxy.url}/v1/cache/1`, { headers, signal: aborter.signal });
+    while (requests.length === 0) await new Promise(setImmediate);
+    return { ...started, asked, leave: () => aborter.abort(), requests };
+  }
+
+  test("a run that is ended by a signal, and nothing more is taken", async () => {
+    const { proxy, asked, get, warnings, requests } = await startReceiving();
+    proxy.abandon();
+    expect((await asked).status).toBe(404);
+    expect((await get("2")).status).toBe(404);
+    await proxy.finish();
+    expect([warnings, proxy.tally.failed, requests.length]).toEqual([[], 0, 1]);
+  });
+
+  test("a run whose Nx is gone", async () => {
+    const { proxy, asked, leave, warnings } = await startReceiving();
+    leave();
+    await expect(asked).rejects.toThrow(/abort/);
+    await proxy.finish();
+    expect([warnings, proxy.tally.failed]).toEqual([[], 0]);
+  });
+});
+
 test("a body that breaks off while its file is being opened is an error of that body, not of the process", async () => {
   const body = new PassThrough();
   const spooled = spool(body, await temporaryFolder(), 10);

@@ -35,9 +35,13 @@ interface FoundFile {
  * it but folders and regular files with plain names, and each artifact exactly the files of its manifest, with their sha256.
  * Nx checks none of that; it ends the run over an archive that it cannot read.
  *
- * @throws ArchiveError if it is not so
+ * @throws ArchiveError if it is not so, or the signal came first
  */
-export async function checkArchive(path: string, unpackedBytes = mostUnpackedBytes): Promise<void> {
+export async function checkArchive(
+  path: string,
+  unpackedBytes = mostUnpackedBytes,
+  signal?: AbortSignal,
+): Promise<void> {
   const files = new Map<string, FoundFile>();
   const manifests = new Map<string, string>();
   const names = new Set<string>();
@@ -66,7 +70,7 @@ export async function checkArchive(path: string, unpackedBytes = mostUnpackedByt
     }
   };
   try {
-    for await (const entry of unpack(path)) await take(entry.header, entry as unknown as Bytes);
+    for await (const entry of unpack(path, signal)) await take(entry.header, entry as unknown as Bytes);
   } catch (error) {
     throw error instanceof ArchiveError
       ? error
@@ -76,10 +80,10 @@ export async function checkArchive(path: string, unpackedBytes = mostUnpackedByt
   for (const [folder, text] of manifests) checkArtifact(folder, text, files);
 }
 
-async function* unpack(path: string): AsyncGenerator<Entry> {
+async function* unpack(path: string, signal: AbortSignal | undefined): AsyncGenerator<Entry> {
   // Nx writes two of its headers in the oldest format, which has no mark of its own.
   const archive = extract({ allowUnknownFormat: true } as object);
-  const source = createReadStream(path, { highWaterMark: 1 << 18 });
+  const source = createReadStream(path, { highWaterMark: 1 << 18, ...(signal && { signal }) });
   const unzipped = createGunzip();
   source.on("error", (error) => unzipped.destroy(error));
   unzipped.on("error", (error) => archive.destroy(error));

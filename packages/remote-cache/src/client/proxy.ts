@@ -49,7 +49,7 @@ export interface CacheProxy {
   pending(): number;
   /** Sends what is left, within limits, and ends. */
   finish(): Promise<void>;
-  /** Sends no more. */
+  /** Sends no more, and takes no more. */
   abandon(): void;
 }
 
@@ -93,16 +93,17 @@ export async function startCacheProxy(options: CacheProxyOptions): Promise<Cache
     warnOnce(`${(error as Error).message} The run goes on without the cache`);
   }
 
-  const receive = async (hash: string): Promise<ScratchFile | undefined> => {
-    if (isGivenUp || !upstream || (droppedFolder !== undefined && existsSync(join(droppedFolder, hash))))
-      return undefined;
+  const receive = async (hash: string, signal: AbortSignal): Promise<ScratchFile | undefined> => {
+    if (isGivenUp || signal.aborted || !upstream) return undefined;
+    if (droppedFolder !== undefined && existsSync(join(droppedFolder, hash))) return undefined;
     let file: ScratchFile | undefined;
     try {
-      file = await upstream.get(hash);
-      if (file) await checkArchive(file.path);
+      file = await upstream.get(hash, signal);
+      if (file) await checkArchive(file.path, undefined, signal);
       return file;
     } catch (error) {
       await file?.remove();
+      if (signal.aborted) return undefined; // nobody waits for it
       // Stored so: the server has kept its bytes, and no client may replace them, one that is right no more than one that is not.
       const remedy = error instanceof ArchiveError ? `. ${removalOnServer(hash)}` : "";
       fail(`the cache's entry ${hash} cannot be used`, error, remedy);
@@ -111,8 +112,8 @@ export async function startCacheProxy(options: CacheProxyOptions): Promise<Cache
   };
   const send = async (hash: string, file: ScratchFile): Promise<void> => {
     try {
-      if (isGivenUp || !mayWrite || !upstream) return;
-      await checkArchive(file.path);
+      if (isGivenUp || aborter.signal.aborted || !mayWrite || !upstream) return;
+      await checkArchive(file.path, undefined, aborter.signal);
       const result = await upstream.put(hash, file, aborter.signal);
       if (result === "stored") tally.stored += 1;
       if (result === "refused") mayWrite = false;
@@ -130,7 +131,9 @@ export async function startCacheProxy(options: CacheProxyOptions): Promise<Cache
     if (!isBearerOf(token, request.headers.authorization)) return void response.writeHead(401).end();
     if (!hashPattern.test(hash)) return void response.writeHead(404).end();
     if (request.method === "GET") {
-      const file = await receive(hash);
+      const gone = new AbortController();
+      response.once("close", () => gone.abort());
+      const file = await receive(hash, AbortSignal.any([aborter.signal, gone.signal]));
       if (!file) {
         tally.missed += 1;
         return void response.writeHead(404).end();
@@ -157,7 +160,7 @@ export async function startCacheProxy(options: CacheProxyOptions): Promise<Cache
       // Nx takes 409 on PUT for "there already": the result stays here.
       if (!response.headersSent) response.writeHead(request.method === "PUT" ? 409 : 404).end();
       else response.destroy();
-      fail("a result could not be passed on", error);
+      if (!aborter.signal.aborted) fail("a result could not be passed on", error);
     });
     beingAnswered.add(answered);
     void answered.then(() => beingAnswered.delete(answered));

@@ -36,7 +36,7 @@ class UnusableEntryError extends Error {}
 /** The cache's server, as far as our side of the protocol goes. */
 export interface Upstream {
   /** @returns undefined where the server has no such entry; @throws UnusableServerError, UnusableEntryError */
-  get(hash: string): Promise<ScratchFile | undefined>;
+  get(hash: string, signal: AbortSignal): Promise<ScratchFile | undefined>;
   /** @returns "refused" where the token may not write; @throws UnusableServerError, UnusableEntryError */
   put(hash: string, file: ScratchFile, signal: AbortSignal): Promise<"stored" | "exists" | "refused">;
   close(): Promise<void>;
@@ -68,9 +68,9 @@ export function openUpstream(address: CacheAddress, scratchFolder: string, patie
   };
 
   return {
-    get: async (hash) => {
+    get: async (hash, signal) => {
       const aborter = new AbortController();
-      const answer = await call("GET", hash, { signal: aborter.signal });
+      const answer = await call("GET", hash, { signal: AbortSignal.any([aborter.signal, signal]) });
       answer.body.on("error", () => {}); // a body that is given up tells nobody
       if (answer.statusCode !== 200) {
         aborter.abort();
