@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -17,7 +17,10 @@ import { startServer, temporaryFolder, tokenOf } from "./support/servers.ts";
 const weights = "weights, as many as a small model has";
 const good = await archiveOf(artifactItems({ "model/model.safetensors": weights }));
 // The times of a server that will never answer: any would do.
-const patience = { connectMs: 200, silenceMs: 100, slowestBytesPerSecond: 1e6, graceMs: 60, mostBytes: 1e8 };
+const patience = {
+  ...{ connectMs: 200, silenceMs: 100, entryMs: 100 },
+  ...{ slowestBytesPerSecond: 1e6, graceMs: 60, mostBytes: 1e8 },
+};
 
 async function startProxy(url: string, more: Partial<CacheProxyOptions> & { readonly name?: string } = {}) {
   const warnings: string[] = [];
@@ -152,7 +155,10 @@ const lies: [
 
 describe("a run goes on as if there were no cache, with one warning, where the server", () => {
   test.each(lies)("%s", async (_, answer, asked, warning, limits) => {
-    const { url, requests } = await startLiar(answer);
+    const { url, requests } = await startLiar((request, response) => {
+      if (request.method === "HEAD") response.writeHead(404).end();
+      else answer(request, response);
+    });
     const { get, put, proxy, warnings } = await startProxy(url, limits ? { patience: limits } : {});
     expect((await get("1")).status).toBe(404);
     expect((await get("2")).status).toBe(404);
@@ -163,6 +169,16 @@ describe("a run goes on as if there were no cache, with one warning, where the s
     expect(warnings[0]).toMatch(warning);
     expect(warnings[0]).toMatch(/The run goes on/);
     expect(warnings[0]).not.toContain(tokenOf("main"));
+  });
+
+  test("takes connections and never answers: it is not waited for as long as for an entry", async () => {
+    const { url, requests } = await startLiar(() => {});
+    const { get, proxy, warnings } = await startProxy(url, { patience: { ...patience, entryMs: 1e8 } });
+    expect((await get("1")).status).toBe(404);
+    expect((await get("2")).status).toBe(404);
+    await proxy.finish();
+    expect([requests, warnings.length]).toEqual([["HEAD /v1/cache/1"], 1]);
+    expect(warnings[0]).toMatch(/did not answer in time/);
   });
 
   test("is not there", async () => {
@@ -286,6 +302,29 @@ test("two machines make one hash with other contents: the first's stands, and th
   expect(Buffer.from(await (await server.call("GET", "7", "main")).arrayBuffer())).toEqual(good);
 });
 
+test.each(["GET", "PUT"])("a server that is silent while it reads or stores an entry (%s) is waited for longer", async (method) => {
+  const held = new EventEmitter();
+  const { url } = await startLiar((request, response) => {
+    if (request.method === "HEAD") return void response.writeHead(404).end();
+    request.resume().once("end", () => {
+      held.once("go on", () => response.writeHead(200, method === "GET" ? whole : {}).end(method === "GET" ? good : ""));
+      held.emit("held");
+    });
+  });
+  const silent = await startLiar(() => {});
+  const limits = { patience: { ...patience, entryMs: 1e8, graceMs: 1e8 } };
+  const [working, never] = [await startProxy(url, limits), await startProxy(silent.url, limits)];
+  const isHeld = once(held, "held");
+  const answer = method === "GET" ? working.get("1") : working.put("1", good);
+  await isHeld;
+  // The time for the other's silence is over, and with it that for the silence here, which is older.
+  expect((await never.get("1")).status).toBe(404);
+  held.emit("go on");
+  expect((await answer).status).toBe(200);
+  await Promise.all([working.proxy.finish(), never.proxy.finish()]);
+  expect([working.warnings, working.proxy.tally.failed, never.warnings.length]).toEqual([[], 0, 1]);
+});
+
 test("a 409 to what is sent, where another was faster after the look: no warning, and the server is asked again", async () => {
   const { url, requests } = await startLiar((request, response) => {
     request.resume().once("end", () => response.writeHead(request.method === "PUT" ? 409 : 404).end());
@@ -385,14 +424,16 @@ test("nothing is left in the temporary folder, and results that cannot be sent i
 describe("a result that is still coming does not hold up", () => {
   /** A proxy that is receiving an entry whose end never comes, and Nx's request for it. */
   async function startReceiving() {
-    const { url, requests } = await startLiar((_, response) => {
-      response.writeHead(200, whole).write(good.subarray(0, 50));
+    const { url, requests } = await startLiar(({ method }, response) => {
+      response.writeHead(200, whole);
+      if (method === "HEAD") response.end();
+      else response.write(good.subarray(0, 50));
     });
     const started = await startProxy(url, { patience: { ...patience, silenceMs: 1e8, graceMs: 1e8 } });
     const aborter = new AbortController();
     const headers = { authorization: `Bearer ${started.proxy.token}` };
     const asked = fetch(`${started.proxy.url}/v1/cache/1`, { headers, signal: aborter.signal });
-    while (requests.length === 0) await new Promise(setImmediate);
+    while (!requests.some((line) => line.startsWith("GET"))) await new Promise(setImmediate);
     return { ...started, asked, leave: () => aborter.abort(), requests };
   }
 
@@ -402,7 +443,8 @@ describe("a result that is still coming does not hold up", () => {
     expect((await asked).status).toBe(404);
     expect((await get("2")).status).toBe(404);
     await proxy.finish();
-    expect([warnings, proxy.tally.failed, requests.length]).toEqual([[], 0, 1]);
+    expect([warnings, proxy.tally.failed]).toEqual([[], 0]);
+    expect(requests).toEqual(["HEAD /v1/cache/1", "GET /v1/cache/1"]);
   });
 
   test("a run whose Nx is gone", async () => {

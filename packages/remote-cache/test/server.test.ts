@@ -4,7 +4,8 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openFolderStore } from "../src/server/index.ts";
+import { defaultPatience } from "../src/client/upstream.ts";
+import { createCacheServer, openFolderStore } from "../src/server/index.ts";
 import { sha256 } from "./support/archives.ts";
 import { startServer, temporaryFolder, tokenOf, type TestServer } from "./support/servers.ts";
 
@@ -209,6 +210,13 @@ test("the log names who did what, and holds no token", async () => {
   expect(log).toContain('"token":"main"');
   for (const name of ["main", "nobody"]) expect(log).not.toContain(tokenOf(name));
   expect(log).not.toMatch(/bearer/i);
+});
+
+test("a connection lives longer than a client waits for an entry that is being read", async () => {
+  const store = await openFolderStore(await temporaryFolder());
+  const service = await createCacheServer({ store, grants: async () => [], mostBytes: 1, mostEntryBytes: 1 });
+  expect(service.limits.idleMs).toBeGreaterThan(defaultPatience.entryMs);
+  await service.stop();
 });
 
 test("a stop lets an upload that was taken end, and keeps it", async () => {

@@ -9,8 +9,13 @@ import { BodyLengthError, spool, type ScratchFile } from "../scratch.ts";
 /** How long the cache's server may take before a run goes on without it. */
 export interface Patience extends Pace {
   readonly connectMs: number;
-  /** From the request to the first of the answer; longest silence after that. */
+  /** To the first of the answer where the server has little to do; longest silence in the middle of one. */
   readonly silenceMs: number;
+  /**
+   * To the first of an entry, which the server reads whole before that, out of a bucket too; and from an entry's last byte to the
+   * answer, after it was stored as safely.
+   */
+  readonly entryMs: number;
   /** Longest entry, in bytes, packed. */
   readonly mostBytes: number;
 }
@@ -18,6 +23,7 @@ export interface Patience extends Pace {
 export const defaultPatience: Patience = {
   connectMs: 5_000,
   silenceMs: 15_000,
+  entryMs: 600_000,
   ...defaultPace,
   mostBytes: 16 * 2 ** 30,
 };
@@ -69,8 +75,12 @@ export function openUpstream(address: CacheAddress, scratchFolder: string, patie
 
   return {
     get: async (hash, signal) => {
+      // A server that says nothing at all is not waited for as long as an entry: whatever it answers to this, it is there.
+      const look = await call("HEAD", hash, { signal });
+      await look.body.dump();
       const aborter = new AbortController();
-      const answer = await call("GET", hash, { signal: AbortSignal.any([aborter.signal, signal]) });
+      const whileWanted = AbortSignal.any([aborter.signal, signal]);
+      const answer = await call("GET", hash, { signal: whileWanted, headersTimeout: patience.entryMs });
       answer.body.on("error", () => {}); // a body that is given up tells nobody
       if (answer.statusCode !== 200) {
         aborter.abort();
@@ -110,7 +120,7 @@ export function openUpstream(address: CacheAddress, scratchFolder: string, patie
         "repr-digest": digestHeader(file.sha256),
       };
       try {
-        const answer = await call("PUT", hash, { body, headers, signal });
+        const answer = await call("PUT", hash, { body, headers, signal, headersTimeout: patience.entryMs });
         await answer.body.dump();
         if (answer.statusCode >= 200 && answer.statusCode < 300) return "stored";
         if (answer.statusCode === 409) return "exists";

@@ -38,7 +38,8 @@ export async function createCacheServer(options: CacheServerOptions): Promise<Ht
   const service = await createHttpService({
     // Every route below but the probes asks for a token, whatever address the server listens on.
     openToAll: true,
-    limits: { requestMs: 0 },
+    // A large entry is read whole before its first byte goes out, and stored before its answer: clients wait ten minutes for that.
+    limits: { requestMs: 0, idleMs: 11 * 60_000 },
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
     ...(allowedHosts === undefined ? {} : { allowedHosts }),
