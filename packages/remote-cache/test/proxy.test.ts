@@ -302,28 +302,33 @@ test("two machines make one hash with other contents: the first's stands, and th
   expect(Buffer.from(await (await server.call("GET", "7", "main")).arrayBuffer())).toEqual(good);
 });
 
-test.each(["GET", "PUT"])("a server that is silent while it reads or stores an entry (%s) is waited for longer", async (method) => {
-  const held = new EventEmitter();
-  const { url } = await startLiar((request, response) => {
-    if (request.method === "HEAD") return void response.writeHead(404).end();
-    request.resume().once("end", () => {
-      held.once("go on", () => response.writeHead(200, method === "GET" ? whole : {}).end(method === "GET" ? good : ""));
-      held.emit("held");
+test.each(["GET", "PUT"])(
+  "a server that is silent while it reads or stores an entry (%s) is waited for longer",
+  async (method) => {
+    const held = new EventEmitter();
+    const { url } = await startLiar((request, response) => {
+      if (request.method === "HEAD") return void response.writeHead(404).end();
+      request.resume().once("end", () => {
+        held.once("go on", () =>
+          response.writeHead(200, method === "GET" ? whole : {}).end(method === "GET" ? good : ""),
+        );
+        held.emit("held");
+      });
     });
-  });
-  const silent = await startLiar(() => {});
-  const limits = { patience: { ...patience, entryMs: 1e8, graceMs: 1e8 } };
-  const [working, never] = [await startProxy(url, limits), await startProxy(silent.url, limits)];
-  const isHeld = once(held, "held");
-  const answer = method === "GET" ? working.get("1") : working.put("1", good);
-  await isHeld;
-  // The time for the other's silence is over, and with it that for the silence here, which is older.
-  expect((await never.get("1")).status).toBe(404);
-  held.emit("go on");
-  expect((await answer).status).toBe(200);
-  await Promise.all([working.proxy.finish(), never.proxy.finish()]);
-  expect([working.warnings, working.proxy.tally.failed, never.warnings.length]).toEqual([[], 0, 1]);
-});
+    const silent = await startLiar(() => {});
+    const limits = { patience: { ...patience, entryMs: 1e8, graceMs: 1e8 } };
+    const [working, never] = [await startProxy(url, limits), await startProxy(silent.url, limits)];
+    const isHeld = once(held, "held");
+    const answer = method === "GET" ? working.get("1") : working.put("1", good);
+    await isHeld;
+    // The time for the other's silence is over, and with it that for the silence here, which is older.
+    expect((await never.get("1")).status).toBe(404);
+    held.emit("go on");
+    expect((await answer).status).toBe(200);
+    await Promise.all([working.proxy.finish(), never.proxy.finish()]);
+    expect([working.warnings, working.proxy.tally.failed, never.warnings.length]).toEqual([[], 0, 1]);
+  },
+);
 
 test("a 409 to what is sent, where another was faster after the look: no warning, and the server is asked again", async () => {
   const { url, requests } = await startLiar((request, response) => {
