@@ -250,7 +250,7 @@ test("an encoder with vocab.txt and pytorch_model.bin alone gets tokenizer.json 
 test("a cased vocabulary that ships alone is cased in Python too, and read by transformers.js", async () => {
   const folder = await temporaryFolder();
   const options = await writeLocalPipeline(folder, {
-    "encoder/config.json": JSON.stringify({ model_type: "bert", vocab_size: 15 }),
+    "encoder/config.json": bertConfig(15),
     "encoder/vocab.txt": await readFile(join(import.meta.dirname, "fixtures/vocab.txt")),
   });
   await rm(join(folder, "encoder/tokenizer.json"));
@@ -273,7 +273,7 @@ test("where tokenizer_config.json contradicts tokenizer.json, the latter wins; o
   const named = { ...tokens, cls_token: "[CLS]", mask_token: "[MASK]", tokenizer_class: "BertTokenizerFast" };
   const written = async (config: object) => {
     const options = await writeLocalPipeline(folder, {
-      "encoder/config.json": JSON.stringify({ model_type: "bert", vocab_size: 15 }),
+      "encoder/config.json": bertConfig(15),
       "encoder/tokenizer.json": tokenizer,
       "encoder/tokenizer_config.json": JSON.stringify(config),
     });
