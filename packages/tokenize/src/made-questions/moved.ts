@@ -29,6 +29,7 @@ export function movedQuestions(
   const fits = article.flatMap((question) => {
     if (!question.answers.some(isPlaced)) return [];
     const answers = question.answers.map(({ text }) => text.toLowerCase());
+    const passagesAsked = asked.passagesOf(question.question);
     let whole = 0;
     shared.fill(0);
     for (const word of new Set(wordsOf(question.question))) {
@@ -41,11 +42,11 @@ export function movedQuestions(
       const share = shared[i]! / whole; // NaN, which is above nothing, where no word weighs anything
       if (!(share > (best?.share ?? 0))) continue;
       // Last, as it costs most.
-      if (asked.has(first.context, question.question) || answers.some((answer) => text.includes(answer))) continue;
+      if (passagesAsked.has(first.context) || answers.some((answer) => text.includes(answer))) continue;
       best = { share, first };
     }
     if (!best) return [];
-    asked.add(best.first.context, question.question);
+    passagesAsked.add(best.first.context);
     return [{ question, ...best }];
   });
   return fits

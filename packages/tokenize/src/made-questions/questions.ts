@@ -27,20 +27,21 @@ export function wordsOf(text: string): string[] {
   return text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 }
 
-/** What is asked of which passage, whatever its title; letter case, white space and punctuation aside. */
+/** Which passages a question is asked of, whatever their titles; its letter case, white space and punctuation aside. */
 export class AskedQuestions {
-  readonly #ofPassage = new Map<string, Set<string>>();
+  readonly #passages = new Map<string, Set<string>>();
 
   constructor(questions: readonly Question[]) {
-    for (const { context, question } of questions) this.add(context, question);
+    for (const { context, question } of questions) this.passagesOf(question).add(context);
   }
 
-  has(context: string, question: string): boolean {
-    return this.#ofPassage.get(context)?.has(wordsOf(question).join(" ")) ?? false;
-  }
-
-  add(context: string, question: string): void {
-    const known = this.#ofPassage.get(context) ?? new Set();
-    this.#ofPassage.set(context, known.add(wordsOf(question).join(" ")));
+  /** Texts of passages; one that is added is known from then on. */
+  passagesOf(question: string): Set<string> {
+    const key = wordsOf(question).join(" ");
+    const known = this.#passages.get(key);
+    if (known) return known;
+    const none = new Set<string>();
+    this.#passages.set(key, none);
+    return none;
   }
 }

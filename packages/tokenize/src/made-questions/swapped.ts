@@ -69,7 +69,7 @@ export function swappedQuestions(
     const text = mostAlike(old, { all, places, first, isFit })?.text;
     if (text === undefined) return [];
     const changed = question.question.slice(0, old.start) + text + question.question.slice(old.start + old.text.length);
-    if (asked.has(question.context, changed)) return [];
+    if (asked.passagesOf(changed).has(question.context)) return [];
     return [{ ...question, id: `${question.id}#swapped`, question: changed, answers: [], plausibleAnswers: [answer] }];
   });
 }
