@@ -35,22 +35,27 @@ export async function placeOf(path: string): Promise<Place> {
     return { path, artifactsFolder: dirname(path), goldPath: await goldBeside(path) };
   }
   const paths = await pipelinePaths("compare", path);
-  const artifactOf = async (stage: string) => join((await ownerOf("compare", paths, stage)).artifactsFolder, stage);
-  await refuseOtherLineage(await artifactOf("evaluate"), artifactOf);
-  const options = new Map<string, unknown>();
+  const made = new Map<string, Made>();
   for (const stage of ["fetch", "tokenize", "train", "predict", "evaluate"]) {
-    for (const [key, value] of await optionsOf(await artifactOf(stage))) {
-      if (!movesNoScore.has(`${stage}.${key}`)) options.set(`${stage}.${key}`, value);
-    }
+    const folder = join((await ownerOf("compare", paths, stage)).artifactsFolder, stage);
+    made.set(stage, { folder, manifest: await manifestOf(folder) });
   }
-  const trainingMinutes = await minutesOf(await artifactOf("train"));
+  const folderOf = (stage: string) => made.get(stage)!.folder;
+  refuseOtherLineage(made);
+  const trainingMinutes = await minutesOf(folderOf("train"));
   return {
     ...(trainingMinutes !== undefined && { trainingMinutes }),
-    path: relative("", await artifactOf("evaluate")),
+    path: relative("", folderOf("evaluate")),
     artifactsFolder: paths.artifactsFolder,
-    goldPath: existing(join(await artifactOf("fetch"), "dev.json")),
-    options,
+    goldPath: existing(join(folderOf("fetch"), "dev.json")),
+    options: optionsOf(made),
   };
+}
+
+/** Where a stage's artifact lies, and its manifest; undefined where there is no artifact. */
+interface Made {
+  readonly folder: string;
+  readonly manifest: z.output<typeof manifestSchema> | undefined;
 }
 
 /** Of evaluate's options those that decide how much is told of a score, not the score. */
@@ -68,9 +73,10 @@ async function manifestOf(artifact: string) {
   return existsSync(path) ? readJsonFile("compare", path, manifestSchema) : undefined;
 }
 
-/** The options that an artifact was made with; none where there is no artifact. */
-async function optionsOf(artifact: string): Promise<[string, unknown][]> {
-  return leaves((await manifestOf(artifact))?.options ?? {});
+/** The options that artifacts were made with, such as `train.seed`; none of a stage without an artifact. */
+function optionsOf(made: ReadonlyMap<string, Made>): ReadonlyMap<string, unknown> {
+  const all = [...made].flatMap(([stage, { manifest }]) => leaves(manifest?.options ?? {}, `${stage}.`));
+  return new Map(all.filter(([key]) => !movesNoScore.has(key)));
 }
 
 /**
@@ -78,15 +84,14 @@ async function optionsOf(artifact: string): Promise<[string, unknown][]> {
  *
  * @throws BertqaError if the evaluation was made from another artifact than one that lies there now
  */
-async function refuseOtherLineage(evaluation: string, artifactOf: (stage: string) => Promise<string>): Promise<void> {
-  const made = await manifestOf(evaluation);
+function refuseOtherLineage(made: ReadonlyMap<string, Made>): void {
+  const evaluation = made.get("evaluate");
   for (const kind of artifactKinds) {
-    const sha256 = made?.inputs[kind];
-    if (sha256 === undefined) continue;
-    const artifact = await artifactOf(stageOfKind[kind]);
-    const now = await manifestOf(artifact);
-    if (now === undefined || now.contentSha256 === sha256) continue;
-    const problem = `the evaluation in ${relative("", evaluation)} was made from another ${kind} artifact than that in ${relative("", artifact)}`;
+    const sha256 = evaluation?.manifest?.inputs[kind];
+    const input = made.get(stageOfKind[kind]);
+    if (sha256 === undefined || !input?.manifest || input.manifest.contentSha256 === sha256) continue;
+    const [scores, other] = [relative("", evaluation!.folder), relative("", input.folder)];
+    const problem = `the evaluation in ${scores} was made from another ${kind} artifact than that in ${other}`;
     throw new BertqaError("compare", problem, { remedy: "Run the evaluate stage first" });
   }
 }
