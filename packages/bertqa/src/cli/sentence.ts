@@ -17,13 +17,9 @@ const blankLine = /\n[^\S\n]*\n/;
 
 /** Finds the sentence that an answer stands in, by Unicode's rules; a blank line ends one, too. */
 export function sentenceAround(passage: string, { utf16: [start, end] }: CharacterRange): MarkedSentence {
-  const from =
-    start -
-    passage
-      .slice(Math.max(0, start - reach), start)
-      .split(blankLine)
-      .at(-1)!.length;
-  const to = end + passage.slice(end, end + reach).split(blankLine)[0]!.length;
+  const [ahead, behind] = [passage.slice(Math.max(0, start - reach), start), passage.slice(end, end + reach)];
+  const from = start - ahead.split(blankLine).at(-1)!.length;
+  const to = end + behind.split(blankLine)[0]!.length;
   // A line end within a paragraph is no sentence end. As many characters as before, so that positions stay.
   const text = passage.slice(from, to).replace(/[\r\n]/g, " ");
   let [first, last] = [start, end];
