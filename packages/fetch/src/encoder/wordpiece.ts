@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** A token that is found in texts before words are divided, as `tokenizer.json` has it but for the id. */
-export const addedTokenSchema = z.object({
+const addedTokenSchema = z.object({
   content: z.string().min(1),
   single_word: z.boolean(),
   lstrip: z.boolean(),
@@ -9,23 +9,23 @@ export const addedTokenSchema = z.object({
   normalized: z.boolean(),
   special: z.boolean(),
 });
-type AddedTokenFields = z.output<typeof addedTokenSchema>;
-
-/** What decides how BERT's tokenizer treats a text, as `tokenizer_config.json` has it. */
-export interface BertTokenizerConfig {
-  readonly do_lower_case?: boolean | undefined;
-  readonly strip_accents?: boolean | null | undefined;
-  readonly tokenize_chinese_chars?: boolean | undefined;
-  /** By id. */
-  readonly added_tokens_decoder?: Readonly<Record<string, AddedTokenFields>> | undefined;
-}
 
 /** What says which tokenizer a `vocab.txt` is for, in `tokenizer_config.json` or `config.json`. */
-export interface TokenizerKind {
-  readonly tokenizer_class?: string | null | undefined;
-  readonly word_tokenizer_type?: string | null | undefined;
-  readonly do_basic_tokenize?: boolean | null | undefined;
-}
+export const tokenizerKindSchema = z.object({
+  tokenizer_class: z.string().nullish(),
+  word_tokenizer_type: z.string().nullish(),
+  do_basic_tokenize: z.boolean().nullish(),
+});
+type TokenizerKind = z.output<typeof tokenizerKindSchema>;
+
+/** What decides how BERT's tokenizer treats a text, as `tokenizer_config.json` has it; added tokens by id. */
+export const tokenizerConfigSchema = tokenizerKindSchema.extend({
+  do_lower_case: z.boolean().optional(),
+  strip_accents: z.boolean().nullish(),
+  tokenize_chinese_chars: z.boolean().optional(),
+  added_tokens_decoder: z.record(z.string().regex(/^\d+$/), addedTokenSchema).optional(),
+});
+type BertTokenizerConfig = z.output<typeof tokenizerConfigSchema>;
 
 /** The tokenizer for which a `vocab.txt` is, where words are divided another way than by BERT's; nothing where they are not. */
 export function otherTokenizer({ tokenizer_class, word_tokenizer_type, do_basic_tokenize }: TokenizerKind) {
@@ -94,7 +94,7 @@ export function tokenizerFromVocabulary(
 function addedTokens(
   vocab: Readonly<Record<string, number>>,
   vocabularySize: number,
-  decoder: Readonly<Record<string, AddedTokenFields>>,
+  decoder: NonNullable<BertTokenizerConfig["added_tokens_decoder"]>,
 ) {
   const given = Object.entries(decoder).map(([id, fields]) => ({ id: Number(id), ...fields }));
   const known = specialTokens

@@ -15,7 +15,7 @@ import type { FetchedFile } from "../download.ts";
 import { checkEncoder, readEncoderJson, readEncoderText } from "./check.ts";
 import { readPytorchTensors } from "./pytorch.ts";
 import { completeTokenizerConfig } from "./tokenizer-config.ts";
-import { addedTokenSchema, otherTokenizer, tokenizerFromVocabulary } from "./wordpiece.ts";
+import { otherTokenizer, tokenizerConfigSchema, tokenizerFromVocabulary, tokenizerKindSchema } from "./wordpiece.ts";
 
 type FetchedFiles = ReadonlyMap<string, FetchedFile>;
 
@@ -60,19 +60,6 @@ async function copyChecked({ path, origin, pin }: FetchedFile, copy: string): Pr
   }
   return copy;
 }
-
-const tokenizerKindSchema = z.object({
-  tokenizer_class: z.string().nullish(),
-  word_tokenizer_type: z.string().nullish(),
-  do_basic_tokenize: z.boolean().nullish(),
-});
-
-const tokenizerConfigSchema = tokenizerKindSchema.extend({
-  do_lower_case: z.boolean().optional(),
-  strip_accents: z.boolean().nullish(),
-  tokenize_chinese_chars: z.boolean().optional(),
-  added_tokens_decoder: z.record(z.string().regex(/^\d+$/), addedTokenSchema).optional(),
-});
 
 async function makeTokenizer(files: FetchedFiles, draft: ArtifactDraft, reporter: Reporter): Promise<string> {
   const { json, lowercase, isConfigured } = await tokenizerOf(files);
