@@ -38,12 +38,15 @@ export class Passage {
     return places;
   }
 
-  /** The first UTF-16 range of a text that looks alike: see {@link fold}. */
+  /** The first UTF-16 range of whole characters that looks alike, or begins and ends so: see {@link fold}. */
   lookalikeOf(text: string): readonly [start: number, end: number] | undefined {
     const { text: passage, utf16 } = this.folded();
     const folded = fold(text);
     const at = folded === "" ? -1 : passage.indexOf(folded);
-    return at < 0 ? undefined : [utf16[at] as number, utf16[at + folded.length] ?? this.text.length];
+    if (at < 0) return undefined;
+    let end = at + folded.length;
+    while (utf16[end] === utf16[end - 1]) end++;
+    return [utf16[at] as number, utf16[end] ?? this.text.length];
   }
 
   /** What looks like `text` at a UTF-16 index; undefined where something else stands there. */
@@ -52,7 +55,10 @@ export class Passage {
     const folded = fold(text);
     const at = lowerBound(utf16, start);
     if (folded === "" || utf16[at] !== start || !passage.startsWith(folded, at)) return undefined;
-    return this.text.slice(start, utf16[at + folded.length] ?? this.text.length);
+    const end = at + folded.length;
+    // Inside a character, such as an "é" that is taken apart here, it is another text: "cafe" is no spelling of "café".
+    if (utf16[end] === utf16[end - 1]) return undefined;
+    return this.text.slice(start, utf16[end] ?? this.text.length);
   }
 
   private folded(): FoldedText {

@@ -117,6 +117,19 @@ test("a message names the character that differs", () => {
   expect(differs("deep it is", spaced)).toContain("the passage does not hold its text");
 });
 
+test("an answer that ends inside a character of its passage is no spelling of it, and the message names that character", () => {
+  // Taken apart, "é" is "e" and an accent, and "½" begins with "1": a label up to there would be "caf", or nothing.
+  const problemOf = (text: string, passage: string) =>
+    readTrain({ context: passage, ...answered(text, 0) })
+      .problems.map(({ kind, what }) => `${kind}: ${what}`)
+      .join();
+  const differs = (passage: string, answer: string) => `${passage} in the passage, ${answer} in the answer`;
+  expect(problemOf("Cafe", "café noir")).toMatch(/^UnusableAnswer: .* at 0 it differs in character 4: /);
+  expect(problemOf("Cafe", "café noir")).toContain(differs('U+00E9 "é"', 'U+0065 "e"'));
+  expect(problemOf("1", "½ a metre")).toContain(differs('U+00BD "½"', 'U+0031 "1"'));
+  expect(questionsIn(readTrain({ context: "café", ...answered("CAFÉ", 0) }))[0]?.answers?.[0]?.text).toBe("café");
+});
+
 test("offsets in UTF-16 units or bytes are told by the rows that fit one reading only, and converted", () => {
   // Before "clef": 𝄞 is 1 code point, 2 UTF-16 units, 4 bytes; é 1, 1 and 2; then two spaces and "a": 𝄞 é a clef.
   const music = "𝄞 é a clef";
