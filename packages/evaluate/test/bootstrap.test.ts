@@ -91,6 +91,13 @@ test("a paired difference that all questions share is certain; none at all has p
   expect(pairedDifference(clusters, a, a, plan)).toMatchObject({ value: 0, interval: [0, 0], pValue: 1 });
 });
 
+test("scores that are no whole numbers, as means of three seeds, have the p-value of the numbers that they stand for", () => {
+  // 33.3 in each article, or 100 in one: the difference is 0, but the sum of its parts −4.7e-15.
+  const third = 100 / 3;
+  const { pValue } = pairedDifference([0, 1, 2], [third, third, third], [100, 0, 0], plan);
+  expect(pValue).toBe(1);
+});
+
 test("the p-value is close to that of the normal test where questions are independent", () => {
   // 400 differences of ±100, 220 up and 180 down: mean 10, deviation √(100² − 10²) = 99.5, standard error 4.97,
   // z = 2.01 → p = 0.044.

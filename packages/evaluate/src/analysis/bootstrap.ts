@@ -29,6 +29,9 @@ export function estimateMeans(
   return columns.map((column, k) => ({ value: meanOf(column), interval: intervalOf(resamples[k] ?? null) }));
 }
 
+/** Differences that are nearer to each other are equal: their last digits depend on the order of addition. */
+const tieTolerance = 1e-9;
+
 /** A difference of two means over the same questions. */
 export interface PairedDifference extends Estimate {
   /** Chance of a difference at least as far from 0 if there were none, two-sided; null where there is no interval. */
@@ -54,7 +57,7 @@ export function pairedDifference(
   if (!resamples) return { value, interval: null, pValue: null };
   // Moved to where no difference is, the resamples show how far chance alone reaches. One is added to both counts, since
   // the data themselves are a draw: no finite number of resamples shows a p-value of 0.
-  const asFar = resamples.filter((mean) => Math.abs(mean - value) >= Math.abs(value)).length;
+  const asFar = resamples.filter((mean) => Math.abs(mean - value) >= Math.abs(value) - tieTolerance).length;
   return { value, interval: intervalOf(resamples), pValue: (asFar + 1) / (resamples.length + 1) };
 }
 
