@@ -1,5 +1,5 @@
 import type { Curves, NoAnswerHistograms } from "@bertqa/squad";
-import type { Evaluation, NoAnswerAnalysis } from "./evaluation.ts";
+import type { Evaluation, NoAnswerAnalysis, ThresholdScores } from "./evaluation.ts";
 import { decimal, whole } from "@bertqa/ui/format";
 import type { TrainingPoint } from "./build.ts";
 import { html, type SafeHtml } from "./html.ts";
@@ -110,11 +110,12 @@ function precisionAt(curve: Curves["exact"], recall: number): string {
 
 function sweepFigure(evaluation: Evaluation): Figure {
   const { thresholdSweep: sweep, scores } = evaluation;
-  const best = sweep.reduce((a, b) => (b.f1 > a.f1 ? b : a));
+  // The sweep is thinned out: the peak may lie between its points.
+  const best = scores.find(({ kind }) => kind === "bestF1OnDev") as ThresholdScores;
   const text = {
     name: "threshold-sweep",
     title: "Scores over the threshold",
-    description: `F1 on dev peaks at ${decimal(best.f1, 1)} near ${decimal(best.nullOddsThreshold, 2)}; upright lines mark the thresholds of the table above.`,
+    description: `F1 on dev peaks at ${decimal(best.all.f1.value, 1)} near ${decimal(best.nullOddsThreshold ?? 0, 2)}; upright lines mark the thresholds of the table above.`,
   };
   const every = Math.max(1, Math.floor(sweep.length / 12));
   return {

@@ -56,6 +56,14 @@ test("every drawing has a name, a description and a table of its numbers", () =>
   }
 });
 
+test("the peak that is told of the thresholds is that of the scores table, though not each threshold is drawn", () => {
+  const { scores, thresholdSweep, counts } = data.evaluation;
+  expect(thresholdSweep.length).toBeLessThan(counts.questions);
+  const best = scores.find(({ kind }) => kind === "bestF1OnDev");
+  const peak = `peaks at ${best?.all.f1.value.toFixed(1)} near ${best?.nullOddsThreshold?.toFixed(2).replace("-", "−")};`;
+  expect(document.getElementById("threshold-sweep-desc")?.textContent).toContain(peak);
+});
+
 test("no id is used twice", () => {
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
   expect(ids).toEqual([...new Set(ids)]);
