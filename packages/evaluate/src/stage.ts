@@ -1,6 +1,5 @@
 import {
   BertqaError,
-  countOf,
   defineStage,
   encoderName,
   evaluationLayout,
@@ -17,7 +16,7 @@ import { join } from "node:path";
 import { analyse } from "./analysis/analyse.ts";
 import type { AnsweredSplit } from "./analysis/results.ts";
 import { scoreSanitySet } from "./analysis/sanity.ts";
-import { questionsToTuneOn } from "./analysis/tune-articles.ts";
+import { questionsToTuneOn, remarksOnArticles } from "./analysis/tune-articles.ts";
 import { dataRemarks } from "./data-remarks.ts";
 import { decisionOf } from "./decision.ts";
 import { recordEvaluation } from "./history.ts";
@@ -54,8 +53,8 @@ export const evaluateStage = defineStage({
     const tune = heldOut && { ...heldOut, ...questionsToTuneOn(heldOut.questions, options) };
     const noAnswerAllowed = predictions.artifact.manifest.resolved["noAnswerAllowed"] !== false;
     const { evaluation: scored, results, tuneQuestions, whyUntuned } = analyse(dev, tune, options, noAnswerAllowed);
-    const leftOut = (heldOut?.questions.length ?? 0) - (tune?.questions.length ?? 0);
-    const remarks = [...scored.remarks, ...tuneRemarks(leftOut), ...dataRemarks(dataset.artifact.manifest.counts)];
+    const chosenOn = heldOut && tune && whyUntuned === null ? remarksOnArticles(heldOut.questions, tune, options) : [];
+    const remarks = [...scored.remarks, ...chosenOn, ...dataRemarks(dataset.artifact.manifest.counts)];
     const sanity = predictions.has("sanity") ? await readSplit(inputs, "sanity") : null;
     const sanitySet = sanity && scoreSanitySet(sanity, scored);
     const evaluation = { ...scored, ...(sanitySet && { sanity: sanitySet.scores }), remarks };
@@ -95,13 +94,6 @@ export const evaluateStage = defineStage({
     context.reporter.line(`report: ${join(context.artifact.folder, evaluationLayout.page)}`);
   },
 });
-
-function tuneRemarks(leftOut: number): string[] {
-  if (leftOut === 0) return [];
-  return [
-    `${countOf(leftOut, "held-out question")} of articles with questions of one kind only took no part in the choice of threshold and calibration.`,
-  ];
-}
 
 function writerInto(draft: ArtifactDraft) {
   return async (file: keyof typeof evaluationLayout, text: string) =>

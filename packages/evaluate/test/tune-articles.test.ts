@@ -1,6 +1,6 @@
 import type { Question } from "@bertqa/squad";
 import { expect, test } from "vitest";
-import { questionsToTuneOn } from "../src/analysis/tune-articles.ts";
+import { questionsToTuneOn, remarksOnArticles } from "../src/analysis/tune-articles.ts";
 
 const question = (id: string, article: string, isAnswerable: boolean): Question => ({
   id,
@@ -33,4 +33,8 @@ test("articles that hold both kinds of question are kept whole and in order, the
 test("where fewer than 30 questions would be left, all are taken, and that is said", () => {
   const fewer = heldOut.slice(0, -1);
   expect(chosenFrom(fewer, "bothKinds")).toEqual({ ids: idsOf(fewer), tuneArticles: "all" });
+  const remarks = (wanted: "all" | "bothKinds") =>
+    remarksOnArticles(fewer, questionsToTuneOn(fewer, { tuneArticles: wanted }), { tuneArticles: wanted });
+  expect(remarks("bothKinds")).toEqual([expect.stringContaining("on all held-out questions, as fewer than 30 are")]);
+  expect(remarks("all")).toEqual([]);
 });

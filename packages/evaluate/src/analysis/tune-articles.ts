@@ -1,3 +1,4 @@
+import { countOf } from "@bertqa/core";
 import { articleKey, type Question } from "@bertqa/squad";
 import type { EvaluateOptions } from "../options.ts";
 
@@ -27,4 +28,22 @@ export function questionsToTuneOn(
   const [some, none] = [articlesWhere(true), articlesWhere(false)];
   const ofBoth = heldOut.filter((question) => some.has(articleKey(question)) && none.has(articleKey(question)));
   return ofBoth.length >= fewestTuneQuestions ? { questions: ofBoth, tuneArticles } : all;
+}
+
+/** Which held-out questions a threshold and a calibration were not chosen on, or why they were on all; nothing where none was to be left out. */
+export function remarksOnArticles(
+  heldOut: readonly Question[],
+  chosen: TuneQuestions,
+  { tuneArticles }: Pick<EvaluateOptions, "tuneArticles">,
+): string[] {
+  if (chosen.tuneArticles !== tuneArticles) {
+    return [
+      `Threshold and calibration were chosen on all held-out questions, as fewer than ${fewestTuneQuestions} are of articles with both kinds (tuneArticles in evaluate.json).`,
+    ];
+  }
+  const leftOut = heldOut.length - chosen.questions.length;
+  if (leftOut === 0) return [];
+  return [
+    `${countOf(leftOut, "held-out question")} of articles with questions of one kind only took no part in the choice of threshold and calibration.`,
+  ];
 }
