@@ -26,6 +26,34 @@ export function listenAddress(host: string, { hasToken, isOpen }: { hasToken: bo
 }
 
 /**
+ * What is compared with the fields Host and Origin must look as these do: anything else would let nobody in.
+ *
+ * @throws BertqaError for a host name with scheme or port, or an origin with a path
+ */
+export function checkNames(hosts: readonly string[], origins: readonly string[]): void {
+  const host = hosts.find((name) => isIP(name) === 0 && !/^[^:[\]@/\s]+$/.test(name));
+  if (host !== undefined) {
+    throw new BertqaError("http", `${JSON.stringify(host)} is no host name`, {
+      remedy: "Give it without scheme and port, such as qa.example.org",
+    });
+  }
+  const origin = origins.find((each) => !isOrigin(each));
+  if (origin !== undefined) {
+    throw new BertqaError("http", `${JSON.stringify(origin)} is no origin as browsers send it`, {
+      remedy: "Give scheme and host, in small letters and without a slash at the end, such as https://qa.example.org",
+    });
+  }
+}
+
+function isOrigin(text: string): boolean {
+  if (text === "*" || text === "null") return true;
+  if (!URL.canParse(text)) return false;
+  const { origin } = new URL(text);
+  // URL knows no origin of an app's own scheme, such as tauri://localhost.
+  return origin === "null" ? /^[^/]+:\/\/[^/]+$/.test(text) : origin === text;
+}
+
+/**
  * @returns a check of the Host field. A page elsewhere may point a name of its own at 127.0.0.1 (DNS rebinding); a server
  *   for this machine alone answers to this machine's names alone.
  */

@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
-import { hostCheck, isLoopback, listenAddress } from "./host.ts";
+import { checkNames, hostCheck, isLoopback, listenAddress } from "./host.ts";
 import { acceptJsonAlone } from "./json.ts";
 import { checkLimits, serverOptions, type HttpLimits } from "./limits.ts";
 import { loggerOptions, type LogLevel, type LogStream } from "./log.ts";
@@ -36,7 +36,7 @@ export interface HttpServiceOptions {
   readonly openToAll?: boolean;
   /** Host names that the server answers to, besides loopback's. Elsewhere than on loopback, none given means all. */
   readonly allowedHosts?: readonly string[];
-  /** Origins whose pages may call the server; default none. */
+  /** Origins whose pages may call the server, "*" for all; default none. */
   readonly corsOrigins?: readonly string[];
   /** Whether the service can do its work; `/readyz` tells. Default: as soon as it listens. */
   readonly isReady?: () => boolean;
@@ -72,10 +72,11 @@ const securityHeaders = {
  * Makes a fastify server with limits on everything, errors as problem+json (RFC 9457), tokens by scope, `/healthz`, `/readyz`,
  * `/metrics`, logs without what clients sent, and a stop that finishes what was taken.
  *
- * @throws BertqaError if limits or tokens are not valid, or others could reach a server without a token
+ * @throws BertqaError if limits, tokens or names are not valid, or others could reach a server without a token
  */
 export async function createHttpService(options: HttpServiceOptions = {}): Promise<HttpService> {
   const limits = checkLimits(options.limits ?? {});
+  checkNames(options.allowedHosts ?? [], options.corsOrigins ?? []);
   const tokens = options.tokens ?? [];
   const host = listenAddress(options.host ?? "127.0.0.1", {
     hasToken: tokens.length > 0,

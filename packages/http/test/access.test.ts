@@ -79,6 +79,29 @@ test("pages of an origin that was named may call; others may not", async () => {
   expect(await allowed("https://evil.example")).toBeNull();
 });
 
+test.each([
+  { corsOrigins: ["https://app.example/"] },
+  { corsOrigins: ["https://App.example"] },
+  { corsOrigins: ["https://app.example:443"] },
+  { corsOrigins: ["app.example"] },
+  { allowedHosts: ["app.example:8080"] },
+  { allowedHosts: ["https://app.example"] },
+  { allowedHosts: ["[::1]"] },
+])("%j would let nobody in, and is refused", async (options) => {
+  await expect(createHttpService(options)).rejects.toThrow(
+    /^http: .+ is no (origin as browsers send it|host name)\. Give [^\n]+$/,
+  );
+});
+
+test("origins and hosts as browsers send them are taken", async () => {
+  const corsOrigins = ["*", "https://app.example", "http://localhost:5173", "http://[::1]:8080", "tauri://localhost"];
+  await createHttpService({
+    corsOrigins,
+    allowedHosts: ["app.example", "192.0.2.7", "2001:db8::1"],
+    logLevel: "silent",
+  });
+});
+
 test("the log has route patterns, and nothing that a client sent", async () => {
   const { address, lines } = await startService({ tokens });
   const headers = { authorization: `Bearer ${writer}`, "x-secret": "secret-field", "content-type": "application/json" };
