@@ -213,7 +213,11 @@ test("a line of questions that is neither text nor a question object is named", 
   expect(parseQuestions('{"id":1790000000000000123,"question":"Where?"}', "q")).toEqual([
     { id: "1790000000000000123", question: "Where?" },
   ]);
-  expect(() => parseQuestions('a\n{"quest":1}', "q.jsonl")).toThrow(
-    'ask: the line is no JSON object with a question. Write {"question": "…"}, or plain text. (q.jsonl:2)',
-  );
+  // pandas writes a missing cell as null, Python's json as NaN.
+  expect(parseQuestions('{"id":null,"question":"Where?","context":NaN}', "q")).toEqual([{ question: "Where?" }]);
+  for (const line of ['{"quest":1}', '{"question":" "}']) {
+    expect(() => parseQuestions(`a\n${line}`, "q.jsonl")).toThrow(
+      'ask: the line is no JSON object with a question. Write {"question": "…"}, or plain text. (q.jsonl:2)',
+    );
+  }
 });

@@ -9,10 +9,11 @@ export interface AskedQuestion {
   readonly context?: string | undefined;
 }
 
+/** Where some rows have a column and others have none, programs write null for it. */
 const lineSchema = z.object({
-  id: z.union([z.string(), z.number()]).optional(),
-  question: z.string(),
-  context: z.string().optional(),
+  id: z.union([z.string(), z.number(), z.null().transform(() => undefined)]).optional(),
+  question: z.string().regex(/\S/),
+  context: z.union([z.string(), z.null().transform(() => undefined)]).optional(),
 });
 
 /**
