@@ -9,7 +9,7 @@ import {
   type WindowLogits,
   type WordPieceTokenizer,
 } from "@bertqa/answers";
-import { BertqaError } from "@bertqa/squad";
+import { BertqaError, quote } from "@bertqa/squad";
 import { collate, planBatches } from "./batches.ts";
 import type { Limits } from "./limits.ts";
 import type { ModelSession } from "./session.ts";
@@ -131,8 +131,8 @@ export class QuestionAnswering {
   #prepare(inputs: readonly QuestionInput[]): Prepared[] {
     const { tokenizer, decision } = this.#parts;
     let passage: ReadPassage | undefined;
-    return inputs.map((input) => {
-      this.#check(input);
+    return inputs.map((input, i) => {
+      this.#check(input, inputs.length > 1 ? `question ${i + 1} of ${inputs.length}` : "the question");
       // Questions on one passage follow each other: it is tokenized once.
       if (passage?.text !== input.context) passage = readPassage(tokenizer, input.context);
       return { input, passage, ...windowsFor(tokenizer, input.question, passage, decision.window) };
@@ -161,13 +161,14 @@ export class QuestionAnswering {
     return logits;
   }
 
-  #check({ question, context }: QuestionInput): void {
+  #check({ question, context }: QuestionInput, name: string): void {
     const { maxPassageCharacters } = this.#parts.limits;
-    if (question.trim() === "") throw new BertqaError("ask", "the question is empty");
+    if (question.trim() === "") throw new BertqaError("ask", `${name} is empty`);
     if (context.length <= maxPassageCharacters) return;
     const got = `the passage has ${context.length.toLocaleString("en-US")} characters`;
     throw new BertqaError("ask", `${got}, more than ${maxPassageCharacters.toLocaleString("en-US")}`, {
       remedy: "Cut it into documents and search them, or raise maxPassageCharacters",
+      where: `the question ${quote(question)}`,
     });
   }
 }

@@ -109,10 +109,14 @@ describe("a loaded export", () => {
     await expect(run).rejects.toBe("enough");
   });
 
-  test("an empty question and a passage of 10 MB are refused in one line", async () => {
-    await expect(qa.answer({ question: "  ", context: passage })).rejects.toThrow("ask: the question is empty.");
+  test("an empty question and a passage of 10 MB are refused in one line that says which of many it is", async () => {
+    const empty = { question: "  ", context: passage };
+    await expect(qa.answer(empty)).rejects.toThrow("ask: the question is empty.");
+    await expect(qa.answerAll([{ question, context: passage }, empty])).rejects.toThrow(
+      "ask: question 2 of 2 is empty.",
+    );
     await expect(qa.answer({ question, context: "x".repeat(10_000_000) })).rejects.toThrow(
-      "ask: the passage has 10,000,000 characters, more than 2,000,000. Cut it into documents",
+      /^ask: the passage has 10,000,000 characters, more than 2,000,000\. Cut it into documents .+ \(the question "Who wrote the program\?"\)$/,
     );
   });
 
