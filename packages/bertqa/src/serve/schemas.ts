@@ -4,12 +4,9 @@ import type { ApiLimits } from "../limits.ts";
 /** Most candidates that a client may ask for. */
 const mostCandidates = 20;
 
-/** A text that may be so long. JSON Schema counts code points, and so does this. */
+/** A text that may be so long, in code points. */
 function text(most: number, description: string) {
-  return z
-    .string()
-    .refine((value) => value.length <= most || [...value].length <= most, `is longer than ${most} characters`)
-    .meta({ maxLength: most, description });
+  return z.string().max(most, `is longer than ${most} characters`).describe(description);
 }
 
 /** An array rather than a tuple: not every reader of OpenAPI knows `prefixItems`. */
@@ -99,9 +96,7 @@ export const bodyProblems = [...commonProblems, 413, 415, 422, 429] as const;
 
 /** The bodies of the API. They are the source of its OpenAPI description, too. */
 export function apiSchemas(limits: ApiLimits) {
-  const questionText = text(limits.questionCharacters, "The question")
-    .refine((value) => value.trim() !== "", "is blank")
-    .meta({ minLength: 1, pattern: String.raw`\S` });
+  const questionText = text(limits.questionCharacters, "The question").regex(/\S/, "is blank");
   return {
     answersRequest: z.strictObject({
       questions: z
