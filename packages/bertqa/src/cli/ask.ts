@@ -98,7 +98,7 @@ async function askDocuments(
   for (const { id, question } of asked) {
     const passages = index.search(question, flags.passages);
     const results = await qa.answerAll(passages.map(({ text: context }) => ({ question, context })));
-    const ranked = rankAnswers(passages, results, Math.max(flags.topK, 1));
+    const ranked = rankAnswers(passages, results, flags.topK);
     if (flags.json) {
       const answers = ranked.map(({ text, score, noAnswerProbability, passage, line }) => ({
         answer: text,
