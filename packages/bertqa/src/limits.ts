@@ -27,7 +27,7 @@ export function limitsOf(given: Partial<Limits>): Limits {
   return { batchTokens, maxPassageCharacters };
 }
 
-/** What a request to `bertqa serve` may hold. */
+/** What a request to `bertqa serve` may hold. Characters are code points. */
 export interface ApiLimits {
   readonly questions: number;
   readonly questionCharacters: number;
@@ -42,6 +42,11 @@ export const defaultApiLimits: ApiLimits = {
   passageCharacters: 100_000,
   requestCharacters: 200_000,
 };
+
+/** Of a request: a character is twelve bytes of JSON at most, as two escapes; an id has 200. */
+export function bodyBytesFor({ questions, questionCharacters, requestCharacters }: ApiLimits): number {
+  return 12 * (requestCharacters + questions * (questionCharacters + 300));
+}
 
 /** How much may wait in `bertqa serve`. */
 export interface QueueLimits {

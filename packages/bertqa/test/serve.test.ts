@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { defaultQueueLimits } from "../src/limits.ts";
+import { bodyBytesFor, defaultApiLimits, defaultQueueLimits } from "../src/limits.ts";
 import { loadQuestionAnswering } from "../src/node.ts";
 import { Admission } from "../src/serve/admission.ts";
 import { openSharedServer, passage, post, startCommand, startServer, workspaceBin } from "./serve-support.ts";
@@ -111,6 +111,27 @@ test("a question may be as long in code points as the limit says, and texts may 
   const questions = [{ question: "𝒳".repeat(1000), context }];
   const response = await post(address, "/v1/answers", { questions });
   expect(response.status).toBe(200);
+  // 2 × 2,000 of the 5,000 code points that passages may have together, in 8,000 UTF-16 units.
+  const together = Array(2).fill({ question: "Who?", context: "𝒳".repeat(2000) });
+  expect((await post(address, "/v1/answers", { questions: together })).status).toBe(200);
+});
+
+test("a request within the limits is no body too large, written as Python does: each 𝒳 as two escapes", () => {
+  const escaped = (characters: number) => String.raw`\ud835\udcb3`.repeat(characters);
+  const { questions, questionCharacters, requestCharacters } = defaultApiLimits;
+  const asked = Array(questions).fill({ id: "", question: "", context: "" });
+  const texts = escaped(questions * (200 + questionCharacters) + requestCharacters);
+  const bytes = JSON.stringify({ questions: asked, topK: 20 }, null, 4).length + texts.length;
+  expect(bytes).toBeLessThan(bodyBytesFor(defaultApiLimits));
+});
+
+test("bertqa serve searches documents whose passages are longer than those that it takes", async () => {
+  const [model, documents] = [await writeTinyExport(await temporaryFolder()), await temporaryFolder()];
+  await writeFile(join(documents, "ada.md"), `Ada wrote the program. ${"It is the engine. ".repeat(80)}`);
+  const flags = ["--model", model, "--documents", documents, "--max-passage-characters", "500"];
+  const { address } = await startCommand(workspaceBin, flags);
+  const found = await post(address, "/v1/search", { question: "Which program?" });
+  expect(await found.json()).toMatchObject({ passagesRead: 1 });
 });
 
 test("before the model is loaded the server runs, is not ready, and says when to come again", async () => {

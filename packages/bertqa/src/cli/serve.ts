@@ -11,7 +11,7 @@ import { BertqaError } from "@bertqa/squad";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, dirname, resolve } from "node:path";
-import { defaultApiLimits, defaultQueueLimits } from "../limits.ts";
+import { bodyBytesFor, defaultApiLimits, defaultQueueLimits } from "../limits.ts";
 import { addApi, askScope } from "../serve/api.ts";
 import type { EngineOptions } from "../serve/engine-messages.ts";
 import { AnswerEngine } from "../serve/engine.ts";
@@ -60,8 +60,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     corsOrigins: flags.corsOrigin ?? [],
     isReady: () => engine !== undefined,
     limits: {
-      // A character is six bytes of JSON at most, as an escape.
-      bodyBytes: 6 * limits.requestCharacters + limits.questions * (6 * limits.questionCharacters + 2000),
+      bodyBytes: bodyBytesFor(limits),
       handlerMs: answerMs,
       idleMs: answerMs + 30_000,
       graceMs: answerMs,
@@ -86,7 +85,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
 
   const address = await service.listen();
   try {
-    engine = await AnswerEngine.load(model, engineOptions(flags, limits.passageCharacters), (error) => {
+    engine = await AnswerEngine.load(model, engineOptions(flags), (error) => {
       engine = undefined;
       api.use(engine);
       endAfter(service, error);
@@ -106,15 +105,15 @@ function endAfter(service: HttpService, error: unknown): void {
   void service.stop().then(() => process.exit(1));
 }
 
-function engineOptions(flags: ServeFlags, passageCharacters: number): EngineOptions {
+function engineOptions(flags: ServeFlags): EngineOptions {
   const { precision, runtime, threads, batchTokens } = flags;
   return {
     ...{ precision, copies: copiesFor(flags) },
     ...(runtime !== undefined && { runtime }),
     ...(threads !== undefined && { threads }),
     ...(batchTokens !== undefined && { batchTokens }),
-    // In UTF-16 units, where the request's schema counts code points.
-    maxPassageCharacters: 2 * passageCharacters,
+    // The schema of requests has the limit; passages of documents have a length of their own.
+    maxPassageCharacters: Infinity,
   };
 }
 

@@ -1,5 +1,6 @@
 import swagger from "@fastify/swagger";
 import { HttpProblem, workSignal, type HttpService } from "@bertqa/http";
+import { countCodePoints } from "@bertqa/squad";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import {
   jsonSchemaTransform,
@@ -94,7 +95,7 @@ function addAnswers(app: FastifyInstance, limits: ApiLimits, answer: Answer): vo
     },
     handler: async (request, reply) => {
       const { questions, topK } = request.body;
-      const characters = questions.reduce((sum, { context }) => sum + context.length, 0);
+      const characters = questions.reduce((sum, { context }) => sum + countCodePoints(context), 0);
       if (characters > limits.requestCharacters) {
         const detail = `The passages have ${characters} characters together, more than ${limits.requestCharacters}.`;
         throw new HttpProblem(422, "passages_too_long", detail);
