@@ -38,7 +38,7 @@ export function splitByDocument(
 
 const fewestDocuments = 10;
 
-/** Takes units while they bring the number of questions nearer to the share; one at least, and never all. */
+/** Takes each unit that brings the number of questions nearer to the share, and never all; where none does, the smallest. */
 function takeShare(sizes: readonly (readonly [string, number])[], share: number): Set<string> {
   const total = sizes.reduce((sum, [, size]) => sum + size, 0);
   const target = total * share;
@@ -46,9 +46,10 @@ function takeShare(sizes: readonly (readonly [string, number])[], share: number)
   let held = 0;
   for (const [key, size] of sizes) {
     if (taken.size === sizes.length - 1) break;
-    if (Math.abs(held + size - target) >= Math.abs(held - target) && taken.size > 0) continue;
+    if (Math.abs(held + size - target) >= Math.abs(held - target)) continue;
     taken.add(key);
     held += size;
   }
-  return taken;
+  if (taken.size > 0 || sizes.length < 2) return taken;
+  return new Set([sizes.reduce((least, unit) => (unit[1] < least[1] ? unit : least))[0]]);
 }

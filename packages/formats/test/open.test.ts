@@ -273,6 +273,24 @@ test("rows without a title whose passages take turns: neither dev nor tune has a
   expect([parts.tune.length, parts.tune.filter(({ context: passage }) => learned.has(passage))]).toEqual([6, []]);
 });
 
+test("a document of half the questions does not become dev where a tenth is asked, whatever the order", () => {
+  const article = (title: string, questions: number) => ({
+    title,
+    paragraphs: [
+      { context: title, qas: Array.from({ length: questions }, (_, i) => ({ id: `${title}${i}`, question: "q?" })) },
+    ],
+  });
+  const asked = (articles: readonly { paragraphs: readonly { qas: readonly unknown[] }[] }[]) =>
+    articles.flatMap(({ paragraphs }) => paragraphs.flatMap(({ qas }) => qas)).length;
+  const small = Array.from({ length: 10 }, (_, i) => article(`Note ${i}`, 9));
+  const { train, dev } = splitByDocument([article("Handbook", 90), ...small], 0.1, (items) => [...items]);
+  // 18 of 180 are asked for.
+  expect([asked(train), asked(dev)]).toEqual([162, 18]);
+  // Two passages: each is more than is asked for.
+  const pair = splitByDocument([article("Large", 8), article("Small", 2)], 0.1, (items) => [...items]);
+  expect([pair.train[0]?.title, pair.dev[0]?.title]).toEqual(["Large", "Small"]);
+});
+
 test("names that published sets have: CMRC 2018's query_text, MRQA's qid after a header", () => {
   const cmrc = [
     { context_text: context, title: "T", qas: [{ query_text: "Where?", query_id: "c1", answers: ["Bergen"] }] },
