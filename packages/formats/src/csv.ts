@@ -68,9 +68,10 @@ function parseCsv(text: string, delimiter: string): string[][] {
 /** @throws SyntaxError where an answer says `text` and cannot be read */
 function toValue(column: string, cell: string): unknown {
   // "(1990)" is a text: without a comma Python's parentheses are no tuple.
-  const isList = /^\s*(?:[[{]|\(.*,)/s.test(cell) && /^(plausible_)?answer(s|_start)|^answers\./.test(column);
-  // An answer that only looks like a list, "[1]", is a text: it says no `text`.
-  const isAnswer = isAnswerColumn(column) && /^\s*[[{]\s*[[{]?\s*['"](text|answer_start)['"]/.test(cell);
+  const isList = /^\s*(?:[[{]|\(.*,)/s.test(cell) && /^(plausible_)?answer(s|_start)|^answers\.|^start$/.test(column);
+  // An answer that only looks like a list, "[1]", is a text: it says no `text`. Label Studio's says `start` first, Haystack's an id.
+  const isAnswer =
+    isAnswerColumn(column) && /^\s*[[{]\s*[[{]?\s*['"](text|answer_start|start|answer_id)['"]\s*:/.test(cell);
   if (!isList && !isAnswer) return cell;
   try {
     return parsePythonLiteral(cell);

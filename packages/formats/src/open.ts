@@ -109,6 +109,11 @@ const otherFiles = [
   ["BZh", "a bzip2 file", "Unpack it"],
   ["\xfd7zXZ", "an xz file", "Unpack it"],
   ["\x28\xb5\x2f\xfd", "a zstd file", "Unpack it"],
+  [
+    "version https://git-lfs.github.com/",
+    "a pointer of Git LFS, not the file itself",
+    "Run git lfs pull where it was cloned",
+  ],
   ["\x80", "a pickle file, which could run code", "Save it as CSV or JSON Lines"],
 ] as const;
 

@@ -110,7 +110,14 @@ export function rowsOfRecords(records: readonly PlacedRecord[]): RawRow[] {
 function withStarts(answers: unknown, starts: unknown): unknown {
   if (starts === undefined || starts === null || starts === "") return answers;
   if (Array.isArray(answers) && Array.isArray(starts)) return { text: answers, answer_start: starts };
-  if (typeof answers === "string" || typeof answers === "number") return [{ text: answers, answer_start: starts }];
+  if (Array.isArray(answers) && answers.length === 1 && isTextOrNumber(answers[0])) {
+    return { text: answers, answer_start: [starts] };
+  }
+  if (isTextOrNumber(answers)) return [{ text: answers, answer_start: starts }];
   // SQuAD's own answers say where they are.
   return Object.keys(asRecord(answers)).length > 0 || Array.isArray(answers) ? answers : undefined;
+}
+
+function isTextOrNumber(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number";
 }

@@ -107,6 +107,35 @@ test("an answers cell may hold what Python prints; one that only looks like a li
   expect(cell("{'text': [np.str_('Bergen')], 'answer_start': [np.int64(14)]}")).toEqual(["Bergen"]);
 });
 
+test("a position beside a list of one answer is not lost", () => {
+  // "Ada" stands at 0 and at 11.
+  const passage = "Ada met an Ada.";
+  const startsOf = (text: string) =>
+    questionsIn(rowsOfText(text).rows).map(({ answers }) => answers?.[0]?.answer_start);
+  expect(
+    startsOf(JSON.stringify([{ context: passage, question: "Who?", answers: ["Ada"], answer_start: 11 }])),
+  ).toEqual([11]);
+  for (const [column, cell] of [
+    ["answer_start", "11"],
+    ["start", "[11]"],
+  ] as const) {
+    expect(startsOf(`context,question,answers,${column}\n${passage},Who?,['Ada'],${cell}\n`)).toEqual([11]);
+  }
+});
+
+test("a CSV export of Label Studio or of Haystack's annotations says in JSON what its answers are, whatever key comes first", () => {
+  const cells = [
+    [{ start: 11, end: 14, text: "Ada", labels: ["Answer"] }],
+    [{ answer_id: 3, text: "Ada", answer_start: 11 }],
+  ].map((answers) => `Ada met an Ada.,Who?,"${JSON.stringify(answers).replaceAll('"', '""')}"`);
+  const { rows } = rowsOfText(["text,question,answer", ...cells, "Ada met an Ada.,Where?,"].join("\n"));
+  expect(questionsIn(rows).map(({ answers }) => answers)).toEqual([
+    [{ text: "Ada", answer_start: 11 }],
+    [{ text: "Ada", answer_start: 11 }],
+    [],
+  ]);
+});
+
 test.each([
   ["answer,answer", '"answer" and "answer"'],
   ["Answer,answer", '"Answer" and "answer"'],
@@ -316,6 +345,7 @@ test("what is not read is named, with what to do", async () => {
       "file: this is a zip archive or an Excel workbook, which is not read. Unpack it, or save the sheet as CSV.",
     ],
     [Uint8Array.of(0x80, 4), "a pickle file, which could run code"],
+    ["version https://git-lfs.github.com/spec/v1\noid sha256:53aa5117\nsize 9\n", "this is a pointer of Git LFS"],
     [Uint8Array.of(0x41, 0xe4, 0x0a), "is not UTF-8. Save it as UTF-8"],
     ["", "file is empty"],
     ["{}", "got an object, expected an object with a list"],
