@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { withPart, withUnpackFolder } from "./download-parts.ts";
 import type { FetchEnvironment } from "./environment.ts";
 import type { FetchSet, Pin, PlannedFile, PlannedSource } from "./plan.ts";
-import { pinRemedy, SourceError } from "./source-error.ts";
+import { pinRemedy, refuseLfsPointer, SourceError } from "./source-error.ts";
 
 /** Below this a download is over before a bar says anything. */
 const smallestBarBytes = 1_000_000;
@@ -103,6 +103,7 @@ async function localFile({ path, pin, optional }: LocalFile): Promise<string | u
   if (!found && optional) return undefined;
   if (!found) throw new SourceError(`${path} does not exist`);
   if (!found.isFile()) throw new SourceError(`${path} is not a file`);
+  await refuseLfsPointer(path, path);
   if (pin) await verify(path, path, pin);
   return path;
 }

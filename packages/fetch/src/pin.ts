@@ -6,7 +6,7 @@ import { withUnpackFolder } from "./download-parts.ts";
 import type { FetchEnvironment } from "./environment.ts";
 import { requiredEncoderFiles } from "./options.ts";
 import { addressOf, type FileAddress, type Pin, type PlanContext } from "./plan.ts";
-import { SourceError } from "./source-error.ts";
+import { refuseLfsPointer, SourceError } from "./source-error.ts";
 import { parseSource, type Source } from "./sources.ts";
 import { mapSplitsInTurn, type BySplit } from "./splits.ts";
 
@@ -134,6 +134,7 @@ async function download(
       if (cause instanceof SourceError && cause.message.startsWith("got 404")) return undefined;
       throw cause instanceof SourceError ? new SourceError(`${url}: ${cause.message}`, { cause }) : cause;
     }
+    await refuseLfsPointer(partPath, url);
     return intoCache(partPath, url, context);
   });
 }

@@ -1,3 +1,5 @@
+import { readFile, stat } from "node:fs/promises";
+
 /** For a file that is another than the pinned one. */
 export const pinRemedy = "Check its bytes and sha256 in fetch.json, or take another source";
 
@@ -11,4 +13,19 @@ export class SourceError extends Error {
     this.name = "SourceError";
     this.remedy = details.remedy;
   }
+}
+
+/** A pointer is shorter. */
+const longestPointerBytes = 1024;
+
+/**
+ * Refuses what a clone without Git LFS, or an address of the "raw" file, has in place of a large file.
+ *
+ * @throws SourceError if the file is such a pointer
+ */
+export async function refuseLfsPointer(path: string, label: string): Promise<void> {
+  if ((await stat(path)).size > longestPointerBytes) return;
+  if (!(await readFile(path, "utf8")).startsWith("version https://git-lfs.github.com/")) return;
+  const remedy = "Run git lfs pull where it was cloned, or take the address that gives the file itself";
+  throw new SourceError(`${label} is a pointer of Git LFS, not the file itself`, { remedy });
 }

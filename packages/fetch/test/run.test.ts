@@ -6,6 +6,7 @@ import { chmod, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 import type { FetchEnvironment } from "../src/environment.ts";
+import { pinFile } from "../src/pin.ts";
 import { createFetchStage } from "../src/stage.ts";
 import {
   devFile,
@@ -201,11 +202,32 @@ test.each([
   ],
   ["encoder/config.json", "[".repeat(20_000), /config.json cannot be read: brackets nest deeper than 100/],
   ["encoder/tokenizer.json", '{"model": {}}', /tokenizer.json breaks its schema: model.vocab/],
+  [
+    // As of paraphrase-multilingual-MiniLM-L12-v2 and multilingual-e5.
+    "encoder/tokenizer.json",
+    '{"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["▁the", -3.5]]}}',
+    /^fetch: the encoder does not fit: tokenizer.json has a model of type "Unigram", expected "WordPiece"\. Take/,
+  ],
+  [
+    "encoder/model.safetensors",
+    "version https://git-lfs.github.com/spec/v1\noid sha256:53aa5117\nsize 90868376\n",
+    /model.safetensors is a pointer of Git LFS, not the file itself\. Run git lfs pull where it was cloned, or take/,
+  ],
 ])("a bad %s (%s) is refused by name, and no artifact is left", async (name, text, message) => {
   const folder = await temporaryFolder();
   const { result, artifactsFolder } = await fetchIn(folder, { [name]: text });
   await expect(result).rejects.toThrow(message);
   expect(await readdir(artifactsFolder)).toEqual([]);
+});
+
+test("an address that gives a pointer of Git LFS is not pinned", async () => {
+  const folder = await temporaryFolder();
+  const address = await serve((_, response) => void response.end("version https://git-lfs.github.com/spec/v1\n"));
+  const environment = testEnvironment(folder);
+  const context = { pipelineFolder: folder, hubEndpoint: address, environment, reporter: recordingReporter() };
+  await expect(pinFile(`${address}/raw/dev.parquet`, context)).rejects.toThrow(
+    /^pin: http.*\/raw\/dev.parquet is a pointer of Git LFS, not the file itself\. Run git lfs pull/,
+  );
 });
 
 test("a draw of more questions than there are is refused with both numbers; as a limit, firstQuestions is a note", async () => {

@@ -14,7 +14,11 @@ const encoderConfigSchema = z.looseObject({ model_type: z.string(), vocab_size: 
 
 /** The parts of `tokenizer.json` that show a vocabulary. */
 const tokenizerSchema = z.object({
-  model: z.object({ vocab: z.record(z.string(), z.int().nonnegative()) }),
+  model: z.object({
+    type: z.string().optional(),
+    // Unigram's is a list: its type says what it is.
+    vocab: z.preprocess((vocab) => (Array.isArray(vocab) ? {} : vocab), z.record(z.string(), z.int().nonnegative())),
+  }),
 });
 
 /** @throws BertqaError if an encoder's `config.json` or `tokenizer.json` cannot be read, or it cannot be fine-tuned here */
@@ -75,7 +79,12 @@ function findEncoderProblem(
   if (config.model_type !== "bert") {
     return `config.json has model_type ${JSON.stringify(config.model_type)}, expected "bert"`;
   }
-  const ids = Object.values(tokenizer.model.vocab);
+  const { type, vocab } = tokenizer.model;
+  // Multilingual sentence encoders are BERTs with XLM-R's tokenizer.
+  if (type !== undefined && type !== "WordPiece") {
+    return `tokenizer.json has a model of type ${JSON.stringify(type)}, expected "WordPiece"`;
+  }
+  const ids = Object.values(vocab);
   if (ids.length === 0) return "tokenizer.json has an empty vocabulary";
   const largest = ids.reduce((a, b) => Math.max(a, b));
   if (largest < config.vocab_size) return undefined;
