@@ -1,14 +1,18 @@
 // Imports nothing but Node: the check that an engine is installed runs before every stage, and must start fast.
 import { chmodSync, lstatSync, mkdirSync, statSync, type Stats } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The per-user cache: `BERTQA_CACHE`, or `bertqa` under `XDG_CACHE_HOME`, or `~/.cache/bertqa`. Empty means unset. */
+/**
+ * The per-user cache: `BERTQA_CACHE`, or `bertqa` under `XDG_CACHE_HOME`, or `~/.cache/bertqa`. Empty means unset.
+ *
+ * @returns an absolute path: links and other programs, which look from elsewhere, are given it
+ */
 export function cacheFolder(environment: Environment = process.env, home: string = homedir()): string {
-  if (environment["BERTQA_CACHE"]) return environment["BERTQA_CACHE"];
-  return join(environment["XDG_CACHE_HOME"] || join(home, ".cache"), "bertqa");
+  if (environment["BERTQA_CACHE"]) return resolve(environment["BERTQA_CACHE"]);
+  return resolve(environment["XDG_CACHE_HOME"] || join(home, ".cache"), "bertqa");
 }
 
 /**

@@ -13,6 +13,8 @@ test.each([
   [{ XDG_CACHE_HOME: "/xdg" }, "/xdg/bertqa"],
   [{ XDG_CACHE_HOME: "/xdg", BERTQA_CACHE: "/mine" }, "/mine"],
   [{ XDG_CACHE_HOME: "", BERTQA_CACHE: "" }, "/home/ada/.cache/bertqa"],
+  [{ BERTQA_CACHE: "mine" }, join(process.cwd(), "mine")],
+  [{ XDG_CACHE_HOME: "xdg" }, join(process.cwd(), "xdg", "bertqa")],
 ])("the cache for %j is %s", (environment, expected) => {
   expect(cacheFolder(environment, "/home/ada")).toBe(expected);
 });
