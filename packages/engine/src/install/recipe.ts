@@ -80,7 +80,7 @@ async function installInto(
     await fetchLibrary(choice, library, partial, report);
   }
   const host = describeHost();
-  const kept = isBindingBuilt(binding) ? readEngineRecord(binding) : undefined;
+  const kept = recordOf(binding);
   const compiler = kept?.compiler ?? (await replaceBinding(choice, library, binding, partial, report));
   linkBinding(join(binding, bindingFile));
   const kernels = choice.variant === "cpu" ? kernelsFile(library) : undefined;
@@ -98,8 +98,13 @@ async function installInto(
   return record;
 }
 
+/** The record of a binding that is whole. */
+function recordOf(binding: string): EngineRecord | undefined {
+  return isBindingBuilt(binding) ? readEngineRecord(binding) : undefined;
+}
+
 /** @returns the compiler's version */
-async function replaceBinding(
+export async function replaceBinding(
   choice: LibraryChoice,
   library: string,
   binding: string,
@@ -109,6 +114,8 @@ async function replaceBinding(
   const built = join(partial, "binding");
   const { version } = await buildBinding(choice, library, built, report);
   for (const name of readdirSync(built)) flush(join(built, name));
+  const faster = recordOf(binding); // of another install, whose engine may be in use by now
+  if (faster) return faster.compiler;
   if (existsSync(binding)) renameSync(binding, join(partial, "old-binding"));
   renameSync(built, binding);
   return version;

@@ -4,8 +4,12 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { silentReporter } from "@bertqa/core";
 import { ownMark } from "@bertqa/runner";
+import { chooseLibrary } from "../../src/install/platform.ts";
+import { replaceBinding } from "../../src/install/recipe.ts";
+import { engineRecordFormat } from "../../src/locate.ts";
 
 const program = fileURLToPath(new URL("../../bin/install.mjs", import.meta.url));
 
@@ -83,6 +87,26 @@ test("what a killed install left behind goes, another machine's only when it is 
   install({ BERTQA_CACHE: folder, CXX: "/nowhere/g++" });
   const kept = ["another container", "before the last start", "running"];
   expect(readdirSync(engine).toSorted()).toEqual(kept.map((name) => `.partial-${name}`));
+});
+
+test("of two installs at once, the slower one keeps what the faster has made: it may be in use", async () => {
+  const binding = join(folder, "binding");
+  const record = JSON.stringify({ format: engineRecordFormat, compiler: "g++ of the faster one" });
+  const compiler = join(folder, "g++");
+  // While this one compiles, the other one ends.
+  const other = `mkdir -p ${binding} && cd ${binding} && touch tfjs_binding.node stderr_tap.node`;
+  const script = `#!/bin/sh\nfor last in "$@"; do :; done\n[ "$1" = --version ] || touch "$last"\n${other} && echo '${record}' > engine.json\n`;
+  writeFileSync(compiler, script, { mode: 0o755 });
+  vi.stubEnv("CXX", compiler);
+  try {
+    const host = { platform: "linux", arch: "x64", glibc: "2.36", hasNvidiaDriver: false, wantedDevice: null };
+    const partial = join(folder, "partial");
+    const version = await replaceBinding(chooseLibrary(host), folder, binding, partial, silentReporter);
+    expect(version).toBe("g++ of the faster one");
+    expect(readdirSync(binding)).toContain("engine.json");
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 test("a cache that cannot be a folder is named, with the variable that moves it", () => {
