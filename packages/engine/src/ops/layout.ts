@@ -9,7 +9,7 @@ export function placeholder<T extends DType>(graph: Graph, dtype: T): Tensor<T> 
 }
 
 /** A shape vector; fed with each run where it holds a named length. */
-export function shapeVector(graph: Graph, dimensions: readonly Dimension[]): Tensor<"int32"> {
+function shapeVector(graph: Graph, dimensions: readonly Dimension[]): Tensor<"int32"> {
   if (dimensions.every((dimension) => typeof dimension === "number")) return integers(graph, dimensions);
   const shape = dimensions.map((dimension) => graph.scoped(dimension));
   const reference = [...graph.fedShapes].find(([, known]) => known.join() === shape.join())?.[0];
@@ -60,14 +60,6 @@ export function concatenate<T extends DType>(tensors: readonly Tensor<T>[], axis
   const inputs = [...tensors, integer(graph, axis)];
   const attributes = { N: { int: tensors.length }, T: { type: dtype }, Tidx: { type: "int32" } } as const;
   return graph.emit({ op: "ConcatV2", inputs, attributes, output: ["output", [dtype]] })[0]!;
-}
-
-/** Splits x along an axis into equal parts. */
-export function split<T extends DType>(x: Tensor<T>, count: number, axis: number): Tensor<T>[] {
-  const inputs = [integer(x.graph, axis), x];
-  const attributes = { num_split: { int: count }, T: { type: x.dtype } };
-  const dtypes = Array.from({ length: count }, () => x.dtype);
-  return x.graph.emit({ op: "Split", inputs, attributes, output: ["output", dtypes] });
 }
 
 /** Rows of a table. @param table [V, …] @param indices int32 [N], each in 0..V-1 @returns [N, …] */

@@ -47,7 +47,6 @@ export const rsqrt = unary("Rsqrt");
 export const sqrt = unary("Sqrt");
 export const square = unary("Square");
 export const tanh = unary("Tanh");
-export const negate = unary("Neg");
 
 export const add = binary("AddV2");
 export const subtract = binary("Sub");
@@ -55,7 +54,6 @@ export const subtract = binary("Sub");
 export const multiply = binary("Mul");
 export const divide = binary("RealDiv");
 export const minimum = binary("Minimum");
-export const maximum = binary("Maximum");
 
 export function scale(x: Tensor<"float32">, factor: number): Tensor<"float32"> {
   return multiply(x, scalar(x.graph, factor));
