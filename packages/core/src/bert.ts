@@ -40,8 +40,9 @@ const bertConfigSchema = z.looseObject({
   num_hidden_layers: count,
   num_attention_heads: count,
   intermediate_size: count,
-  max_position_embeddings: count.default(512),
-  type_vocab_size: count.default(2),
+  max_position_embeddings: count,
+  /** The question's and the passage's. */
+  type_vocab_size: z.int().min(2).default(2),
   pad_token_id: z.int().nonnegative().nullable().default(0),
   layer_norm_eps: z.number().positive().default(1e-12),
   initializer_range: z.number().positive().default(0.02),
@@ -62,7 +63,7 @@ export function parseBertConfig(raw: unknown, stage: string, where: string): Ber
       return `${path.join(".") || "file"}: got ${got}, ${message.replace(/^Invalid (input|option): /, "")}`;
     });
     throw new BertqaError(stage, `the encoder is not a BERT that can be trained: ${problems.join("; ")}`, {
-      remedy: "Choose an encoder whose config.json has model_type bert",
+      remedy: "Choose an encoder of BERT's own architecture, with its whole config.json",
       where,
     });
   }

@@ -200,6 +200,12 @@ test.each([
     '{"model_type": "bert", "vocab_size": 3}',
     /^fetch: the encoder is not a BERT that can be trained: hidden_size: got nothing, expected number/,
   ],
+  [
+    "encoder/config.json",
+    bertConfig(3, { max_position_embeddings: undefined }),
+    /max_position_embeddings: got nothing/,
+  ],
+  ["encoder/config.json", bertConfig(3, { type_vocab_size: 1 }), /type_vocab_size: got 1, .*>=2.*own architecture/],
   ["encoder/config.json", "[".repeat(20_000), /config.json cannot be read: brackets nest deeper than 100/],
   ["encoder/tokenizer.json", '{"model": {}}', /tokenizer.json breaks its schema: model.vocab/],
   [

@@ -93,9 +93,10 @@ export const devFile = squad("The Elbe ends in the North Sea.", [
 ]);
 
 /** A `config.json` of the smallest BERT that can be trained. */
-export function bertConfig(vocabularySize: number): string {
+export function bertConfig(vocabularySize: number, changed: object = {}): string {
   const sizes = { hidden_size: 4, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8 };
-  return JSON.stringify({ model_type: "bert", vocab_size: vocabularySize, ...sizes });
+  const limits = { vocab_size: vocabularySize, max_position_embeddings: 16 };
+  return JSON.stringify({ model_type: "bert", ...limits, ...sizes, ...changed });
 }
 
 export const encoderFolder: Readonly<Record<string, string>> = {
