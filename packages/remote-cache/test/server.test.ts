@@ -64,6 +64,14 @@ test.each(["..%2f..%2fetc%2fpasswd", "%00", "1.2", "A1", "g", "", "1".repeat(65)
   },
 );
 
+test.each(["main", "reader"])("a body that says that it is JSON is refused, and ends nothing: %s", async (name) => {
+  const server = await startServer();
+  const headers = { "content-type": "application/json" };
+  const answer = await server.call("PUT", "3", name, { body: '{"a":1}', headers });
+  expect(answer.status).toBe(415);
+  expect(server.log.filter((line) => line.includes('"level":"error"'))).toEqual([]);
+});
+
 test("a body of another sha256 than its Repr-Digest says is refused, and so is a digest that cannot be read", async () => {
   const server = await startServer();
   const wrong = `sha-256=:${Buffer.from(sha256("else"), "hex").toString("base64")}:`;

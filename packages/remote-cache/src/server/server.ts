@@ -81,6 +81,8 @@ export async function createCacheServer(options: CacheServerOptions): Promise<Ht
   };
 
   await app.register(async (routes) => {
+    // JSON too would be taken and read here, and its value passed for the body.
+    routes.removeAllContentTypeParsers();
     routes.addContentTypeParser("application/octet-stream", (_request, payload, done) => done(null, payload));
     routes.setErrorHandler((error, _request, reply) => {
       if (!(error instanceof HttpProblem)) throw error;
