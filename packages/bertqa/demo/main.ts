@@ -27,7 +27,7 @@ program
   .option("--port <n>", "port", portNumber, 8000)
   .action(async ({ folder, port }: { folder: string; port: number }) => {
     const service = await serveDemo(folder, port);
-    stopOnSignals(async () => void (await service.stop()), service.limits.graceMs);
+    stopOnSignals(service);
     process.stderr.write(`demo      ${await service.listen()}\n`);
   });
 

@@ -2,6 +2,7 @@ import closeWithGrace from "close-with-grace";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Socket } from "node:net";
 import { HttpProblem, sendProblem } from "./problems.ts";
+import type { HttpService } from "./service.ts";
 
 /** What became of the requests that a server took. */
 export interface Tally {
@@ -78,31 +79,30 @@ export function followConnections(app: FastifyInstance) {
 const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
 /**
- * Stops on SIGTERM, SIGINT and their like, or on an error that nobody caught, and ends the process: 0 after a signal. A second signal
- * ends it at once.
+ * Stops a service on SIGTERM, SIGINT and their like, or on an error that nobody caught, which it logs, and ends the process: 0 after a
+ * signal. A second signal ends it at once.
  *
- * @param graceMs time for `stop`, after which the process ends with 1
+ * @param stop what ends with the service, too; it has the service's grace, after which the process ends with 1
  * @param echoMs a signal that follows so soon is the first one again: a terminal or a supervisor signals all processes of a command,
  *   and npx passes on to its child what it got itself
  */
 export function stopOnSignals(
-  stop: (reason: { signal?: string; error?: unknown }) => Promise<void>,
-  graceMs: number,
+  service: HttpService,
+  stop: () => Promise<unknown> = () => service.stop(),
   echoMs = 1000,
-) {
-  let askedBy: string | undefined;
+): void {
   let stoppingSinceMs: number | undefined;
   const grace = closeWithGrace(
-    { delay: graceMs + 5000, logger: false, skip: ["beforeExit", ...stopSignals] },
-    async ({ signal = askedBy, err }) => {
+    { delay: service.limits.graceMs + 5000, logger: false, skip: ["beforeExit", ...stopSignals] },
+    async ({ err }) => {
       stoppingSinceMs = performance.now();
-      await stop({ ...(signal !== undefined && { signal }), ...(err !== undefined && { error: err }) });
+      if (err !== undefined) service.app.log.fatal({ err }, "stopping after a defect");
+      await stop();
     },
   );
   for (const signal of stopSignals) {
     process.on(signal, () => {
       if (stoppingSinceMs === undefined) {
-        askedBy = signal;
         void grace.close();
       } else if (performance.now() - stoppingSinceMs > echoMs) {
         process.exit(1);

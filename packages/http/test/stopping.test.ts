@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { bodyOf, deferred, open, readAll, startService } from "./support.ts";
 
@@ -117,13 +118,18 @@ test("a stopped service says what became of its requests, and can be stopped aga
   expect(JSON.parse(lines.at(-1)!)).toMatchObject({ msg: "stopped", taken: 1, answered: 1, abandoned: 0 });
 });
 
-/** A server's process with a request on its way to an answer. */
 async function startProcess(...argv: string[]) {
   const script = join(import.meta.dirname, "stopping-process.ts");
   const child = execFile(process.execPath, ["--import", "tsx", script, ...argv]);
   const exit = once(child, "exit");
   const [line] = (await once(child.stdout!, "data")) as [string];
-  const asked = fetch(`${line.trim()}/slow`);
+  return { child, exit, address: line.trim() };
+}
+
+/** A server's process with a request on its way to an answer. */
+async function startAnsweringProcess(...argv: string[]) {
+  const { child, exit, address } = await startProcess(...argv);
+  const asked = fetch(`${address}/slow`);
   await once(child.stdout!, "data"); // the request was taken
   return { child, exit, asked };
 }
@@ -131,7 +137,7 @@ async function startProcess(...argv: string[]) {
 test.each(["SIGTERM", "SIGINT"] as const)(
   "%s in the middle of a request: it is answered, and the process ends with 0",
   async (signal) => {
-    const { child, exit, asked } = await startProcess();
+    const { child, exit, asked } = await startAnsweringProcess();
     child.kill(signal);
     expect(await (await asked).json()).toEqual({ text: "whole" });
     expect(await exit).toEqual([0, null]);
@@ -139,7 +145,7 @@ test.each(["SIGTERM", "SIGINT"] as const)(
 );
 
 test.each(["SIGTERM", "SIGINT"] as const)("%s and its echo, as under npx, are one: nothing is cut", async (signal) => {
-  const { child, exit, asked } = await startProcess("2", "1e9");
+  const { child, exit, asked } = await startAnsweringProcess("2", "1e9");
   child.kill(signal);
   await once(child.stdout!, "data"); // the stop has begun
   child.kill(signal);
@@ -148,11 +154,24 @@ test.each(["SIGTERM", "SIGINT"] as const)("%s and its echo, as under npx, are on
 });
 
 test("a second signal that is no echo ends the process at once", async () => {
-  const { child, exit, asked } = await startProcess("never", "0");
+  const { child, exit, asked } = await startAnsweringProcess("never", "0");
   const cut = expect(asked).rejects.toThrow();
   child.kill("SIGTERM");
   await once(child.stdout!, "data");
   child.kill("SIGTERM");
   expect(await exit).toEqual([1, null]);
   await cut;
+});
+
+test("an error that nobody caught ends the process with 1, and its kind and place are logged, not its words", async () => {
+  const { child, exit, address } = await startProcess();
+  const log = text(child.stderr!);
+  await fetch(`${address}/defect`);
+  expect(await exit).toEqual([1, null]);
+  expect(JSON.parse(await log)).toMatchObject({
+    level: "fatal",
+    msg: "stopping after a defect",
+    err: { type: "TypeError" },
+  });
+  expect(await log).not.toContain("passage");
 });

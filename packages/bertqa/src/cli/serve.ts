@@ -78,10 +78,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     await service.stop();
     await engine?.stop();
   };
-  stopOnSignals(async ({ error }) => {
-    if (error !== undefined) service.app.log.fatal({ err: error }, "stopping after a defect");
-    await stop();
-  }, service.limits.graceMs);
+  stopOnSignals(service, stop);
 
   const address = await service.listen();
   try {

@@ -41,7 +41,7 @@ export async function cacheServer(flags: CacheServerFlags): Promise<void> {
   const store = await openStore(flags);
   const { host, port, allowedHost: allowedHosts = [], maxSize: mostBytes, maxEntry: mostEntryBytes } = flags;
   const service = await createCacheServer({ store, grants, host, port, allowedHosts, mostBytes, mostEntryBytes });
-  stopOnSignals(async () => void (await service.stop()), service.limits.graceMs);
+  stopOnSignals(service);
   process.stdout.write(`${await service.listen()}\n`);
 }
 
