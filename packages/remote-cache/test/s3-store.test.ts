@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { openS3Store } from "../src/server/index.ts";
 import { startServer } from "./support/servers.ts";
 
@@ -23,6 +23,16 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
+
+test("a bucket that cannot be reached is named in one line", async () => {
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
+  const store = await openS3Store({ bucket: "results", prefix: "", endpoint: "http://127.0.0.1:1", region });
+  onTestFinished(() => store.close());
+  await expect(startServer({ store })).rejects.toThrow(
+    /^cache-server: the bucket results cannot be listed: .*ECONNREFUSED/,
+  );
+});
 
 describe.runIf(process.env["BERTQA_S3"] === "1")("the store in a bucket", () => {
   beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -160,6 +160,19 @@ test("entries outlive the server, whole; what a killed one had half received is 
 test("two servers do not share a folder", async () => {
   const { folder } = await startServer();
   await expect(openFolderStore(folder)).rejects.toThrow(/another run of cache-server/);
+});
+
+test("a folder that holds other things is left as it is, and a file is no folder", async () => {
+  const folder = await temporaryFolder();
+  chmodSync(folder, 0o755);
+  mkdirSync(join(folder, "incoming"));
+  const file = join(folder, "incoming", "letter.txt");
+  writeFileSync(file, "not ours");
+  await expect(openFolderStore(folder)).rejects.toThrow(/^cache-server: the folder holds other things \(incoming …\)/);
+  expect(readdirSync(folder, { recursive: true }).sort()).toEqual(["incoming", "incoming/letter.txt"]);
+  expect(statSync(folder).mode & 0o777).toBe(0o755);
+  await expect(openFolderStore(file)).rejects.toThrow(/^cache-server: a file lies where a folder has to be/);
+  await expect(openFolderStore(join(file, "cache"))).rejects.toThrow(/^cache-server: /);
 });
 
 test("two writers at once: one is the first, the other learns that it is not, and one entry stands", async () => {

@@ -41,6 +41,12 @@ test("a file that others can read is refused, and so are links and other files",
   await expect(readTokens(path)).rejects.toThrow(/breaks its schema/);
 });
 
+test("a file of tokens that cannot be made is told in one line", async () => {
+  const file = join(await temporaryFolder(), "notes.txt");
+  writeFileSync(file, "");
+  await expect(addToken(join(file, "tokens.json"), main)).rejects.toThrow(/^cache-server: a file lies where/);
+});
+
 test.each([
   ["../x", "pr"],
   ["a b", "pr"],

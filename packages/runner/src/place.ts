@@ -175,7 +175,7 @@ function removeOnSignal(folder: string): () => void {
 
 /** A full or read-only disk as one line; any other error as it is. */
 export function explainDiskError(stage: string, where: string, cause: unknown): unknown {
-  const { code, syscall } = cause as NodeJS.ErrnoException;
+  const { code, syscall, path = where } = cause as NodeJS.ErrnoException;
   if (cause instanceof BertqaError || !code) return cause;
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new BertqaError(stage, "the disk is full", { remedy: "Free some space and run again", where, cause });
@@ -186,6 +186,9 @@ export function explainDiskError(stage: string, where: string, cause: unknown): 
   }
   if (code === "EMFILE" || code === "ENFILE") {
     return new BertqaError(stage, `too many open files: ${code}`, { remedy: "Raise `ulimit -n`", where, cause });
+  }
+  if (code === "EEXIST" && syscall === "mkdir") {
+    return new BertqaError(stage, "a file lies where a folder has to be", { where: path, cause });
   }
   if (code === "ENOTEMPTY" || code === "EEXIST") {
     return new BertqaError(stage, `something else wrote there at the same time: ${code}`, {

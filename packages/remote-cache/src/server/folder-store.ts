@@ -1,5 +1,5 @@
 import { BertqaError, flushFolder } from "@bertqa/core";
-import { takeLock } from "@bertqa/runner";
+import { explainDiskError, takeLock, type Lock } from "@bertqa/runner";
 import { createHash, randomBytes } from "node:crypto";
 import { chmod, lstat, mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,22 +12,14 @@ const filePattern = /^([0-9a-f]{64})\.tar\.gz$/;
  * A store in a folder: `entries/<namespace>/<hash>/<sha256>.tar.gz`. An entry is a folder of one file that bears its own sha256, so
  * that one rename brings both, and a rename onto an entry that exists fails: the first writer wins, without a lock.
  *
- * @throws BertqaError if another server has the folder
+ * @throws BertqaError if another server has the folder, it is somebody else's, or it holds other things
  */
 export async function openFolderStore(folder: string): Promise<Store> {
   const entries = join(folder, "entries");
   const scratchFolder = join(folder, "incoming");
-  await mkdir(entries, { recursive: true, mode: 0o700 });
-  const { uid } = await lstat(folder);
-  if (process.getuid !== undefined && uid !== process.getuid()) {
-    const remedy = "Name a folder of your own";
-    throw new BertqaError("cache-server", "the folder belongs to another user", { remedy, where: folder });
-  }
-  await chmod(folder, 0o700);
-  const lock = await takeLock("cache-server", join(folder, "server.lock"));
-  // What a killed server left there.
-  await rm(scratchFolder, { recursive: true, force: true });
-  await mkdir(scratchFolder, { mode: 0o700 });
+  const lock = await claimFolder(folder, entries, scratchFolder).catch((cause: unknown) => {
+    throw explainDiskError("cache-server", folder, cause);
+  });
   const placeOf = (key: EntryKey) => join(entries, key.namespace, key.hash);
 
   return {
@@ -65,6 +57,26 @@ export async function openFolderStore(folder: string): Promise<Store> {
     },
     close: async () => lock.release(),
   };
+}
+
+/** Makes the folder this server's alone: others lose their rights to it, and what a killed server half received goes. */
+async function claimFolder(folder: string, entries: string, scratchFolder: string): Promise<Lock> {
+  const problem = (what: string, remedy: string) => new BertqaError("cache-server", what, { remedy, where: folder });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const { uid } = await lstat(folder);
+  if (process.getuid !== undefined && uid !== process.getuid()) {
+    throw problem("the folder belongs to another user", "Name a folder of your own");
+  }
+  const [first, ...others] = await readdir(folder);
+  if (first !== undefined && ![first, ...others].includes("entries")) {
+    throw problem(`the folder holds other things (${first} …)`, "Name one that is empty or not there yet");
+  }
+  await mkdir(entries, { recursive: true, mode: 0o700 });
+  await chmod(folder, 0o700);
+  const lock = await takeLock("cache-server", join(folder, "server.lock"));
+  await rm(scratchFolder, { recursive: true, force: true });
+  await mkdir(scratchFolder, { mode: 0o700 });
+  return lock;
 }
 
 async function* listEntries(entries: string): AsyncIterable<StoredEntry> {

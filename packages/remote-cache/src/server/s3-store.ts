@@ -7,6 +7,7 @@ import {
   S3Client,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
+import { BertqaError } from "@bertqa/core";
 import { createReadStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -97,9 +98,16 @@ export async function openS3Store({ bucket, prefix, endpoint, region }: Bucket):
 async function* listEntries(client: S3Client, bucket: string, prefix: string): AsyncIterable<StoredEntry> {
   let token: string | undefined;
   do {
-    const page = await client.send(
-      new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ...(token ? { ContinuationToken: token } : {}) }),
-    );
+    const page = await client
+      .send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ...(token ? { ContinuationToken: token } : {}) }),
+      )
+      .catch((cause: Error) => {
+        const remedy = "Check --bucket, --region, --endpoint and the credentials of the AWS client";
+        throw new BertqaError("cache-server", `the bucket ${bucket} cannot be listed: ${cause.message || cause.name}`, {
+          ...{ remedy, cause },
+        });
+      });
     for (const { Key = "", Size = 0, LastModified } of page.Contents ?? []) {
       const [namespace = "", hash = "", ...more] = Key.slice(prefix.length).split("/");
       if (more.length > 0 || !namespacePattern.test(namespace) || !hashPattern.test(hash)) continue;

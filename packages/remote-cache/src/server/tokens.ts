@@ -1,5 +1,5 @@
 import { BertqaError, describeIssues, flushFolder } from "@bertqa/core";
-import { takeLock } from "@bertqa/runner";
+import { explainDiskError, takeLock } from "@bertqa/runner";
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { lstat, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -113,11 +113,11 @@ export async function removeToken(path: string, name: string): Promise<void> {
 
 /** Of two commands that read, then write, the second to write would undo the first. */
 async function alone(path: string, change: () => Promise<void>): Promise<void> {
-  const lock = await takeLock("cache-server token", `${path}.lock`);
   try {
-    await change();
-  } finally {
-    lock.release();
+    const lock = await takeLock("cache-server token", `${path}.lock`);
+    await change().finally(() => lock.release());
+  } catch (cause) {
+    throw explainDiskError("cache-server", path, cause);
   }
 }
 
