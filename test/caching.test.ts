@@ -7,7 +7,7 @@ import { readTraces, undeclaredReads } from "./support/declared-inputs.ts";
 import { copyWorkspace, stages } from "./support/workspace-copy.ts";
 
 /**
- * The caching table of ARCHITECTURE.md, held by running Nx on a tiny pipeline in a copy of this workspace. The tests build on
+ * The caching table of README.md, held by running Nx on a tiny pipeline in a copy of this workspace. The tests build on
  * each other, in order: each makes one change and looks at which stages ran.
  */
 const repository = join(import.meta.dirname, "..");
