@@ -162,7 +162,7 @@ export function addCommands(program: Command): void {
     .option("--seed <n>", "seed of the resamples", wholeNumber(0), 42)
     .option("--show <n>", "flipped questions to show each way", wholeNumber(0), 5)
     .option("--markdown", "print Markdown, for a pull request")
-    .option("--csv", "print a set of several runs as CSV")
+    .addOption(new Option("--csv", "print a set of runs as CSV").conflicts(["baseline", "markdown", "json"]))
     .option("--json", "print all of it as JSON, every flipped question included")
     .option("--debug", "print the stack of an error")
     .action((runs: string[], options: CompareOptions) =>

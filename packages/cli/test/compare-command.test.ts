@@ -147,6 +147,10 @@ test("runs whose thresholds were chosen by another rule are no seeds of one reci
     evaluate(best);
     const both = [other.folders.pipelineFolder, pipelineFolder];
     expect(compare(...both, "--csv").stdout).toMatch(/^evaluate\.thresholdRule,exact,.*\nbagged,.*\nbest,.*\n$/);
+    expect(compare(both[0]!, "--csv").stdout).toMatch(/^exact,.*\n\d.*\n$/);
+    expect(compare(both[0]!, "--csv", "--baseline", "last").stderr).toContain(
+      "cannot be used with option '--baseline <run>'",
+    );
     const against = compare(...both, "--baseline", evaluationOf(pipeline)).stdout;
     expect(against).toContain("The runs of B differ in evaluate.thresholdRule: ± is not of seeds alone.");
   } finally {

@@ -32,7 +32,7 @@ export async function compare(given: readonly string[], options: CompareOptions)
   const first = places[0] as Place;
   const gold = readGold(options.data ?? first.goldPath);
   const now: Side = await Promise.all(places.map((place) => readPlace(place, gold, options.at)));
-  if (options.baseline === undefined && now.length > 1) {
+  if (options.baseline === undefined && (now.length > 1 || options.csv)) {
     const set = summarizeSet(now);
     if (options.csv) return void process.stdout.write(setCsv(set));
     return print(options, set, { lines: () => setLines(set), markdown: () => setMarkdown(set) });
