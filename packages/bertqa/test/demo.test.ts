@@ -66,10 +66,15 @@ test("a demo is served to readers alone, and a request that is no address ends n
 /** Like hosts of static files: under a path, without headers of any use. */
 async function hostPlainly(folder: string, basePath: string) {
   const server = createServer((request, response) => {
-    const path = new URL(request.url!, "http://localhost").pathname.slice(basePath.length) || "index.html";
+    const path = new URL(request.url!, "http://localhost").pathname
+      .slice(basePath.length)
+      .replace(/(^|\/)$/, "$1index.html");
     void readFile(join(folder, path)).then(
       (bytes) => response.writeHead(200, { "content-type": pageFile(path, bytes).contentType }).end(bytes),
-      () => response.writeHead(404).end(),
+      ({ code }: NodeJS.ErrnoException) =>
+        code === "EISDIR"
+          ? response.writeHead(301, { location: `${basePath}${path}/` }).end()
+          : response.writeHead(404).end(),
     );
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -136,6 +141,19 @@ describe.skipIf(!chromiumPath)(`the demo in a real browser${skipReason}`, () => 
     await untilLoaded(page);
     await ask(page, "Who wrote the program?");
     expect(await marked(page, "answer")).not.toBe("");
+  });
+
+  test("a page beside it that the host redirects is left to the host", async () => {
+    const beside = join(folder, "beside");
+    await cp(site, beside, { recursive: true });
+    await mkdir(join(beside, "blog"));
+    await writeFile(join(beside, "blog/index.html"), "<title>Blog</title>");
+    const host = await hostPlainly(beside, "/beside/");
+    const page = await browser.open(host.address);
+    await page.getByText("works offline").waitFor();
+    await page.goto(`${host.address}blog`);
+    expect(await page.title()).toBe("Blog");
+    await host.close();
   });
 
   test("an int8 model that fails its self-test is not used: float32 answers, and the page says so", async () => {

@@ -13,6 +13,7 @@ declare const self: ServiceWorkerGlobalScope & {
 const { version, shell } = self.offlineFiles;
 const bytesOfLarge = new Map(Object.entries(self.offlineFiles.large));
 const large = [...bytesOfLarge.keys()];
+const own = new Set([...shell, ...large]);
 const scope = self.registration.scope;
 // Demos under other paths of one host have caches of their own.
 const shellCache = `bertqa ${scope} ${version}`;
@@ -25,7 +26,10 @@ self.addEventListener("install", (event) => event.waitUntil(keepShell()));
 self.addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
 self.addEventListener("fetch", (event) => {
   const { method, url } = event.request;
-  if (method === "GET" && url.startsWith(scope)) event.respondWith(respond(event));
+  if (method !== "GET" || !url.startsWith(scope)) return;
+  const path = url.slice(scope.length).replace(/[?#].*$/, "") || "index.html";
+  // What else lies beside the demo is its host's affair.
+  if (own.has(path)) event.respondWith(respond(event, path));
 });
 self.addEventListener("message", (event) => event.waitUntil(obey(event)));
 
@@ -46,9 +50,7 @@ async function forgetOthers(): Promise<void> {
   await self.clients.claim();
 }
 
-async function respond(event: FetchEvent): Promise<Response> {
-  const url = new URL(event.request.url);
-  const path = url.href.slice(scope.length).replace(/[?#].*$/, "") || "index.html";
+async function respond(event: FetchEvent, path: string): Promise<Response> {
   const kept = await caches.match(addressOf(path), { cacheName: large.includes(path) ? largeCache : shellCache });
   if (kept) return isolated(kept);
   const response = await fetch(event.request);
