@@ -156,6 +156,22 @@ describe.skipIf(!chromiumPath)(`the demo in a real browser${skipReason}`, () => 
     await host.close();
   });
 
+  test.each([
+    ["site.json", /^site\.json$/],
+    ["ONNX Runtime's WebAssembly", /^assets\/.+\.wasm$/],
+    ["the model", /^model-.+\/model_quantized\.onnx$/],
+  ])("%s that was not uploaded is named, with the host's status", async (_, missing) => {
+    const partial = await mkdtemp(join(folder, "partial-"));
+    await cp(site, partial, { recursive: true });
+    const path = (await readdir(site, { recursive: true })).find((each) => missing.test(each))!;
+    await rm(join(partial, path));
+    const host = await hostPlainly(partial, "/partial/");
+    const page = await browser.open(host.address, { serviceWorkers: "block" });
+    await page.getByText(`The file ${path} cannot be fetched: the server answered 404.`).waitFor({ timeout: 10_000 });
+    await browser.closePages(/status of 404|^Service Worker registration blocked by Playwright$/);
+    await host.close();
+  });
+
   test("an int8 model that fails its self-test is not used: float32 answers, and the page says so", async () => {
     const broken = join(folder, "broken");
     await cp(site, broken, { recursive: true });

@@ -76,11 +76,16 @@ async function answer({ id, input }: Extract<ToWorker, { type: "ask" }>): Promis
 }
 
 async function get(url: URL): Promise<Response> {
+  let response: Response;
   try {
-    return await fetch(url);
+    response = await fetch(url);
   } catch {
     throw new Error("The model cannot be fetched: there is no network, and it is not kept in this browser yet.");
   }
+  if (response.ok) return response;
+  throw new Error(
+    `The file ${url.href.slice(root.href.length)} cannot be fetched: the server answered ${response.status}.`,
+  );
 }
 
 /** A page need not be drawn more often. */
@@ -111,7 +116,7 @@ class Progress {
         send({ type: "progress", bytesLoaded: this.#bytesLoaded, bytesTotal: this.#bytesTotal });
       },
     });
-    return new Response(response.body?.pipeThrough(count), { status: response.status });
+    return new Response(response.body?.pipeThrough(count));
   }
 }
 
