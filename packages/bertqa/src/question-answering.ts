@@ -99,7 +99,8 @@ export class QuestionAnswering {
   /**
    * Answers a question from a passage.
    *
-   * @throws BertqaError if the question is empty or leaves no room, or the passage is too long; the signal's reason if aborted
+   * @throws BertqaError if the question is empty or leaves no room, the passage is too long, or `topK` is no number of candidates;
+   *   the signal's reason if aborted
    */
   async answer(input: QuestionInput & RunOptions): Promise<QuestionAnswer> {
     return (await this.answerAll([input], input))[0]!;
@@ -161,9 +162,10 @@ export class QuestionAnswering {
     return logits;
   }
 
-  #check({ question, context }: QuestionInput, name: string): void {
+  #check({ question, context, topK = 1 }: QuestionInput, name: string): void {
     const { maxPassageCharacters } = this.#parts.limits;
     if (question.trim() === "") throw new BertqaError("ask", `${name} is empty`);
+    if (!(topK >= 0)) throw new BertqaError("ask", `topK of ${name} is ${topK}, expected a number of candidates`);
     if (context.length <= maxPassageCharacters) return;
     const got = `the passage has ${context.length.toLocaleString("en-US")} characters`;
     throw new BertqaError("ask", `${got}, more than ${maxPassageCharacters.toLocaleString("en-US")}`, {

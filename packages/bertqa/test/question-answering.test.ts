@@ -120,6 +120,11 @@ describe("a loaded export", () => {
     );
   });
 
+  test.each([-1, NaN])("topK %d, which is no number of candidates, is refused", async (topK) => {
+    const message = `ask: topK of the question is ${topK}, expected a number of candidates.`;
+    await expect(qa.answer({ question, context: passage, topK })).rejects.toThrow(message);
+  });
+
   test("onnxruntime-web gives the same answers", async () => {
     const web = await loadQuestionAnswering(folder, { precision: "float32", runtime: "onnxruntime-web", threads: 1 });
     const input = { question, context: `${passage} `.repeat(3), topK: 3 };
