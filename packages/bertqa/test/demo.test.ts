@@ -177,7 +177,7 @@ describe.skipIf(!chromiumPath)(`the demo in a real browser${skipReason}`, () => 
     await cp(site, broken, { recursive: true });
     const { modelFolder, selfTest } = JSON.parse(await readFile(join(broken, "site.json"), "utf8")) as Site;
     // Wrong and well-formed, as where products saturate.
-    const other = await writeTinyExport(join(folder, "other"), { scoreSign: -1 });
+    const other = await writeTinyExport(join(folder, "other"), { scoreFactor: -1 });
     const model = join(broken, modelFolder);
     await cp(join(other, "onnx/model_quantized.onnx"), join(model, "onnx/model_quantized.onnx"));
     await writeFile(join(model, "manifest.json"), await manifestWith(model, other, "onnx/model_quantized.onnx"));

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { bodyBytesFor, defaultApiLimits, defaultQueueLimits } from "../src/limits.ts";
 import { loadQuestionAnswering } from "../src/node.ts";
 import { Admission } from "../src/serve/admission.ts";
+import { AnswerEngine } from "../src/serve/engine.ts";
 import { openSharedServer, passage, post, startCommand, startServer, workspaceBin } from "./serve-support.ts";
 import { temporaryFolder, writeTinyExport } from "./tiny-export.ts";
 
@@ -276,6 +277,16 @@ test("bertqa serve prints its address, serves the page, and finishes what it too
   expect(stopped["answered"]).toBe(stopped["taken"]);
   expect(JSON.stringify(lines())).not.toMatch(/Ada|Lovelace|a-token|Who wrote/);
 });
+
+test.each(["int8", "float32"] as const)(
+  "a model of %s whose logits are not finite does not start",
+  async (precision) => {
+    const damaged = await writeTinyExport(await temporaryFolder(), { scoreFactor: NaN });
+    await expect(AnswerEngine.load(damaged, { precision }, () => {})).rejects.toThrow(
+      /^bertqa: the model's logits are not finite numbers: its weights are damaged\. Export the model again\. \(\S+\)$/,
+    );
+  },
+);
 
 test.each([
   [["--host", "0.0.0.0"], "http: 0.0.0.0 can be reached by others, and the server asks for no token.", 1],

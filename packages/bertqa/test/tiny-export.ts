@@ -45,20 +45,20 @@ export async function temporaryFolder(): Promise<string> {
 export interface TinyExportOptions {
   /** The null odds above which there is no answer. */
   readonly threshold?: number;
-  /** −1 makes another model of it: its scores of start and end have the other sign. */
-  readonly scoreSign?: 1 | -1;
+  /** Of the scores of start and end: −1 makes another model of it, NaN a damaged one. */
+  readonly scoreFactor?: number;
 }
 
 /** Writes the tiny BERT as an export, with a manifest as the export stage writes it. */
 export async function writeTinyExport(
   folder: string,
-  { threshold = decision.threshold.nullOdds, scoreSign = 1 }: TinyExportOptions = {},
+  { threshold = decision.threshold.nullOdds, scoreFactor = 1 }: TinyExportOptions = {},
 ): Promise<string> {
   const rawConfig: unknown = JSON.parse(await readFile(join(tinyBert, "config.json"), "utf8"));
   const config = parseBertConfig(rawConfig, "test", tinyBert);
   const tensors = await readSafetensors(join(tinyBert, "model.safetensors"), "test");
   const scores = tensors.get("qa_outputs.weight")!.data;
-  scores.forEach((weight, i) => (scores[i] = weight * scoreSign));
+  scores.forEach((weight, i) => (scores[i] = weight * scoreFactor));
   const rules = { ...decision, threshold: { ...decision.threshold, nullOdds: threshold } };
   await mkdir(join(folder, "onnx"), { recursive: true });
   const files: Record<string, string | Uint8Array> = {

@@ -5,6 +5,7 @@ import type { ModelInputs } from "../batches.ts";
 import { loadParts } from "../load-parts.ts";
 import { QuestionAnswering, type Parts } from "../question-answering.ts";
 import type { EngineData, FromWorker, ToWorker } from "./engine-messages.ts";
+import type { Logits } from "../session.ts";
 import { SharedSession } from "./shared-session.ts";
 import { SideSession } from "./side-session.ts";
 
@@ -31,7 +32,10 @@ try {
   });
   const longest = longestWindow(parts.decision.window.maxTokens);
   // ONNX Runtime takes memory in a shape's first run, and its plan for that shape in the second; shorter windows fit in.
-  for (let run = 0; run < 2; run += 1) await Promise.all([parts.session, ...copies].map((each) => each.run(longest)));
+  for (let run = 0; run < 2; run += 1) {
+    const [logits] = await Promise.all([parts.session, ...copies].map((each) => each.run(longest)));
+    refuseDamaged(logits!, model);
+  }
   port.on("message", (message: ToWorker) => {
     if (message.kind === "ask") void answer(message.id, message.inputs, parts, shared);
     else if (message.kind === "cancel") running.get(message.id)?.abort();
@@ -43,6 +47,15 @@ try {
   if (!(error instanceof BertqaError)) throw error;
   post({ kind: "refused", message: error.message });
   port.close();
+}
+
+/** Each question would be refused as if it were at fault. */
+function refuseDamaged({ startLogits, endLogits }: Logits, model: string): void {
+  if (startLogits.every(Number.isFinite) && endLogits.every(Number.isFinite)) return;
+  throw new BertqaError("bertqa", "the model's logits are not finite numbers: its weights are damaged", {
+    remedy: "Export the model again",
+    where: model,
+  });
 }
 
 function longestWindow(tokenCount: number): ModelInputs {
