@@ -18,7 +18,8 @@ export function counted(count: number, noun: string): string {
 
 /** A probability for people: `82 %`, and never 0 % or 100 % for what is only near it. */
 export function percent(share: number): string {
-  if (share > 0 && share < 0.005) return "under 1 %";
-  if (share < 1 && share > 0.995) return "over 99 %";
-  return `${Math.round(share * 100)} %`;
+  const percents = Math.round(share * 100);
+  if (percents === 0 && share > 0) return "under 1 %";
+  if (percents === 100 && share < 1) return "over 99 %";
+  return `${percents} %`;
 }
