@@ -106,6 +106,13 @@ test.each([
   expect(problem.errors?.length ?? 0).toBeLessThanOrEqual(20);
 });
 
+test.each([null, 1.5])("the refusal of the id %j says what an id may be", async (id) => {
+  const response = await post(small.address, "/v1/answers", { questions: [{ id, question: "Who?", context: "a" }] });
+  expect(await response.json()).toMatchObject({
+    errors: [{ pointer: "/questions/0/id", detail: "is neither a text of at most 200 characters nor a whole number" }],
+  });
+});
+
 test("a question may be as long in code points as the limit says, and texts may hold anything that JSON can", async () => {
   const { address } = small;
   const context = `Ada \ud800 wrote \u0000 it. ${"𝒳".repeat(50)} \u202e`;

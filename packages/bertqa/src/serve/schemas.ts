@@ -17,7 +17,9 @@ const places = {
   utf16: range.describe("In UTF-16 units, as JavaScript slices; end exclusive"),
 };
 const topK = z.int().min(1).max(mostCandidates).default(1).describe("Spans to return for a question");
-const id = z.union([z.string().max(200), z.int()]).describe("Given back with the answer");
+const id = z
+  .union([z.string().max(200), z.int()], "is neither a text of at most 200 characters nor a whole number")
+  .describe("Given back with the answer");
 
 const candidate = z.strictObject({
   text: z.string(),
