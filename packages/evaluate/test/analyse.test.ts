@@ -180,6 +180,18 @@ test("a held-out question without a span, and dev questions without one, move ne
   }
 });
 
+test("where too few held-out questions have a span, that is why no threshold was chosen, and none took part", () => {
+  const questions = tuneQuestions.slice(0, 40);
+  const lost = questions.slice(0, 12).map(({ id }) => [id, ""]);
+  const few = { ...tune, questions, bestSpans: { ...tune.bestSpans, ...Object.fromEntries(lost) } };
+  const { primary, remarks } = analyse(dev, few, options).evaluation;
+  expect(primary).toBe("zero");
+  expect(remarks.join(" ")).toMatch(
+    /as the 28 questions with a span to give, of 40 held out of training \(\d+ with an answer, \d+ without\) are too few\./,
+  );
+  expect(remarks.join(" ")).not.toContain("took no part");
+});
+
 test("every number follows from the questions' own results", () => {
   const { scores, neverAnswering, counts } = evaluation;
   const mean = (values: readonly number[]) => (100 * values.reduce((sum, value) => sum + value, 0)) / values.length;

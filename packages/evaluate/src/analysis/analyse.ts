@@ -132,7 +132,7 @@ function remarksOnShare({ rule, tune, expected }: NoAnswerShare): string[] {
 }
 
 function remarksOnSpans(withoutSpan: number, primary: Evaluation["primary"]): string[] {
-  if (withoutSpan === 0 || primary === "always") return [];
+  if (withoutSpan === 0 || primary !== "tuned") return [];
   return [
     `${countOf(withoutSpan, "held-out question")} without a span to give took no part in the choice of threshold and calibration.`,
   ];
@@ -167,7 +167,8 @@ function reasonAgainstTuning(heldOut: readonly OddsQuestion[], total: number): s
   if (total === 0) return "no questions were held out of training (tuneShare in tokenize.json)";
   const answerable = heldOut.filter(({ hasAns }) => hasAns).length;
   const counts = `${answerable} with an answer, ${heldOut.length - answerable} without`;
-  const subject = `the ${countOf(heldOut.length, "question")} held out of training (${counts})`;
+  const ofAll = heldOut.length < total ? ` with a span to give, of ${total}` : "";
+  const subject = `the ${countOf(heldOut.length, "question")}${ofAll} held out of training (${counts})`;
   if (heldOut.length < fewestTuneQuestions) return `${subject} are too few`;
   return answerable === 0 || answerable === heldOut.length ? `${subject} are of one kind` : null;
 }
