@@ -51,6 +51,9 @@ export async function readPastRun(
   current: string | null,
   at: string,
 ): Promise<Run> {
+  const remedy = "Name another run with --baseline";
+  // Every hash begins with it.
+  if (wanted === "") throw new BertqaError(stage, "an empty text names no baseline", { remedy });
   const { entries } = await readHistory(artifactsFolder);
   const isWanted = ({ evaluation, commit }: HistoryEntry) =>
     wanted === "last" ? evaluation !== current : evaluation.startsWith(wanted) || commit?.startsWith(wanted);
@@ -61,12 +64,12 @@ export async function readPastRun(
       wanted === "last"
         ? "the history has no evaluation but the one that is there, so there is nothing to compare it with"
         : `"${wanted}" is no file or folder, and no evaluation or commit of the history begins so`;
-    throw new BertqaError(stage, problem, { remedy: "Name another run with --baseline", where });
+    throw new BertqaError(stage, problem, { remedy, where });
   }
   const path = keptResultsPath(artifactsFolder, entry.evaluation);
   if (!existsSync(path)) {
     const problem = `the answers of evaluation ${entry.evaluation.slice(0, 8)} are gone: the last ${keptEvaluations} are kept`;
-    throw new BertqaError(stage, problem, { remedy: "Name another run with --baseline", where: path });
+    throw new BertqaError(stage, problem, { remedy, where: path });
   }
   return runAt(nameOf(entry), entry, await readQuestionResults(stage, path), at);
 }

@@ -49,6 +49,9 @@ test("a run of the history is named by its hash too, and one whose answers are g
   const { evaluation } = JSON.parse(first as string) as { evaluation: string };
   expect(compare(pipelineFolder, "--baseline", evaluation.slice(0, 12)).stdout).toContain(evaluation.slice(0, 8));
   expect(compare(pipelineFolder, "--baseline", "fffffff").stderr).toMatch(/^compare: "fffffff" is no file or folder/);
+  expect(compare(pipelineFolder, "--baseline", "")).toMatchObject({
+    ...{ status: 1, stdout: "", stderr: expect.stringMatching(/^compare: an empty text names no baseline/) },
+  });
   const entry = JSON.stringify({ ...JSON.parse(first as string), evaluation: "ab".repeat(32) });
   appendFileSync(join(artifactsFolder, "history.jsonl"), `${entry}\n`);
   expect(compare(pipelineFolder).stderr).toMatch(/^compare: the answers of evaluation abababab are gone: the last 20/);
