@@ -63,7 +63,8 @@ export function escapeMarkdown(text: string): string {
 
 /** A difference in points with its sign: `+0.40`, `−1.25`. */
 export function signed(value: number): string {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+  const shown = Number(value.toFixed(2));
+  return `${shown < 0 ? "−" : "+"}${Math.abs(shown).toFixed(2)}`;
 }
 
 function scoreTable({ scores, primary, neverAnswering }: Evaluation): string {

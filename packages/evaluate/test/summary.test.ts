@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { analyse } from "../src/analysis/analyse.ts";
 import { historyLine, parseHistory, type HistoryEntry } from "../src/history.ts";
 import { evaluateOptionsSchema } from "../src/options.ts";
-import { escapeMarkdown, scoreLines, summaryMarkdown } from "../src/summary.ts";
+import { escapeMarkdown, scoreLines, signed, summaryMarkdown } from "../src/summary.ts";
 import { madeUpAnswers, sampleFile } from "./support/pipeline.ts";
 
 const questions = questionsOf(sampleFile("dev"));
@@ -40,6 +40,10 @@ test("the summary has a row a threshold, the primary one in bold, and shows a ho
 
 test("what Markdown would read as markup is escaped, line breaks too", () => {
   expect(escapeMarkdown("a_b | *c*\n# d")).toBe("a\\_b \\| \\*c\\* \\# d");
+});
+
+test("a difference has the sign of what is shown of it: a sum's last digit makes no −0.00", () => {
+  expect([0.4, -1.25, 0, -2e-15, -0.004].map(signed)).toEqual(["+0.40", "−1.25", "+0.00", "+0.00", "+0.00"]);
 });
 
 test("the terminal table has thresholds side by side, halves apart, and the score of never answering", () => {
