@@ -17,10 +17,21 @@ export function parseDataJson(text: string): unknown {
   const exact = keepDigits(json);
   try {
     return JSON.parse(exact);
-  } catch (cause) {
+  } catch (error) {
+    const cause = errorInFile(json) ?? error;
     // V8 quotes a part of the text, line breaks and all.
     const reason = (cause as Error).message.replace(/\s+/g, " ");
-    throw new SyntaxError(`${reason}${lineAndColumn(exact, cause)}`, { cause });
+    throw new SyntaxError(`${reason}${lineAndColumn(json, cause)}`, { cause });
+  }
+}
+
+/** What is wrong with a text as it is in the file, where nothing has moved; a NaN, which is let through, is as long as it was. */
+function errorInFile(json: string): unknown {
+  try {
+    JSON.parse(json.replaceAll(/\bNaN\b/g, "111"));
+    return undefined;
+  } catch (error) {
+    return error;
   }
 }
 
