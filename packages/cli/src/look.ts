@@ -28,7 +28,7 @@ export async function lookAtData(articles: Articles, tokenizerJson: string, maxT
   const all = articles.flatMap(({ paragraphs }) =>
     paragraphs.flatMap(({ context, qas }) => qas.map(({ question, answers }) => ({ context, question, answers }))),
   );
-  const step = Math.max(1, Math.floor(all.length / lookedAt));
+  const step = Math.max(1, Math.ceil(all.length / lookedAt));
   const drawn = all.filter((_, i) => i % step === 0);
   const lengthsOf = async (texts: readonly string[]) => (await tokenizer.encodeIds(texts)).map((ids) => ids.length);
   const questions = await lengthsOf(drawn.map(({ question }) => question));
