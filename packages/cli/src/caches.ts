@@ -1,5 +1,14 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, type Stats } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  type Stats,
+} from "node:fs";
+import { rm } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { findInstalledEngine } from "@bertqa/engine";
 import { nxCacheFolder, workspaceOf } from "@bertqa/runner";
@@ -70,7 +79,21 @@ function entriesIn(kind: CacheKind, folder: string, ours: RegExp): CacheEntry[] 
 
 /** Empty where it is no folder: a link to one is not followed. */
 function namesIn(folder: string): string[] {
-  return lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder).sort() : [];
+  return lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readIfThere(folder).sort() : [];
+}
+
+function readIfThere(folder: string): string[] {
+  return unlessGone(() => readdirSync(folder)) ?? [];
+}
+
+/** Undefined where what is acted on is gone: another process may prune, too. */
+function unlessGone<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** A file itself, or all in a folder, the folder for one without files; nothing for a link, which is not ours. */
@@ -78,7 +101,7 @@ function filesUnder(path: string): Stats[] {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found?.isFile()) return [found];
   if (!found?.isDirectory()) return [];
-  const inside = readdirSync(path).flatMap((name) => filesUnder(join(path, name)));
+  const inside = readIfThere(path).flatMap((name) => filesUnder(join(path, name)));
   return inside.length > 0 ? inside : [{ ...found, size: 0 }];
 }
 
@@ -96,10 +119,15 @@ export async function pruneCaches(
   const used = pathsInUse();
   const isInUse = (path: string) => used.some((each) => each === path || each.startsWith(path + sep));
   for (const entry of caches.entries) {
-    if (nowMs - entry.lastUsedMs < olderThanMs || isInUse(realpathSync(entry.path))) continue;
+    if (nowMs - entry.lastUsedMs < olderThanMs) continue;
     // Whoever looks for it finds it whole or not at all.
     const aside = `${entry.path}.pruned-${process.pid}`;
-    await rename(entry.path, aside);
+    const isAside = unlessGone(() => {
+      if (isInUse(realpathSync(entry.path))) return false;
+      renameSync(entry.path, aside);
+      return true;
+    });
+    if (!isAside) continue;
     await rm(aside, { recursive: true, force: true });
     onRemoved(entry);
   }

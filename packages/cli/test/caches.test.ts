@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { mkdir, open, symlink, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { pruneCaches, surveyCaches } from "../src/caches.ts";
 
 const program = fileURLToPath(new URL("../../bertqa/bin/bertqa.mjs", import.meta.url));
 const download = (digit: string) => `downloads/${digit.repeat(64)}`;
@@ -80,6 +81,17 @@ test("cache prune removes what is old and says so; what is new, in use, a link o
   if (process.platform === "linux") expect(existsSync(join(cache, download("d")))).toBe(true);
   expect(existsSync(join(root, "elsewhere/1234567890/mine"))).toBe(true);
   expect(existsSync(join(nx, "run.json"))).toBe(true);
+});
+
+test("what another prune removes meanwhile is passed over, and not counted as removed", async () => {
+  const { root, cache } = await makeCaches();
+  for (const digit of ["a", "b", "c"]) await write(join(cache, download(digit)), 10, old);
+  const removed: string[] = [];
+  await pruneCaches(surveyCaches(root, cache), 1, ({ path }) => {
+    removed.push(path);
+    rmSync(join(cache, download("b")), { force: true });
+  });
+  expect(removed).toEqual(["a", "c"].map((digit) => join(cache, download(digit))));
 });
 
 test("cache prune wants a number of days from 1 on", async () => {
