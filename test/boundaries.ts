@@ -9,7 +9,7 @@ const pure = ["squad", "answers"];
 export const mayImport: Readonly<Record<string, readonly string[]>> = {
   squad: [],
   answers: ["squad"],
-  ui: ["squad", "answers"],
+  ui: [],
 
   core: ["squad"],
   runner: ["core", "squad"],
@@ -31,12 +31,12 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   "remote-cache": ["core", "http", "runner"],
 
   cli: [
-    ...[...pure, "remote-cache", "ui", "core", "runner", "engine", "model", "formats", "report"],
+    ...[...pure, "remote-cache", "core", "runner", "engine", "formats", "report"],
     ...["fetch", "tokenize", "train", "predict", "evaluate", "export"],
   ],
   page: ["ui"],
   // The training commands are the workspace's: the published package goes without them.
-  bertqa: [...pure, "ui", "http", "page", "runner", "cli"],
+  bertqa: [...pure, "http", "page", "runner", "cli"],
 };
 
 /**
