@@ -13,10 +13,10 @@ export async function readJsonFile<T>(stage: string, path: string, schema: z.Zod
   return parseJson(stage, await readText(stage, path), path, schema);
 }
 
-/** Reads a file of JSON values, one a line, each checked against a schema. @throws BertqaError as {@link parseJson} does */
+/** Reads a file of JSON values, one a line, each checked against a schema. @throws BertqaError as {@link readJsonFile} does, naming the line */
 export async function readJsonLines<T>(stage: string, path: string, schema: z.ZodType<T>): Promise<T[]> {
-  const lines = (await readFile(path, "utf8")).split("\n").filter((line) => line !== "");
-  return lines.map((line) => parseJson(stage, line, path, schema));
+  const lines = (await readText(stage, path)).split("\n");
+  return lines.flatMap((line, i) => (line === "" ? [] : [parseJson(stage, line, `line ${i + 1} of ${path}`, schema)]));
 }
 
 /** Like {@link readJsonFile}, for text that is already in memory; `path` serves the message only. */
@@ -73,11 +73,11 @@ async function readText(stage: string, path: string): Promise<string> {
   }
 }
 
-/** V8 says "at position N" only: turn it into the line and column that editors show. */
+/** V8 says "at position N" only: turn it into the line, where there are several, and the column that editors show. */
 function position(text: string, cause: unknown): string {
   const match = /at position (\d+)(?! \(line)/.exec((cause as Error).message);
   if (!match) return "";
   const before = text.slice(0, Number(match[1]));
-  const line = before.split("\n").length;
-  return ` (line ${line}, column ${before.length - before.lastIndexOf("\n")})`;
+  const line = text.includes("\n") ? `line ${before.split("\n").length}, ` : "";
+  return ` (${line}column ${before.length - before.lastIndexOf("\n")})`;
 }

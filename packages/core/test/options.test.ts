@@ -2,7 +2,7 @@ import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { readOptions } from "../src/index.ts";
+import { readJsonLines, readOptions } from "../src/index.ts";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 
 const schema = z.strictObject({ epochs: z.int().positive().default(2), rate: z.number().default(0.1) });
@@ -33,6 +33,16 @@ test("a file in another encoding says so", async () => {
   const path = join(await temporaryFolder(), "train.json");
   await writeFile(path, Buffer.from([0x7b, 0xe9, 0x7d])); // é in Latin-1
   await expect(readOptions("train", path, schema)).rejects.toThrow("train.json is not UTF-8.");
+});
+
+test.each([
+  ['{"rate": 1}\n\n{"rate" 2}\n', /^evaluate: line 3 of .*rows\.jsonl is not valid JSON: .*\(column 9\)/],
+  ['{"rate": 1}\n\n{"rate": "x"}\n', /^evaluate: line 3 of .*rows\.jsonl breaks its schema: rate: /],
+  [Buffer.from([0x22, 0xe9, 0x22]), /^evaluate: .*rows\.jsonl is not UTF-8\.$/],
+])("a file of JSON lines is refused as a JSON file is, by its line: %j", async (content, message) => {
+  const path = join(await temporaryFolder(), "rows.jsonl");
+  await writeFile(path, content);
+  await expect(readJsonLines("evaluate", path, schema)).rejects.toThrow(message);
 });
 
 test("a file that is not there is named", async () => {
