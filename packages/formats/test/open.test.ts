@@ -357,6 +357,7 @@ test("what is not read is named, with what to do", async () => {
     ["name,age\nAda,36\n", 'is neither JSON nor a table of questions: its first line is "name,age"'],
     ['context,question,answer\n"x,y\n', "is not valid CSV"],
     ['{"context": "x", "question": "y"}\n{"context": }', "line 2 of its JSON Lines is not valid JSON"],
+    ['{"context": "x", "question": "y"}\n{"context": "x" 1}', "in JSON at position 16 (column 17)"],
   ];
   for (const [content, message] of cases) await expect(openBytes(content)).rejects.toThrow(message);
   await expect(openQuestionFile("import", "/nowhere/at/all")).rejects.toThrow("/nowhere/at/all does not exist");
