@@ -2,7 +2,7 @@ import type { RawRow } from "@bertqa/squad";
 import { CsvError, parse } from "csv-parse/sync";
 import { FormatError } from "./format-error.ts";
 import { parsePythonLiteral } from "./python-literal.ts";
-import { isAnswerColumn, looksLikeRow, refuseTwoOfOne, rowsOfRecords } from "./table.ts";
+import { isAnswerColumn, looksLikeRow, refuseTwoOfOne, rowsOfRecords, withoutCamelCase } from "./table.ts";
 
 const delimiters = [",", "\t", ";", "|"] as const;
 
@@ -16,7 +16,7 @@ export function delimiterOf(text: string): string | undefined {
 }
 
 function toName(name: string): string {
-  return name.trim().toLowerCase().replace(/\s+/g, "_");
+  return withoutCamelCase(name.trim()).toLowerCase().replace(/\s+/g, "_");
 }
 
 /**

@@ -28,8 +28,18 @@ export function isAnswerColumn(name: string): boolean {
   return [...columns.answers, ...columns.start, ...columns.plausibleAnswers].some((column) => column === name);
 }
 
+/** A column's name as {@link columns} spells it: `answerStart` is `answer_start`. */
+export function withoutCamelCase(name: string): string {
+  return name.replace(/(?<=[a-z\d])[A-Z]+/g, (capitals) => `_${capitals.toLowerCase()}`);
+}
+
 function nameOf(column: Column, names: readonly string[]): string | undefined {
-  return columns[column].find((name) => names.includes(name));
+  return spellingsOf(column, names)[0];
+}
+
+/** The names that mean a column, as the file spells them, in order of preference. */
+function spellingsOf(column: Column, names: readonly string[]): string[] {
+  return columns[column].flatMap((known) => names.filter((name) => name === known || withoutCamelCase(name) === known));
 }
 
 /**
@@ -38,7 +48,7 @@ function nameOf(column: Column, names: readonly string[]): string | undefined {
  * @param column one of which no two may say different things: what was passed over would be an answer, or that there is none
  */
 function namesOf(column: "answers" | "isImpossible", names: readonly string[]): string[] {
-  const found = columns[column].filter((name) => names.includes(name));
+  const found = spellingsOf(column, names);
   return found.length > 1 ? found.filter((name) => name !== "label") : found;
 }
 
@@ -106,16 +116,22 @@ export function rowsOfRecords(records: readonly PlacedRecord[]): RawRow[] {
   });
 }
 
-/** Joins an answer with a position that stands in a column of its own. */
+/** Joins answers with positions that stand in a column of their own. */
 function withStarts(answers: unknown, starts: unknown): unknown {
   if (starts === undefined || starts === null || starts === "") return answers;
-  if (Array.isArray(answers) && Array.isArray(starts)) return { text: answers, answer_start: starts };
-  if (Array.isArray(answers) && answers.length === 1 && isTextOrNumber(answers[0])) {
-    return { text: answers, answer_start: [starts] };
-  }
-  if (isTextOrNumber(answers)) return [{ text: answers, answer_start: starts }];
+  const texts = Array.isArray(answers) ? answers.map(textWithoutStart) : textWithoutStart(answers);
+  const list: unknown = isTextOrNumber(texts) ? [texts] : texts;
+  if (!Array.isArray(list)) return Object.keys(asRecord(answers)).length > 0 ? answers : undefined;
   // SQuAD's own answers say where they are.
-  return Object.keys(asRecord(answers)).length > 0 || Array.isArray(answers) ? answers : undefined;
+  if (list.some((text) => typeof text === "object" && text !== null)) return answers;
+  if (Array.isArray(starts)) return { text: list, answer_start: starts };
+  return list.length === 1 ? { text: list, answer_start: [starts] } : answers;
+}
+
+/** The text, or texts, of an answer that does not say itself where it is. */
+function textWithoutStart(answer: unknown): unknown {
+  const { text = null, answer_start, answerStart, start } = asRecord(answer);
+  return text === null || (answer_start ?? answerStart ?? start ?? null) !== null ? answer : text;
 }
 
 function isTextOrNumber(value: unknown): boolean {

@@ -123,6 +123,38 @@ test("a position beside a list of one answer is not lost", () => {
   }
 });
 
+test("a position in a column of its own is that of the answers beside it, whatever their shape", () => {
+  const startsOf = (row: object) => {
+    const { rows } = rowsOfText(JSON.stringify([{ context: "Ada met an Ada.", question: "Who?", ...row }]));
+    return questionsIn(rows).flatMap(({ answers = [] }) => answers.map(({ answer_start }) => answer_start));
+  };
+  for (const answers of ["Ada", ["Ada"], { text: "Ada" }, { text: ["Ada"] }, [{ text: "Ada" }]]) {
+    expect(startsOf({ answers, answer_start: 11 })).toEqual([11]);
+    expect(startsOf({ answers, answer_start: [11] })).toEqual([11]);
+  }
+  expect(startsOf({ answers: { text: ["Ada", "met"] }, answer_start: [11, 4] })).toEqual([11, 4]);
+  // What an answer says itself comes first.
+  expect(startsOf({ answers: [{ text: "Ada", answer_start: 11 }], start: [0] })).toEqual([11]);
+  expect(startsOf({ answers: { text: ["Ada"], answer_start: [11] }, start: 0 })).toEqual([11]);
+});
+
+test("names in camel case are those with underscores", () => {
+  const asked = { context: "Ada met an Ada.", questionText: "Who?", questionId: 7 };
+  const table = "context,questionText,questionId,answer,answerStart\nAda met an Ada.,Who?,7,Ada,11\n";
+  const rows = [
+    { ...asked, answer: "Ada", answerStart: 11 },
+    { ...asked, answers: [{ text: "Ada", answerStart: 11 }] },
+    { ...asked, answers: { text: ["Ada"], answerStart: [11] } },
+  ];
+  for (const text of [table, ...rows.map((row) => JSON.stringify([row]))]) {
+    expect(questionsIn(rowsOfText(text).rows)).toMatchObject([
+      { id: "7", question: "Who?", answers: [{ text: "Ada", answer_start: 11 }] },
+    ]);
+  }
+  const impossible = rowsOfText(JSON.stringify([{ ...asked, isImpossible: true }])).rows;
+  expect(questionsIn(impossible)[0]?.is_impossible).toBe(true);
+});
+
 test("a CSV export of Label Studio or of Haystack's annotations says in JSON what its answers are, whatever key comes first", () => {
   const cells = [
     [{ start: 11, end: 14, text: "Ada", labels: ["Answer"] }],
@@ -142,6 +174,7 @@ test.each([
   ["answer,answers", '"answers" and "answer"'],
   ["is_impossible,impossible", '"is_impossible" and "impossible"'],
   ["answer,Question", '"question" and "Question"'],
+  ["answer_start,answerStart", '"answer_start" and "answerStart"'],
 ])("a table in which two columns mean the same is refused: %s", async (last, pair) => {
   const text = `context,question,${last}\n"Ada bakes bread.",Who bakes?,Ada,\n`;
   await expect(openBytes(text)).rejects.toThrow(

@@ -34,7 +34,7 @@ class ShapeProblem extends Error {}
 function entriesOf(answers: unknown): unknown[] {
   if (Array.isArray(answers)) return answers.filter((answer) => answer !== null);
   if (typeof answers !== "object" || answers === null) return [answers];
-  const { text, answer_start: starts } = answers as Record<string, unknown>;
+  const { text, answerStart, answer_start: starts = answerStart } = answers as Record<string, unknown>;
   if (!Array.isArray(text)) return [answers];
   if (starts === undefined || starts === null) return text;
   if (!Array.isArray(starts) || starts.length !== text.length) {
@@ -46,13 +46,16 @@ function entriesOf(answers: unknown): unknown[] {
 
 function toGold(answer: unknown): RawGold {
   const isText = typeof answer === "string" || typeof answer === "number";
-  const { text, answer_start, start } = (isText ? { text: answer } : asRecord(answer)) as Record<string, unknown>;
+  const { text, answer_start, answerStart, start } = (isText ? { text: answer } : asRecord(answer)) as Record<
+    string,
+    unknown
+  >;
   // No text says "no answer", as an empty one does.
   if (text === null) return { text: "", start: undefined };
   if (typeof text !== "string" && typeof text !== "number") {
     throw new ShapeProblem(`answers: expected texts, got ${typeName(isText || text === undefined ? answer : text)}`);
   }
-  return { text: String(text), start: toStart(answer_start ?? start) };
+  return { text: String(text), start: toStart(answer_start ?? answerStart ?? start) };
 }
 
 function toStart(start: unknown): number | undefined {
