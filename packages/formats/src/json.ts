@@ -1,7 +1,7 @@
 import { asRecord, ofQuestion, rowsOfArticles, rowsOfParagraph, typeName, type RawRow } from "@bertqa/squad";
 import { FormatError } from "./format-error.ts";
 import { looksLikeTask, rowsOfTasks } from "./label-studio.ts";
-import { expectedColumns, looksLikeRow, rowsOfRecords } from "./table.ts";
+import { expectedColumns, looksLikeRow, recordsOfColumns, rowsOfRecords } from "./table.ts";
 
 /** A file's questions, and the name of its layout. */
 export interface LaidOutRows {
@@ -35,7 +35,8 @@ const layouts: readonly {
 
 /**
  * Reads the questions of a JSON value, by its content: SQuAD with its data at the top or in a list, rows under `data` (as
- * run_qa's `--train_file`), a list of passages (simpletransformers), of rows, or of Label Studio's tasks, or one of those alone.
+ * run_qa's `--train_file`), a list of passages (simpletransformers), of rows, or of Label Studio's tasks, one of those alone, or
+ * an object of columns.
  *
  * @throws FormatError naming what it looks like, or what it has and what was expected
  */
@@ -45,6 +46,8 @@ export function rowsOfJson(value: unknown): LaidOutRows {
   if (Array.isArray(data))
     return rowsOfEntries(data.map((entry: unknown, i) => ({ value: entry, place: `data[${i}]` })));
   if (Array.isArray(value)) return rowsOfEntries(value.map((entry: unknown, i) => ({ value: entry, place: `[${i}]` })));
+  const records = recordsOfColumns(record);
+  if (records) return { format: "columns", rows: rowsOfRecords(records) };
   if (layouts.some(({ isOne }) => isOne(record))) return rowsOfEntries([{ value, place: "$" }]);
   const keys = Object.keys(record);
   if (keys.length > 0 && keys.every((key) => typeof record[key] === "string" || typeof record[key] === "number")) {

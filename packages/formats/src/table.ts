@@ -19,6 +19,28 @@ export function looksLikeRow(names: readonly string[]): boolean {
   return nameOf("context", names) !== undefined && nameOf("question", names) !== undefined;
 }
 
+/**
+ * The rows of an object of columns, each a list or an object by the index: `to_dict("list")`, and what pandas' `to_json()` writes.
+ * What is neither is said of all rows.
+ */
+export function recordsOfColumns(table: Readonly<Record<string, unknown>>): PlacedRecord[] | undefined {
+  const isColumn = (value: unknown): value is object => typeof value === "object" && value !== null;
+  const names = Object.keys(table);
+  const asked = [nameOf("context", names), nameOf("question", names)];
+  if (!asked.every((name) => name !== undefined && isColumn(table[name]))) return undefined;
+  const columnsByName = Object.entries(table);
+  const index = new Set(columnsByName.flatMap(([, column]) => (isColumn(column) ? Object.keys(column) : [])));
+  return [...index].map((key) => ({
+    place: `[${key}]`,
+    record: Object.fromEntries(
+      columnsByName.map(([name, column]) => [
+        name,
+        isColumn(column) ? (column as Record<string, unknown>)[key] : column,
+      ]),
+    ),
+  }));
+}
+
 /** What a row must have, for a message. */
 export const expectedColumns =
   "context, question and answer (or answers), and if you have them answer_start, id, title, is_impossible";

@@ -242,6 +242,29 @@ test("one passage or one task alone is a list of one", () => {
   expect(readAlone(task)).toEqual(["Label Studio", ["7"]]);
 });
 
+test("columns of rows, as pandas' to_json() and to_dict write them", () => {
+  const asked = { "5": "Where?", "12": "When?" };
+  const text = { "5": ["Bergen"], "12": ["1974"] };
+  const pandas = { title: { "5": "T", "12": null }, context: { "5": context, "12": context }, question: asked };
+  const lists = { context: [context, context], question: ["Where?", "When?"], title: "T" };
+  for (const [table, places] of [
+    [{ ...pandas, answers: text }, ["[5]", "[12]"]],
+    [{ ...lists, answers: Object.values(text).map((answers) => ({ text: answers })) }, ["[0]", "[1]"]],
+  ] as const) {
+    const { format, rows } = rowsOfText(JSON.stringify(table));
+    expect(format).toBe("columns");
+    expect(rows.map(({ place }) => place)).toEqual(places);
+    expect(questionsIn(rows).map(({ question, answers }) => [question, answers?.[0]?.answer_start])).toEqual([
+      ["Where?", 65],
+      ["When?", 75],
+    ]);
+    expect(rows[0]?.title).toBe("T");
+  }
+  // A row that one column alone has is not passed over.
+  const longer = rowsOfText(JSON.stringify({ ...lists, question: ["Where?", "When?", "Who?"] })).rows;
+  expect(read(longer).problems.map(({ what }) => what)).toContain("context: expected a text, got nothing");
+});
+
 test("Label Studio: spans of each annotation, no span for no answer, no annotation for no label", () => {
   const span = (start: number, text: string) => ({
     type: "labels",
