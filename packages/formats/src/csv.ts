@@ -6,9 +6,14 @@ import { isAnswerColumn, looksLikeRow, refuseTwoOfOne, rowsOfRecords, withoutCam
 
 const delimiters = [",", "\t", ";", "|"] as const;
 
-/** The delimiter with which the first line has the columns of a table of questions. */
+/** The first line that is not blank, nor a row of blank cells. */
+export function headerOf(text: string): string {
+  return /^(?:[\s,;|]*[\r\n])?([^\r\n]*)/.exec(text)?.[1] ?? "";
+}
+
+/** The delimiter with which the header has the columns of a table of questions. */
 export function delimiterOf(text: string): string | undefined {
-  const header = /^[^\r\n]*/.exec(text)?.[0] ?? "";
+  const header = headerOf(text);
   return delimiters.find((delimiter) => {
     const names = header.split(delimiter).map((name) => toName(name.replace(/^\s*"(.*)"\s*$/, "$1")));
     return looksLikeRow(names);
@@ -22,18 +27,20 @@ function toName(name: string): string {
 /**
  * Reads a CSV or TSV file with a header, a question a row; see {@link rowsOfRecords}. An empty answer says that there is
  * none. A cell may hold a Python or JSON value, as pandas and datasets write `answers`. Rows are numbered as in a
- * spreadsheet, whose first row is the header; those whose cells are all blank are passed over.
+ * spreadsheet; those whose cells are all blank are passed over, and the first other one is the header.
  *
  * @throws FormatError where quotes are not closed, or naming the row that has another number of cells than the header, or two
  *   columns that mean the same
  */
 export function rowsOfCsv(text: string, delimiter: string): RawRow[] {
-  const [header = [], ...rows] = parseCsv(text, delimiter);
+  const rows = parseCsv(text, delimiter);
+  const headerIndex = rows.findIndex((cells) => !isBlank(cells));
+  const header = rows[headerIndex] ?? [];
   const names = header.map(toName);
   refuseTwoOfOne(names, header);
   const records = rows.flatMap((cells, i) => {
-    const place = `row ${i + 2}`;
-    if (cells.every((cell) => cell.trim() === "")) return [];
+    const place = `row ${i + 1}`;
+    if (i <= headerIndex || isBlank(cells)) return [];
     if (cells.length !== names.length) throw wrongLength(place, cells.length, names.length, delimiter);
     try {
       const entries = names.map((name, column) => [name, toValue(name, cells[column] as string)] as const);
@@ -45,6 +52,10 @@ export function rowsOfCsv(text: string, delimiter: string): RawRow[] {
     }
   });
   return rowsOfRecords(records);
+}
+
+function isBlank(cells: readonly string[]): boolean {
+  return cells.every((cell) => cell.trim() === "");
 }
 
 function wrongLength(place: string, got: number, expected: number, delimiter: string): FormatError {

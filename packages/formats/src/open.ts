@@ -3,7 +3,7 @@ import { constants as bufferLimits } from "node:buffer";
 import { createHash } from "node:crypto";
 import { open, readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
-import { delimiterOf, rowsOfCsv } from "./csv.ts";
+import { delimiterOf, headerOf, rowsOfCsv } from "./csv.ts";
 import { FormatError } from "./format-error.ts";
 import { rowsOfEntries, rowsOfJson, type LaidOutRows } from "./json.ts";
 import { expectedColumns } from "./table.ts";
@@ -198,7 +198,7 @@ function isJson(line: string): boolean {
 function rowsOfDelimited(text: string): LaidOutRows {
   const delimiter = delimiterOf(text);
   if (delimiter === undefined) {
-    const header = (/^[^\r\n]*/.exec(text)?.[0] ?? "").slice(0, 80);
+    const header = headerOf(text).slice(0, 80);
     const problem = `it is neither JSON nor a table of questions: its first line is ${JSON.stringify(header)}`;
     throw new FormatError(problem, `Begin a CSV or TSV file with the columns' names: ${expectedColumns}`);
   }

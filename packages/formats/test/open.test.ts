@@ -89,6 +89,18 @@ test("a table by any delimiter, with quoted line breaks, numbered as in a spread
   }
 });
 
+test("blank lines and rows above a header are passed over, and counted", async () => {
+  for (const above of ["\n\n", " \r\n,,\r\n"]) {
+    const end = above.includes("\r") ? "\r\n" : "\n";
+    const table = ["context,question,answer", `${context},Where?,Bergen`].join(end);
+    const { rows } = rowsOfText(above + table);
+    expect(rows.map(({ place }) => place)).toEqual(["row 4"]);
+    expect(questionsIn(rows)[0]?.answers).toEqual([{ text: "Bergen", answer_start: 65 }]);
+    await expect(openBytes(`${above}${table}${end}a,b,c,d`)).rejects.toThrow("row 5 has 4 cells, the header 3");
+  }
+  await expect(openBytes("\n\nname,age\nAda,36\n")).rejects.toThrow('its first line is "name,age"');
+});
+
 test("an answers cell may hold what Python prints; one that only looks like a list is a text", () => {
   const cell = (answers: string) => {
     const { rows } = rowsOfText(
