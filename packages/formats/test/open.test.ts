@@ -117,6 +117,9 @@ test("an answers cell may hold what Python prints; one that only looks like a li
   expect(cell("{'text': [], 'answer_start': []}")).toEqual([]);
   expect(cell("")).toEqual([]);
   expect(cell("{'text': [np.str_('Bergen')], 'answer_start': [np.int64(14)]}")).toEqual(["Bergen"]);
+  expect(cell("{'text': ['Bergen'], 'answer_start': array([14.])}")).toEqual(["Bergen"]);
+  expect(cell("{'text': ['Bergen'], 'answer_start': array([1.4e+01])}")).toEqual(["Bergen"]);
+  expect(cell("{'text': ['Bergen'], 'answer_start': array([14.5])}")).toBeUndefined();
 });
 
 test("a position beside a list of one answer is not lost", () => {

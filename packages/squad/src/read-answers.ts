@@ -46,10 +46,8 @@ function entriesOf(answers: unknown): unknown[] {
 
 function toGold(answer: unknown): RawGold {
   const isText = typeof answer === "string" || typeof answer === "number";
-  const { text, answer_start, answerStart, start } = (isText ? { text: answer } : asRecord(answer)) as Record<
-    string,
-    unknown
-  >;
+  const record: Readonly<Record<string, unknown>> = isText ? { text: answer } : asRecord(answer);
+  const { text, answer_start, answerStart, start } = record;
   // No text says "no answer", as an empty one does.
   if (text === null) return { text: "", start: undefined };
   if (typeof text !== "string" && typeof text !== "number") {
@@ -60,8 +58,9 @@ function toGold(answer: unknown): RawGold {
 
 function toStart(start: unknown): number | undefined {
   if (start === undefined || start === null || start === "") return undefined;
-  // "52" and, from pandas, 52.0, which JSON's reader keeps as "52.0".
-  const value = typeof start === "string" && /^-?\d+(\.0+)?$/.test(start.trim()) ? Number(start) : start;
+  // "52"; 52.0 of pandas, which JSON's reader keeps as "52.0"; numpy's 52. and, in an array that holds a far larger one, 5.2e+01.
+  const isNumber = typeof start === "string" && /^-?\d+(\.\d*)?(e[+-]?\d+)?$/i.test(start.trim());
+  const value = isNumber ? Number(start) : start;
   if (typeof value !== "number" || !Number.isSafeInteger(value)) {
     throw new ShapeProblem(`answer_start: expected a whole number, got ${describe(start)}`);
   }
