@@ -5,8 +5,9 @@ import { createServer } from "node:net";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { openS3Store } from "../src/server/index.ts";
-import { startServer } from "./support/servers.ts";
+import { cacheServer } from "../../cli/src/commands/cache-server.ts";
+import { addToken, openS3Store } from "../src/server/index.ts";
+import { startServer, temporaryFolder } from "./support/servers.ts";
 
 /** Against moto, a real S3-compatible server in Python: `npm run test:cache`, after `pip install 'moto[server]'`. */
 const python = process.env["BERTQA_TEST_PYTHON"] || "python3";
@@ -32,6 +33,20 @@ test("a bucket that cannot be reached is named in one line", async () => {
   await expect(startServer({ store })).rejects.toThrow(
     /^cache-server: the bucket results cannot be listed: .*ECONNREFUSED/,
   );
+});
+
+test("a server that does not start leaves no folder for bodies", async () => {
+  const folder = await temporaryFolder();
+  const tokens = join(folder, "tokens.json");
+  await addToken(tokens, { name: "main", scope: "write", namespace: "shared" });
+  vi.stubEnv("TMPDIR", folder);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
+  const place = { bucket: "results", prefix: "", endpoint: "http://127.0.0.1:1", region, tokens };
+  const start = cacheServer({ ...place, host: "127.0.0.1", port: 0, maxSize: 2, maxEntry: 1 });
+  await expect(start).rejects.toThrow(/cannot be listed/);
+  expect(readdirSync(folder)).toEqual(["tokens.json"]);
 });
 
 describe.runIf(process.env["BERTQA_S3"] === "1")("the store in a bucket", () => {

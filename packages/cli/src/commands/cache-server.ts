@@ -40,9 +40,14 @@ export async function cacheServer(flags: CacheServerFlags): Promise<void> {
   const grants = await followTokens(flags.tokens, (problem) => reporter.line(problem));
   const store = await openStore(flags);
   const { host, port, allowedHost: allowedHosts = [], maxSize: mostBytes, maxEntry: mostEntryBytes } = flags;
-  const service = await createCacheServer({ store, grants, host, port, allowedHosts, mostBytes, mostEntryBytes });
-  stopOnSignals(service);
-  process.stdout.write(`${await service.listen()}\n`);
+  try {
+    const service = await createCacheServer({ store, grants, host, port, allowedHosts, mostBytes, mostEntryBytes });
+    stopOnSignals(service);
+    process.stdout.write(`${await service.listen()}\n`);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 async function openStore({ folder, bucket, prefix, endpoint, region }: CacheServerFlags): Promise<Store> {
