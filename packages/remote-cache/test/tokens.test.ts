@@ -48,13 +48,15 @@ test("a file of tokens that cannot be made is told in one line", async () => {
 });
 
 test.each([
-  ["../x", "pr"],
-  ["a b", "pr"],
-  ["anna", "../pr"],
-  ["anna", "PR"],
-])("the name %j in the namespace %j is refused", async (name, namespace) => {
+  ["../x", "pr", "name: expected letters, digits, . _ @ or -, 64 at most."],
+  ["a b", "pr", "name: expected letters, digits, . _ @ or -, 64 at most."],
+  ["anna", "../pr", "--namespace: expected small letters, digits and -, 32 at most."],
+  ["anna", "PR", "--namespace: expected small letters, digits and -, 32 at most."],
+])("the name %j in the namespace %j is refused in one sentence", async (name, namespace, problem) => {
   const path = join(await temporaryFolder(), "tokens.json");
-  await expect(addToken(path, { name, scope: "write", namespace })).rejects.toThrow(/expected/);
+  await expect(addToken(path, { name, scope: "write", namespace })).rejects.toThrow(
+    expect.objectContaining({ message: `cache-server: ${problem}` }),
+  );
 });
 
 test("a server knows a new token, and forgets a removed one, without a new start; a broken file changes nothing", async () => {

@@ -85,6 +85,9 @@ export async function readTokens(path: string): Promise<Grant[]> {
  */
 export async function addToken(path: string, purpose: Purpose): Promise<string> {
   const token = `bertqa-${randomBytes(32).toString("base64url")}`;
+  // Of a grant's keys, "reads" and "writes" would both tell of one namespace.
+  const { error } = namespaceSchema.safeParse(purpose.namespace);
+  if (error) throw new BertqaError("cache-server", `--namespace: ${describeIssues(error)}`);
   const parsed = grantSchema.safeParse(grantFor(purpose, sha256OfToken(token)));
   if (!parsed.success) throw new BertqaError("cache-server", describeIssues(parsed.error));
   await alone(path, async () => {
