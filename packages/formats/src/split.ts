@@ -4,7 +4,8 @@ type Article = SquadFile["data"][number];
 
 /**
  * Takes a share of the questions out as a dev file: whole documents, or whole passages where there are fewer than
- * `fewestDocuments` of them, in a seeded order, until the share is reached. Passages of one text stay together.
+ * `fewestDocuments` of them, in a seeded order, until the share is reached. Passages of one text stay together: documents that
+ * share one count as one.
  *
  * @param share of the questions, above 0 and below 1
  * @param shuffled a seeded order of what it is given
@@ -14,12 +15,10 @@ export function splitByDocument(
   share: number,
   shuffled: <T>(items: readonly T[]) => T[],
 ): { train: Article[]; dev: Article[]; unit: "document" | "passage" } {
-  const documents = new Set(
-    articles.map((article, articleIndex) => articleKey({ article: article.title ?? "", articleIndex })),
-  );
-  const unit = documents.size >= fewestDocuments ? "document" : "passage";
+  const documents = joinedDocuments(articles);
+  const unit = new Set(documents).size >= fewestDocuments ? "document" : "passage";
   const keyOf = (articleIndex: number, context: string) =>
-    unit === "document" ? articleKey({ article: articles[articleIndex]?.title ?? "", articleIndex }) : context;
+    unit === "document" ? (documents[articleIndex] as string) : context;
   const sizes = new Map<string, number>();
   articles.forEach(({ paragraphs }, articleIndex) => {
     for (const { context, qas } of paragraphs) {
@@ -37,6 +36,30 @@ export function splitByDocument(
 }
 
 const fewestDocuments = 10;
+
+/** The key of each article's document; those that share a passage, also by way of others, have one key. */
+function joinedDocuments(articles: readonly Article[]): string[] {
+  const joined = new Map<string, string>();
+  const keyOf = (key: string): string => {
+    let own = key;
+    for (let next = joined.get(own); next !== undefined; next = joined.get(own)) {
+      joined.set(own, joined.get(next) ?? next); // a way of half the length for the next look
+      own = next;
+    }
+    return own;
+  };
+  const keys = articles.map(({ title }, articleIndex) => articleKey({ article: title ?? "", articleIndex }));
+  const seenIn = new Map<string, string>();
+  articles.forEach(({ paragraphs }, articleIndex) => {
+    for (const { context } of paragraphs) {
+      const own = keyOf(keys[articleIndex] as string);
+      const other = keyOf(seenIn.get(context) ?? own);
+      seenIn.set(context, other);
+      if (other !== own) joined.set(own, other);
+    }
+  });
+  return keys.map(keyOf);
+}
 
 /** Takes each unit that brings the number of questions nearer to the share, and never all; where none does, the smallest. */
 function takeShare(sizes: readonly (readonly [string, number])[], share: number): Set<string> {

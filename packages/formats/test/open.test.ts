@@ -373,6 +373,36 @@ test("rows without a title whose passages take turns: neither dev nor tune has a
   expect([parts.tune.length, parts.tune.filter(({ context: passage }) => learned.has(passage))]).toEqual([6, []]);
 });
 
+test("documents that share a passage, also by way of another, are in one part; where all share one, passages are divided", () => {
+  const document = (title: string, ...passages: string[]) => ({
+    title,
+    paragraphs: passages.map((passage) => ({
+      context: passage,
+      qas: [{ id: `${title} ${passage}`, question: "q?", answers: [], is_impossible: true }],
+    })),
+  });
+  const contextsOf = (data: readonly ReturnType<typeof document>[]) =>
+    data.flatMap(({ paragraphs }) => paragraphs.map(({ context: passage }) => passage));
+  const alone = Array.from({ length: 10 }, (_, i) => document(`Note ${i}`, `note ${i}`, `more ${i}`));
+  const chain = [document("B", "b", "c"), document("A", "a"), document("C", "a", "c")];
+  const all = Array.from({ length: 12 }, (_, i) => document(`Form ${i}`, `form ${i}`, "licence"));
+  for (const [articles, unit] of [
+    [[...chain, ...alone], "document"],
+    [all, "passage"],
+  ] as const) {
+    for (const order of [articles, articles.toReversed()]) {
+      for (const share of [0.05, 0.1, 0.2, 0.5]) {
+        const parts = splitByDocument(order, share, (items) => [...items]);
+        expect(parts.unit).toBe(unit);
+        const [train, dev] = [contextsOf(parts.train as typeof all), contextsOf(parts.dev as typeof all)];
+        expect(dev.length).toBeGreaterThan(0);
+        expect(dev.filter((passage) => train.includes(passage))).toEqual([]);
+        expect(train.length + dev.length).toBe(contextsOf(articles).length);
+      }
+    }
+  }
+});
+
 test("a document of half the questions does not become dev where a tenth is asked, whatever the order", () => {
   const article = (title: string, questions: number) => ({
     title,

@@ -20,10 +20,10 @@ interface Size {
 const triedOrders = 64;
 
 /**
- * Holds out whole articles, so that no passage of `tune` was seen in training: those that bring the number of held-out
- * questions, and of those without an answer, nearest to `share` of all. Both matter: SQuAD 2.0 has articles without any
- * unanswerable question, and a no-answer threshold cannot be chosen on them. Where the articles are too few or too large
- * for that, whole passages are held out.
+ * Holds out whole articles: those that bring the number of held-out questions, and of those without an answer, nearest to
+ * `share` of all. Both matter: SQuAD 2.0 has articles without any unanswerable question, and a no-answer threshold cannot be
+ * chosen on them. Where the articles are too few or too large for that, whole passages are held out. No passage of `tune` is in
+ * train, too, but one that two articles have; the stage warns of it.
  *
  * @returns an empty `tune` if `share` is 0 or there are fewer than 2 passages
  */
