@@ -147,7 +147,7 @@ describe.skipIf(!chromiumPath)(`the demo in a real browser${skipReason}`, () => 
     const beside = join(folder, "beside");
     await cp(site, beside, { recursive: true });
     await mkdir(join(beside, "blog"));
-    await writeFile(join(beside, "blog/index.html"), "<title>Blog</title>");
+    await writeFile(join(beside, "blog/index.html"), '<link rel="icon" href="data:,"><title>Blog</title>');
     const host = await hostPlainly(beside, "/beside/");
     const page = await browser.open(host.address);
     await page.getByText("works offline").waitFor();
