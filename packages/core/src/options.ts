@@ -1,4 +1,4 @@
-import { BertqaError } from "@bertqa/squad";
+import { BertqaError, lineAndColumn } from "@bertqa/squad";
 import { constants as bufferLimits } from "node:buffer";
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
@@ -25,10 +25,14 @@ export function parseJson<T>(stage: string, text: string, path: string, schema: 
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new BertqaError(stage, `${path} is not valid JSON: ${(cause as Error).message}${position(text, cause)}`, {
-      remedy: "Fix the file and run again",
-      cause,
-    });
+    throw new BertqaError(
+      stage,
+      `${path} is not valid JSON: ${(cause as Error).message}${lineAndColumn(text, cause)}`,
+      {
+        remedy: "Fix the file and run again",
+        cause,
+      },
+    );
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -71,13 +75,4 @@ async function readText(stage: string, path: string): Promise<string> {
     const problem = code === "ENOENT" ? "does not exist" : unreadable;
     throw new BertqaError(stage, `${path} ${problem}`, { cause });
   }
-}
-
-/** V8 says "at position N" only: turn it into the line, where there are several, and the column that editors show. */
-function position(text: string, cause: unknown): string {
-  const match = /at position (\d+)(?! \(line)/.exec((cause as Error).message);
-  if (!match) return "";
-  const before = text.slice(0, Number(match[1]));
-  const line = text.includes("\n") ? `line ${before.split("\n").length}, ` : "";
-  return ` (${line}column ${before.length - before.lastIndexOf("\n")})`;
 }

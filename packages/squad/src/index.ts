@@ -11,7 +11,7 @@ export * from "./positions.ts";
 export * from "./question.ts";
 export * from "./read.ts";
 export { asRecord, typeName } from "./read-answers.ts";
-export { parseDataJson } from "./read-json.ts";
+export { lineAndColumn, parseDataJson } from "./read-json.ts";
 export { quote } from "./read-places.ts";
 export * from "./read-problems.ts";
 export * from "./read-rows.ts";

@@ -82,7 +82,7 @@ function endOfString(json: string, quote: number): number {
 }
 
 /** V8 says "at position N" only: turn it into the line, where there are several, and the column that editors show. */
-function lineAndColumn(text: string, cause: unknown): string {
+export function lineAndColumn(text: string, cause: unknown): string {
   const match = /at position (\d+)(?! \(line)/.exec((cause as Error).message);
   if (!match) return "";
   const before = text.slice(0, Number(match[1]));
