@@ -133,7 +133,8 @@ export function answerOf(
   return decide(search, passage, decision);
 }
 
-function areFinite({ startLogits, endLogits }: WindowLogits, tokenCount: number): boolean {
+/** Whether the logits of a window's tokens are there, and numbers. */
+export function areFinite({ startLogits, endLogits }: WindowLogits, tokenCount: number): boolean {
   for (let token = 0; token < tokenCount; token++) {
     if (!Number.isFinite(startLogits[token]) || !Number.isFinite(endLogits[token])) return false;
   }

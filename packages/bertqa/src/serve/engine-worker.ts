@@ -1,11 +1,11 @@
 // The model in a thread of its own: onnxruntime-node computes in the thread that calls it, which must not be the one that serves.
+import { areFinite } from "@bertqa/answers";
 import { BertqaError } from "@bertqa/squad";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ModelInputs } from "../batches.ts";
 import { loadParts } from "../load-parts.ts";
 import { QuestionAnswering, type Parts } from "../question-answering.ts";
 import type { EngineData, FromWorker, ToWorker } from "./engine-messages.ts";
-import type { Logits } from "../session.ts";
 import { SharedSession } from "./shared-session.ts";
 import { SideSession } from "./side-session.ts";
 
@@ -34,7 +34,8 @@ try {
   // ONNX Runtime takes memory in a shape's first run, and its plan for that shape in the second; shorter windows fit in.
   for (let run = 0; run < 2; run += 1) {
     const [logits] = await Promise.all([parts.session, ...copies].map((each) => each.run(longest)));
-    refuseDamaged(logits!, model);
+    // Each question would be refused as if it were at fault.
+    if (!areFinite(logits!, longest.tokenCount)) throw damaged(model);
   }
   port.on("message", (message: ToWorker) => {
     if (message.kind === "ask") void answer(message.id, message.inputs, parts, shared);
@@ -49,10 +50,8 @@ try {
   port.close();
 }
 
-/** Each question would be refused as if it were at fault. */
-function refuseDamaged({ startLogits, endLogits }: Logits, model: string): void {
-  if (startLogits.every(Number.isFinite) && endLogits.every(Number.isFinite)) return;
-  throw new BertqaError("bertqa", "the model's logits are not finite numbers: its weights are damaged", {
+function damaged(model: string): BertqaError {
+  return new BertqaError("bertqa", "the model's logits are not finite numbers: its weights are damaged", {
     remedy: "Export the model again",
     where: model,
   });
