@@ -1,5 +1,5 @@
 import type { Curves, NoAnswerHistograms } from "@bertqa/squad";
-import type { Evaluation, NoAnswerAnalysis, ThresholdScores } from "./evaluation.ts";
+import type { Evaluation, NoAnswerAnalysis } from "./evaluation.ts";
 import { decimal, whole } from "@bertqa/ui/format";
 import type { TrainingPoint } from "./build.ts";
 import { html, type SafeHtml } from "./html.ts";
@@ -111,7 +111,7 @@ function precisionAt(curve: Curves["exact"], recall: number): string {
 function sweepFigure(evaluation: Evaluation): Figure {
   const { thresholdSweep: sweep, scores } = evaluation;
   // The sweep is thinned out: the peak may lie between its points.
-  const best = scores.find(({ kind }) => kind === "bestF1OnDev") as ThresholdScores;
+  const best = scores.find(({ kind }) => kind === "bestF1OnDev")!;
   const text = {
     name: "threshold-sweep",
     title: "Scores over the threshold",

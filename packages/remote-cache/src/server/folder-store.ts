@@ -67,9 +67,9 @@ async function claimFolder(folder: string, entries: string, scratchFolder: strin
   if (process.getuid !== undefined && uid !== process.getuid()) {
     throw problem("the folder belongs to another user", "Name a folder of your own");
   }
-  const [first, ...others] = await readdir(folder);
-  if (first !== undefined && ![first, ...others].includes("entries")) {
-    throw problem(`the folder holds other things (${first} …)`, "Name one that is empty or not there yet");
+  const names = await readdir(folder);
+  if (names.length > 0 && !names.includes("entries")) {
+    throw problem(`the folder holds other things (${names[0]} …)`, "Name one that is empty or not there yet");
   }
   await mkdir(entries, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
