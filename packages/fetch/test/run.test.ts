@@ -290,6 +290,8 @@ test("a cased vocabulary that ships alone is cased in Python too, and read by tr
   expect(JSON.parse(config)).toEqual({
     ...{ tokenizer_class: "BertTokenizer", do_lower_case: false, strip_accents: null, tokenize_chinese_chars: true },
     ...{ unk_token: "[UNK]", sep_token: "[SEP]", pad_token: "[PAD]", cls_token: "[CLS]", mask_token: "[MASK]" },
+    // The encoder's positions: Python knows no limit without it.
+    model_max_length: 16,
   });
   expect(reporter.lines.join("\n")).toContain("tokenizer.json made from vocab.txt, cased as its vocabulary says");
 });
@@ -309,8 +311,12 @@ test("where tokenizer_config.json contradicts tokenizer.json, the latter wins; o
     const { folder: artifactFolder } = await runIn(fetchWith(testEnvironment(folder)), options, folders);
     return readFile(join(artifactFolder, "encoder/tokenizer_config.json"), "utf8");
   };
-  const agreeing = { ...named, do_lower_case: false, model_max_length: 512 };
+  const agreeing = { ...named, do_lower_case: false, model_max_length: 12 };
   expect(await written(agreeing)).toBe(JSON.stringify(agreeing));
+  // More than the encoder's 16 positions; Python writes 1e30 for no limit.
+  expect(JSON.parse(await written({ ...agreeing, model_max_length: 1e30 }))).toMatchObject({ model_max_length: 16 });
+  const { model_max_length: _length, ...unlimited } = agreeing;
+  expect(JSON.parse(await written({ ...unlimited, max_len: 8 }))).toMatchObject({ model_max_length: 8 });
   // By default Python lower-cases.
   const { do_lower_case: _absent, ...silent } = agreeing;
   expect(JSON.parse(await written(silent))).toEqual(agreeing);

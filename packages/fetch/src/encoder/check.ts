@@ -1,4 +1,4 @@
-import { BertqaError, parseBertConfig, parseJson } from "@bertqa/core";
+import { BertqaError, parseBertConfig, parseJson, type BertConfig } from "@bertqa/core";
 import { parseDataJson } from "@bertqa/squad";
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
@@ -22,11 +22,11 @@ const tokenizerSchema = z.object({
 });
 
 /** @throws BertqaError if an encoder's `config.json` or `tokenizer.json` cannot be read, or it cannot be fine-tuned here */
-export function checkEncoder(config: NamedText, tokenizer: NamedText): void {
+export function checkEncoder(config: NamedText, tokenizer: NamedText): BertConfig {
   const read = readEncoderJson(config, encoderConfigSchema);
   const problem = findEncoderProblem(read, readEncoderJson(tokenizer, tokenizerSchema));
   // What train would refuse, after what comes before it.
-  if (!problem) return void parseBertConfig(read, "fetch", config.origin);
+  if (!problem) return parseBertConfig(read, "fetch", config.origin);
   throw new BertqaError("fetch", `the encoder does not fit: ${problem}`, {
     remedy: "Take a BERT encoder with its own tokenizer.json or vocab.txt: see encoder.sources",
     where: config.origin,

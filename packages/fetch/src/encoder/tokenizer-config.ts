@@ -34,13 +34,15 @@ const pythonDefaults: Readonly<Record<string, unknown>> = {
 
 /**
  * What `tokenizer_config.json` must say so that others read the tokens that `tokenizer.json` gives here: in Python's
- * transformers its fields beat that file's normalizer, absent ones too, and transformers.js takes no tokenizer without it.
+ * transformers its fields beat that file's normalizer, absent ones too, and transformers.js takes no tokenizer without it. Both
+ * cut texts at `model_max_length`; without it they give the model more tokens than it has positions.
  *
  * @param given the encoder's own, whose other fields stay
+ * @param maxPositions of the encoder
  * @returns the whole content, and which fields were set; none where the given one says all of it
  * @throws BertqaError if one of them cannot be read
  */
-export function completeTokenizerConfig(tokenizer: NamedText, given: NamedText | undefined) {
+export function completeTokenizerConfig(tokenizer: NamedText, given: NamedText | undefined, maxPositions: number) {
   const config = given ? readEncoderJson(given, z.record(z.string(), z.unknown())) : {};
   const { normalizer, added_tokens, model } = readEncoderJson(tokenizer, tokenizerSchema);
   const isToken = (name: string) =>
@@ -51,6 +53,9 @@ export function completeTokenizerConfig(tokenizer: NamedText, given: NamedText |
     strip_accents: normalizer.strip_accents ?? null,
     tokenize_chinese_chars: normalizer.handle_chinese_chars,
   };
+  // The older name, which Python still reads. Some files hold 1e30, Python's word for no limit.
+  const givenLength = config["model_max_length"] ?? config["max_len"];
+  const length = typeof givenLength === "number" ? Math.min(givenLength, maxPositions) : maxPositions;
   const set = Object.fromEntries<unknown>([
     ...Object.entries(absent).filter(
       ([field, value]) => (config[field] ?? null) === null && (field === "tokenizer_class" || isToken(value)),
@@ -58,6 +63,7 @@ export function completeTokenizerConfig(tokenizer: NamedText, given: NamedText |
     ...Object.entries(decided ?? {}).filter(
       ([field, value]) => !given || (field in config ? config[field] : pythonDefaults[field]) !== value,
     ),
+    ...(config["model_max_length"] === length ? [] : [["model_max_length", length] as const]),
   ]);
   return { config: { ...config, ...set }, set: Object.keys(set) };
 }

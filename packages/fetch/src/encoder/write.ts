@@ -36,12 +36,12 @@ export async function writeEncoder(files: FetchedFiles, draft: ArtifactDraft, re
   if (!copies.has("model.safetensors")) await convertWeights(files, draft, reporter);
   const read = (name: string) => readEncoderText(copies.get(name) as string, files.get(name)?.origin ?? name);
   const tokenizer = await read("tokenizer.json");
-  checkEncoder(await read("config.json"), tokenizer);
+  const { maxPositions } = checkEncoder(await read("config.json"), tokenizer);
   const given = copies.has("tokenizer_config.json") ? await read("tokenizer_config.json") : undefined;
-  const { config, set } = completeTokenizerConfig(tokenizer, given);
+  const { config, set } = completeTokenizerConfig(tokenizer, given, maxPositions);
   if (set.length === 0) return;
   await writeFile(await pathOf(draft, "tokenizer_config.json"), `${JSON.stringify(config, null, 2)}\n`);
-  reporter.line(`tokenizer_config.json: set ${set.join(", ")} to fit tokenizer.json`);
+  reporter.line(`tokenizer_config.json: set ${set.join(", ")} to fit the encoder`);
 }
 
 function pathOf(draft: ArtifactDraft, name: string): Promise<string> {
