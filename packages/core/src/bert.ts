@@ -11,7 +11,7 @@ export interface BertConfig {
   readonly intermediateSize: number;
   readonly maxPositions: number;
   readonly tokenTypeCount: number;
-  /** The word whose embedding is never trained, as in PyTorch's `padding_idx`. */
+  /** The word that batches are padded with and whose embedding is never trained, as PyTorch's `padding_idx`. */
   readonly paddingId: number | undefined;
   readonly layerNormEpsilon: number;
   /** Standard deviation of newly initialised weights. */
@@ -70,6 +70,10 @@ export function parseBertConfig(raw: unknown, stage: string, where: string): Ber
   const c = parsed.data;
   if (c.hidden_size % c.num_attention_heads !== 0) {
     const problem = `hidden_size ${c.hidden_size} is not a multiple of num_attention_heads ${c.num_attention_heads}`;
+    throw new BertqaError(stage, problem, { where });
+  }
+  if ((c.pad_token_id ?? 0) >= c.vocab_size) {
+    const problem = `pad_token_id ${c.pad_token_id} is no token: vocab_size is ${c.vocab_size}`;
     throw new BertqaError(stage, problem, { where });
   }
   return {

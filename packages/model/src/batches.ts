@@ -52,17 +52,28 @@ export function countBatchTokens(
   return { tokens, paddedTokens };
 }
 
+/** How windows are padded to one length. */
+export interface PaddingOptions {
+  /** The token that is padded with; 0 by default. The logits of the others do not depend on it. */
+  readonly paddingId?: number | undefined;
+  /** Pads further than to the longest window, to this many tokens; for batches that are to have one shape. */
+  readonly minTokenCount?: number;
+}
+
 /**
- * Lays windows side by side, padded with 0 to the longest of them. Token types are 0 up to `contextFirstToken`, then 1
+ * Lays windows side by side, padded to the longest of them. Token types are 0 up to `contextFirstToken`, then 1
  * up to and with the closing [SEP], as BERT was trained.
  *
- * @param minTokenCount pads further, to this many tokens; for batches that are to have one shape
  * @throws RangeError if a row is in none of the shards
  */
-export function collateWindows(shards: WindowRows, rows: ArrayLike<number>, minTokenCount = 0): WindowBatch {
+export function collateWindows(
+  shards: WindowRows,
+  rows: ArrayLike<number>,
+  { paddingId = 0, minTokenCount = 0 }: PaddingOptions = {},
+): WindowBatch {
   const places = Array.from(rows, (row) => placeOf(shards, row));
   const tokenCount = places.reduce((longest, { first, end }) => Math.max(longest, end - first), minTokenCount);
-  const inputIds = new Int32Array(places.length * tokenCount); // [B, L]
+  const inputIds = new Int32Array(places.length * tokenCount).fill(paddingId); // [B, L]
   const tokenTypeIds = new Int32Array(inputIds.length); // [B, L]
   const attentionMask = new Int32Array(inputIds.length); // [B, L]
   places.forEach(({ shard, row, first, end }, i) => {
@@ -75,12 +86,16 @@ export function collateWindows(shards: WindowRows, rows: ArrayLike<number>, minT
   return { windowCount: places.length, tokenCount, inputIds, tokenTypeIds, attentionMask };
 }
 
-/** {@link collateWindows} with each window's labels. */
-export function collateLabelledWindows(shards: WindowRows, rows: ArrayLike<number>): LabelledBatch {
+/** {@link collateWindows} with each window's labels. A loss over all positions sees the padding's token. */
+export function collateLabelledWindows(
+  shards: WindowRows,
+  rows: ArrayLike<number>,
+  padding: PaddingOptions = {},
+): LabelledBatch {
   const places = Array.from(rows, (row) => placeOf(shards, row));
   const labels = (column: LabelColumn) => Int32Array.from(places, ({ shard, row }) => at(shard[column], row)); // [B]
   return {
-    ...collateWindows(shards, rows),
+    ...collateWindows(shards, rows, padding),
     startPositions: labels("startPosition"),
     endPositions: labels("endPosition"),
     plausibleStartPositions: labels("plausibleStartPosition"),

@@ -51,10 +51,17 @@ test("labels follow their windows, and padding on the right leaves the positions
 });
 
 test("a batch can be padded to more tokens than its longest window has, never to fewer", () => {
-  const batch = collateWindows(shards, [2], 6);
+  const batch = collateWindows(shards, [2], { minTokenCount: 6 });
   expect(batch.inputIds).toEqual(Int32Array.of(101, 102, 5, 102, 0, 0));
   expect(batch.attentionMask).toEqual(Int32Array.of(1, 1, 1, 1, 0, 0));
-  expect(collateWindows(shards, [2], 3).tokenCount).toBe(4);
+  expect(collateWindows(shards, [2], { minTokenCount: 3 }).tokenCount).toBe(4);
+});
+
+test("padding is the encoder's own token, 0 where it names none; ids stay where the mask is 1", () => {
+  const { inputIds, attentionMask } = collateLabelledWindows(shards, [2, 0], { paddingId: 9 });
+  expect(inputIds).toEqual(Int32Array.of(101, 102, 5, 102, 9, /**/ 101, 7, 102, 8, 102));
+  expect(attentionMask).toEqual(Int32Array.of(1, 1, 1, 1, 0, /**/ 1, 1, 1, 1, 1));
+  expect(collateLabelledWindows(shards, [2, 0], { paddingId: undefined }).inputIds[4]).toBe(0);
 });
 
 test("a shard whose columns are views on a larger buffer gives the same batch", () => {

@@ -103,4 +103,10 @@ describe("a checkpoint", () => {
     await changeConfig({ num_attention_heads: 5 });
     await expect(readCheckpoint(folder, options)).rejects.toThrow("hidden_size 12 is not a multiple");
   });
+
+  test("whose padding is no token of its vocabulary is refused, as by PyTorch", async () => {
+    await cp(fixtureFolder, folder, { recursive: true });
+    await changeConfig({ pad_token_id: 37 });
+    await expect(readCheckpoint(folder, options)).rejects.toThrow("pad_token_id 37 is no token: vocab_size is 37");
+  });
 });

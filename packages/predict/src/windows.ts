@@ -22,7 +22,7 @@ export function predictBatch(
 ): PredictedWindow[] {
   const { rows, windowCount } = planned;
   const filled = Array.from({ length: windowCount }, (_, i) => rows[Math.min(i, rows.length - 1)] as number);
-  const batch = collateWindows([shard], filled, planned.tokenCount);
+  const batch = collateWindows([shard], filled, { minTokenCount: planned.tokenCount });
   const { startLogits, endLogits } = predictor.predict(batch); // [B, L]
   return rows.map((row, i) => {
     const window = windowOf(shard, row);

@@ -51,9 +51,9 @@ export const trainStage = defineStage({
   keepsWork: true,
   run: async (context) => {
     const { options, inputs, draft, reporter } = context;
-    const windows = await readTrainingWindows(inputs.windows);
-    const engine = await loadEngine();
     const encoder = await readEncoder(inputs.dataset, options, reporter);
+    const windows = await readTrainingWindows(inputs.windows, encoder.config.paddingId);
+    const engine = await loadEngine();
     const resolved = await resolveOptions(options, encoder);
     const work = await openOwnWork(context, resolved, engine);
     const checkpoints = openCheckpoints(work.folder);

@@ -8,8 +8,16 @@ export interface TrainingWindows {
   readonly collate: (windows: readonly number[]) => LabelledBatch;
 }
 
-/** Reads the columns that training needs. @throws BertqaError if the split is empty */
-export async function readTrainingWindows(artifact: WindowsArtifact): Promise<TrainingWindows> {
+/**
+ * Reads the columns that training needs.
+ *
+ * @param paddingId the encoder's token that batches are padded with
+ * @throws BertqaError if the split is empty
+ */
+export async function readTrainingWindows(
+  artifact: WindowsArtifact,
+  paddingId: number | undefined,
+): Promise<TrainingWindows> {
   const shards: WindowRows[number][] = [];
   for (let shard = 0; shard < artifact.shardCount("train"); shard++) {
     shards.push(copyTrainingColumns(await artifact.readShard("train", shard)));
@@ -21,7 +29,7 @@ export async function readTrainingWindows(artifact: WindowsArtifact): Promise<Tr
       where: artifact.artifact.folder,
     });
   }
-  return { lengths, collate: (windows) => collateLabelledWindows(shards, windows) };
+  return { lengths, collate: (windows) => collateLabelledWindows(shards, windows, { paddingId }) };
 }
 
 /** Copies, so that the rest of the file's buffer (offsets, flags: two thirds of it) can go. */
