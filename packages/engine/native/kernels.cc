@@ -204,8 +204,9 @@ class Call {
     return (const T*)read(index).data;
   }
   int64_t length(int index, int axis) { return read(index).shape[axis]; }
-  // Null where memory ran out. It takes the memory of input `reused`, where nobody else reads that.
+  // Null where memory ran out, and from then on. It takes the memory of input `reused`, where nobody else reads that.
   float* output(int index, vector<int64_t> shape, int reused = -1) {
+    if (TF_GetCode(status_) != TF_OK) return nullptr;
     int64_t bytes = 4;
     for (int64_t length : shape) bytes *= length;
     int taken;

@@ -33,7 +33,7 @@ export function createPredictor(engine: ModelEngine, checkpoint: BertCheckpoint,
       return answerLogits(last.output, head);
     }),
   );
-  const session = new Session(engine.binding, graph);
+  const session = new Session(engine.binding, graph, memoryRemedy);
   weights.load(session, checkpoint.tensors);
   const run = (batch: WindowBatch) => {
     const { shardCount, ...fed } = feedBatch(inputs, batch, config);
@@ -63,6 +63,7 @@ export function createPredictor(engine: ModelEngine, checkpoint: BertCheckpoint,
 
 /** Tokens, with padding, that go through the network at once: more bring no speed, and cost memory. */
 const sliceTokens = 2048;
+const memoryRemedy = `Free some memory, or set batchTokens in predict.json lower than ${sliceTokens}`;
 
 /** A batch in slices of an even number of windows, so that both shards of a slice have one shape. */
 function slicesOf(batch: WindowBatch): WindowBatch[] {

@@ -43,6 +43,8 @@ import type { BertCheckpoint, LabelledBatch, MicroBatchPlace, Trainer, TrainerOp
 const STEP_COUNT = "optimizer.step_count";
 const FIRST_MOMENT = "optimizer.first_moment.";
 const SECOND_MOMENT = "optimizer.second_moment.";
+const memoryRemedy =
+  "Free some memory, or need less: in train.json, set microBatchWindows to fewer windows, or recomputeLayers to true";
 
 /**
  * A training step as two runs of one graph: forward and backward, then the optimizer. Weights, moments and gradients stay
@@ -70,7 +72,7 @@ class GraphTrainer implements Trainer {
       ...graphOptionsFor(engine, options.precision),
       shardCount: shardCountFor(engine.device),
     });
-    this.session = new Session(engine.binding, this.program.graph);
+    this.session = new Session(engine.binding, this.program.graph, memoryRemedy);
     this.program.weights.load(this.session, checkpoint.tensors);
     const zeros = zeroTensors(checkpoint.config);
     this.program.firstMoments.load(this.session, zeros);

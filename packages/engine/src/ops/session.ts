@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BertqaError } from "@bertqa/core";
 import type { NativeBinding } from "../binding.ts";
 import { DTYPE_NUMBERS, type DType } from "./dtypes.ts";
 import { SAVED_MODEL_TAG, type Dimension, type Graph, type Tensor } from "./graph.ts";
@@ -30,11 +31,14 @@ export interface RunOptions {
  */
 export class Session {
   private readonly binding: NativeBinding;
+  private readonly memoryRemedy: string;
   private readonly fedShapes: ReadonlyMap<string, readonly Dimension[]>;
   private savedModelId: number | undefined;
 
-  constructor(binding: NativeBinding, graph: Graph) {
+  /** @param memoryRemedy what to do where a run gets no memory, for the message */
+  constructor(binding: NativeBinding, graph: Graph, memoryRemedy = "Free some memory") {
     this.binding = binding;
+    this.memoryRemedy = memoryRemedy;
     this.fedShapes = graph.fedShapes;
     const folder = mkdtempSync(join(tmpdir(), "bertqa-graph-"));
     try {
@@ -50,7 +54,8 @@ export class Session {
    *
    * @param targets float32 or int32
    * @returns the value of each target
-   * @throws Error for a target of another type, or with TensorFlow's own message, for example about what was not fed
+   * @throws BertqaError where memory runs out; Error for a target of another type, or with TensorFlow's own message, for example
+   *   about what was not fed
    */
   run<const T extends readonly Tensor[]>(
     targets: T,
@@ -95,9 +100,22 @@ export class Session {
       feed(reference, DTYPE_NUMBERS.int32, [lengths.length], Int32Array.from(lengths));
     }
     const fetches = targets.map(({ reference }) => reference).join(",");
-    const results = this.binding.runSavedModel(this.savedModelId, ids, names.join(","), fetches);
-    for (const { id } of results) handles.push(id);
-    return results;
+    try {
+      const results = this.binding.runSavedModel(this.savedModelId, ids, names.join(","), fetches);
+      for (const { id } of results) handles.push(id);
+      return results;
+    } catch (error) {
+      throw this.explained(error as Error);
+    }
+  }
+
+  /** "OOM when allocating tensor with shape[…]" of an op on either device, "Out of memory while trying to allocate …" of XLA. */
+  private explained(error: Error): Error {
+    const [line] = /^.*\b(?:OOM|out of memory)\b.*$/im.exec(error.message) ?? [];
+    if (line === undefined) return error;
+    const shape = /shape\[([\d,]+)\]/.exec(line)?.[1]?.replaceAll(",", " × ");
+    const place = shape === undefined ? "" : `, at a tensor of shape ${shape}`;
+    return new BertqaError("engine", `the memory ran out${place}`, { remedy: this.memoryRemedy, cause: error });
   }
 }
 

@@ -8,6 +8,7 @@ import {
   cast,
   cluster,
   copy,
+  fusedAttention,
   gatherRows,
   Graph,
   greaterOrEqual,
@@ -205,6 +206,30 @@ test("a run that fails says what TensorFlow says, and a disposed session says so
   session.dispose();
   session.dispose();
   expect(() => session.run([product], { feeds })).toThrow("this session was disposed");
+});
+
+// TensorFlow waits 10 s for memory before it gives up.
+test("where memory runs out, one line says what to do, even where a kernel gets its second output", (context) => {
+  if (!engine.fusedKernels) return context.skip();
+  const graph = new Graph({ compileClusters: true, fusedKernels: true });
+  const [product, bias, maskBias] = [0, 1, 2].map(() => placeholder(graph, "float32"));
+  const inputs = { product: product!, bias: bias!, maskBias: maskBias!, keys: undefined };
+  const { context: output } = fusedAttention(inputs, { headCount: 1, dropout: 0, training: true });
+  // The first output is [B·L, H], 2²⁴ × 2²¹ numbers of 4 bytes: more than a process can address.
+  const [windows, width] = [2 ** 24, 2 ** 21];
+  const zeros = (shape: readonly number[], count: number): FeedValue => ({
+    ...{ dtype: "float32", shape, data: new Float32Array(count) },
+  });
+  const feeds = new Map([
+    [inputs.product, zeros([1, 3 * width], 3 * width)],
+    [inputs.bias, zeros([3 * width], 3 * width)],
+    [inputs.maskBias, zeros([windows, 1, 1, 1], windows)],
+  ]);
+  const session = new Session(engine.binding, graph, "Do less");
+  expect(() => session.run([output], { feeds })).toThrow(
+    "engine: the memory ran out, at a tensor of shape 16777216 × 2097152. Do less.",
+  );
+  session.dispose();
 });
 
 test("runs leave no tensor behind, and a disposed session no graph", () => {
