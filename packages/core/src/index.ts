@@ -40,3 +40,4 @@ export * from "./random.ts";
 export * from "./reporter.ts";
 export * from "./safetensors.ts";
 export * from "./stage.ts";
+export * from "./temporary.ts";

@@ -406,6 +406,14 @@ test("a server on loopback, a tunnel's end too, is reached past the environment'
   expect(asked).toEqual([]);
 });
 
+test("a folder for temporary files that is not there is told in one line", async () => {
+  vi.stubEnv("TMPDIR", "/dev/null/none");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await expect(startProxy("http://127.0.0.1:1")).rejects.toThrow(
+    /^nx: the folder for temporary files cannot be used: ENOTDIR\. Set TMPDIR/,
+  );
+});
+
 test("nothing is left in the temporary folder, and results that cannot be sent in time are given up", async () => {
   const { url } = await startLiar((request, response) => {
     if (request.method === "HEAD") response.writeHead(404).end();

@@ -35,6 +35,14 @@ test("a bucket that cannot be reached is named in one line", async () => {
   );
 });
 
+test("a folder for temporary files that is not there is told in one line", async () => {
+  vi.stubEnv("TMPDIR", "/dev/null/none");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await expect(openS3Store({ bucket: "results", prefix: "", endpoint: "http://127.0.0.1:1", region })).rejects.toThrow(
+    /^cache-server: the folder for temporary files cannot be used: ENOTDIR\. Set TMPDIR/,
+  );
+});
+
 test("a server that does not start leaves no folder for bodies", async () => {
   const folder = await temporaryFolder();
   const tokens = join(folder, "tokens.json");

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BertqaError } from "@bertqa/core";
+import { BertqaError, temporaryFolderError } from "@bertqa/core";
 import type { NativeBinding } from "../binding.ts";
 import { DTYPE_NUMBERS, type DType } from "./dtypes.ts";
 import { SAVED_MODEL_TAG, type Dimension, type Graph, type Tensor } from "./graph.ts";
@@ -40,9 +40,10 @@ export class Session {
     this.binding = binding;
     this.memoryRemedy = memoryRemedy;
     this.fedShapes = graph.fedShapes;
-    const folder = mkdtempSync(join(tmpdir(), "bertqa-graph-"));
+    const program = graph.toSavedModel();
+    const folder = orExplain(() => mkdtempSync(join(tmpdir(), "bertqa-graph-")));
     try {
-      writeFileSync(join(folder, "saved_model.pb"), graph.toSavedModel());
+      orExplain(() => writeFileSync(join(folder, "saved_model.pb"), program));
       this.savedModelId = binding.loadSavedModel(folder, SAVED_MODEL_TAG);
     } finally {
       rmSync(folder, { recursive: true });
@@ -116,6 +117,14 @@ export class Session {
     const shape = /shape\[([\d,]+)\]/.exec(line)?.[1]?.replaceAll(",", " × ");
     const place = shape === undefined ? "" : `, at a tensor of shape ${shape}`;
     return new BertqaError("engine", `the memory ran out${place}`, { remedy: this.memoryRemedy, cause: error });
+  }
+}
+
+function orExplain<T>(write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    throw temporaryFolderError("engine", cause);
   }
 }
 

@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import {
   add,
   afterAll,
@@ -230,6 +230,16 @@ test("where memory runs out, one line says what to do, even where a kernel gets 
     "engine: the memory ran out, at a tensor of shape 16777216 × 2097152. Do less.",
   );
   session.dispose();
+});
+
+test("a folder for temporary files that is not there is told in one line", () => {
+  vi.stubEnv("TMPDIR", "/dev/null/none");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const graph = newGraph();
+  scalar(graph, 1);
+  expect(() => new Session(engine.binding, graph)).toThrow(
+    /^engine: the folder for temporary files cannot be used: ENOTDIR\. Set TMPDIR .* \(\/dev\/null\/none\)$/,
+  );
 });
 
 test("runs leave no tensor behind, and a disposed session no graph", () => {

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { temporaryFolderError } from "@bertqa/core";
 import { removalOnServer } from "@bertqa/runner";
 import { hashPattern } from "../names.ts";
 import { spool, type ScratchFile } from "../scratch.ts";
@@ -60,7 +61,9 @@ export interface CacheProxy {
  */
 export async function startCacheProxy(options: CacheProxyOptions): Promise<CacheProxy> {
   const { address, droppedFolder, patience = defaultPatience, finishMs = 600_000 } = options;
-  const scratchFolder = await mkdtemp(join(tmpdir(), "bertqa-nx-cache-"));
+  const scratchFolder = await mkdtemp(join(tmpdir(), "bertqa-nx-cache-")).catch((cause: unknown) => {
+    throw temporaryFolderError("nx", cause);
+  });
   const token = randomBytes(32).toString("base64url");
   const tally: CacheTally = { taken: 0, missed: 0, stored: 0, failed: 0 };
   const aborter = new AbortController();

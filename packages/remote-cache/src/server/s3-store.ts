@@ -7,7 +7,7 @@ import {
   S3Client,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
-import { BertqaError } from "@bertqa/core";
+import { BertqaError, temporaryFolderError } from "@bertqa/core";
 import { createReadStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -36,7 +36,9 @@ export async function openS3Store({ bucket, prefix, endpoint, region }: Bucket):
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
   });
-  const scratchFolder = await mkdtemp(join(tmpdir(), "bertqa-cache-"));
+  const scratchFolder = await mkdtemp(join(tmpdir(), "bertqa-cache-")).catch((cause: unknown) => {
+    throw temporaryFolderError("cache-server", cause);
+  });
   const at = (key: EntryKey) => ({ Bucket: bucket, Key: prefix + nameOf(key) });
   const has = async (key: EntryKey) => (await orMissing(client.send(new HeadObjectCommand(at(key))))) !== undefined;
 
