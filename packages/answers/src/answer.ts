@@ -1,3 +1,4 @@
+import { spanProbabilities } from "@bertqa/squad";
 import { reachOf, type Passage } from "./reach.ts";
 import type { NullScore, ScoredSpan } from "./search.ts";
 
@@ -112,12 +113,11 @@ function withNull(spans: readonly Unweighted[], nullCandidate: Unweighted, nBest
 }
 
 function weighted(candidates: readonly Unweighted[]): AnswerCandidate[] {
-  const highest = candidates.reduce((score, candidate) => Math.max(score, candidate.score), -Infinity);
-  const weights = candidates.map((candidate) => Math.exp(candidate.score - highest));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
+  const scores = candidates.map(({ score }) => score);
+  const probabilities = spanProbabilities(scores, 0); // no answer is one of the candidates
   return candidates.map(({ text, startLogit, endLogit, codePoints, utf16 }, i) => ({
     text,
-    probability: (weights[i] as number) / sum,
+    probability: probabilities[i] as number,
     start_logit: startLogit,
     end_logit: endLogit,
     code_points: codePoints ? [...codePoints] : null,

@@ -6,7 +6,6 @@ export {
   printable,
   questionsOf,
   ShapeError,
-  sliceCodePoints,
   squadFileSchema,
   utf16OfCodePoint,
   type Answer,

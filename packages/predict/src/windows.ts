@@ -1,4 +1,4 @@
-import type { ScoredWindow } from "@bertqa/answers";
+import { areFinite, type ScoredWindow } from "@bertqa/answers";
 import { BertqaError, offsetsOfLengths, type LogitColumns, type WindowShard } from "@bertqa/core";
 import { collateWindows, type Predictor } from "@bertqa/model";
 import type { PlannedBatch } from "./batches.ts";
@@ -32,7 +32,7 @@ export function predictBatch(
       startLogits: startLogits.subarray(first, end),
       endLogits: endLogits.subarray(first, end),
     };
-    if (!scored.startLogits.every(Number.isFinite) || !scored.endLogits.every(Number.isFinite)) {
+    if (!areFinite(scored, window.tokenCount)) {
       const problem = `the model's logits for question "${window.questionId}" are not finite numbers`;
       throw new BertqaError(stage, problem, { remedy: "Training has diverged: train again at a lower learningRate" });
     }

@@ -1,11 +1,4 @@
-import {
-  openPredictions,
-  questionsOf,
-  sliceCodePoints,
-  type LogitColumns,
-  type PredictionSplit,
-  type SquadFile,
-} from "@bertqa/core";
+import { openPredictions, questionsOf, type LogitColumns, type PredictionSplit, type SquadFile } from "@bertqa/core";
 import { existsSync } from "node:fs";
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -63,7 +56,7 @@ test("each candidate is the slice of its context, by code points and by UTF-16 u
       if (!code_points || !utf16) continue;
       spanCount++;
       expect(text).not.toBe("");
-      expect(text).toBe(sliceCodePoints(context, ...code_points));
+      expect(text).toBe([...context].slice(...code_points).join(""));
       expect(text).toBe(context.slice(...utf16));
     }
   }
@@ -108,7 +101,7 @@ function bestByHand(id: string, file: SquadFile, shards: readonly LogitColumns[]
         best = score;
         const from = windows.contextStartCodePoints.values[offset + start] as number;
         const to = windows.contextEndCodePoints.values[offset + end] as number;
-        text = sliceCodePoints(question[0]?.context as string, from, to);
+        text = [...(question[0]?.context as string)].slice(from, to).join("");
       }
     }
   }

@@ -28,9 +28,3 @@ export function utf16OfCodePoint(text: string): Int32Array | undefined {
   indices[next] = at;
   return indices;
 }
-
-/** The part of `text` from code point `start` up to, not including, code point `end`. */
-export function sliceCodePoints(text: string, start: number, end: number): string {
-  const indices = utf16OfCodePoint(text);
-  return indices ? text.slice(indices[start], indices[end]) : text.slice(start, end);
-}
