@@ -38,7 +38,7 @@ export function scheduleOf(options: TrainOptions, windowCount: number): Schedule
   const stepsPerEpoch = Math.ceil(windowCount / options.batchWindows);
   const allSteps = stepsPerEpoch * options.epochs;
   const totalSteps = Math.min(allSteps, options.maxSteps ?? allSteps);
-  // Rounded down, as transformers' Trainer of the reference recipe does with int().
+  // Rounded down; transformers' Trainer rounds its warmup_ratio up, to a step more at most.
   const warmupSteps = Math.floor(options.warmupShare * totalSteps);
   return { peakLearningRate: options.learningRate, warmupSteps, totalSteps };
 }
