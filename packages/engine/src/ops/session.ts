@@ -112,7 +112,7 @@ export class Session {
 
   /** "OOM when allocating tensor with shape[…]" of an op on either device, "Out of memory while trying to allocate …" of XLA. */
   private explained(error: Error): Error {
-    const [line] = /^.*\b(?:OOM|out of memory)\b.*$/im.exec(error.message) ?? [];
+    const [line] = /^.*(?:\bOOM\b|out[ _]of[ _]memory).*$/im.exec(error.message) ?? [];
     if (line === undefined) return error;
     const shape = /shape\[([\d,]+)\]/.exec(line)?.[1]?.replaceAll(",", " × ");
     const place = shape === undefined ? "" : `, at a tensor of shape ${shape}`;
