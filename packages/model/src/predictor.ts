@@ -17,7 +17,7 @@ import type { BertCheckpoint, Predictor, PredictorOptions, WindowBatch } from ".
 /**
  * The forward pass, without dropout.
  *
- * @throws BertqaError if TensorFlow cannot load the graph
+ * @throws BertqaError if the graph cannot be written for TensorFlow to load, or memory runs out
  */
 export function createPredictor(engine: ModelEngine, checkpoint: BertCheckpoint, options: PredictorOptions): Predictor {
   const { config } = checkpoint;

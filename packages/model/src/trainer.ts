@@ -50,7 +50,7 @@ const memoryRemedy =
  * A training step as two runs of one graph: forward and backward, then the optimizer. Weights, moments and gradients stay
  * on the device.
  *
- * @throws BertqaError if TensorFlow cannot load the graph
+ * @throws BertqaError if the graph cannot be written for TensorFlow to load, or memory runs out
  */
 export function createTrainer(engine: ModelEngine, checkpoint: BertCheckpoint, options: TrainerOptions): Trainer {
   return new GraphTrainer(engine, checkpoint, options);
