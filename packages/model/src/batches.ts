@@ -53,7 +53,7 @@ export function countBatchTokens(
 }
 
 /** How windows are padded to one length. */
-export interface PaddingOptions {
+interface PaddingOptions {
   /** The token that is padded with; 0 by default. The logits of the others do not depend on it. */
   readonly paddingId?: number | undefined;
   /** Pads further than to the longest window, to this many tokens; for batches that are to have one shape. */
