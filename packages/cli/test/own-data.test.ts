@@ -7,6 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
+import { check } from "prettier";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 const repository = resolve(import.meta.dirname, "../../..");
@@ -231,9 +232,11 @@ test("pin fills sizes, sha256 and the commit of a branch, for an encoder and a d
   const path = join(workspace, "pipelines/own-data/fetch.json");
   const dataset = (source: unknown) => ({ sources: [source], firstQuestions: 7 });
   const dev = { url: `hub:datasets/me/qa@${commit}/dev.parquet` };
+  const $schema = "../schema/fetch.schema.json";
   await writeFile(
     path,
     JSON.stringify({
+      $schema,
       dataset: { train: dataset("train.json"), dev: dataset(dev) },
       encoder: { sources: ["hub:me/bert@main"] },
     }),
@@ -241,13 +244,18 @@ test("pin fills sizes, sha256 and the commit of a branch, for an encoder and a d
   const { code, stdout, stderr } = await bertqa(["pin", "own-data"], { HF_ENDPOINT });
   expect([stderr, code, stdout]).toEqual([expect.any(String), 0, "pipelines/own-data/fetch.json\n"]);
   const pinOf = (text: string) => ({ bytes: text.length, sha256: createHash("sha256").update(text).digest("hex") });
-  expect(JSON.parse(await readFile(path, "utf8"))).toEqual({
+  const text = await readFile(path, "utf8");
+  expect(JSON.parse(text)).toEqual({
+    $schema,
     dataset: { train: dataset("train.json"), dev: dataset({ ...dev, ...pinOf("PAR1") }) },
     encoder: {
       sources: [`hub:me/bert@${commit}`],
       files: { "config.json": pinOf("{}"), "vocab.txt": pinOf("[PAD]\n"), "pytorch_model.bin": pinOf("weights") },
     },
   });
+  // As it was but for the pins, and as prettier writes it: so it can be committed.
+  expect(text.indexOf("$schema")).toBeLessThan(text.indexOf("dataset"));
+  expect(await check(text, { parser: "json", printWidth: 120 })).toBe(true);
   expect(stderr).toContain("/vocab.txt: 6 B, sha256");
   expect(await readFile(join(workspace, "cache/downloads", pinOf("weights").sha256), "utf8")).toBe("weights");
 });

@@ -4,7 +4,7 @@ import { createReporter } from "@bertqa/runner";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { writeWhole } from "../pipeline-files.ts";
+import { jsonFile, writeWhole } from "../pipeline-files.ts";
 
 const splitSchema = z.looseObject({
   sources: z.array(z.union([z.string(), z.looseObject({ url: z.string() })])).min(1),
@@ -29,7 +29,9 @@ export async function pin(pipeline: string): Promise<void> {
       remedy: "Name a pipeline's folder, or make one: bertqa new",
     });
   }
-  const options = await readJsonFile("pin", path, unpinnedSchema);
+  await readJsonFile("pin", path, unpinnedSchema);
+  // Once more, in the file's own order: zod puts the keys that it knows first.
+  const options = await readJsonFile("pin", path, z.custom<z.output<typeof unpinnedSchema>>());
   const environment = fetchEnvironment();
   const context = {
     pipelineFolder: folder,
@@ -38,6 +40,6 @@ export async function pin(pipeline: string): Promise<void> {
     reporter: createReporter("pin"),
   };
   const pinned = await pinOptions(options, context);
-  await writeWhole("pin", path, `${JSON.stringify(pinned, null, 2)}\n`);
+  await writeWhole("pin", path, jsonFile(pinned));
   process.stdout.write(`${path}\n`);
 }
