@@ -164,6 +164,11 @@ test("new makes a pipeline of a table alone: data divided, limits from the data,
   const project = await readFile(join(workspace, "pipelines/towns/project.json"), "utf8");
   expect(project).toContain('"name": "towns"');
   expect(project).toContain("bertqa-fetch-fingerprint.mjs pipelines/towns");
+  // The whole way to a model that answers.
+  expect(stderr).toContain("next: npx nx run towns:export\n");
+  const readme = await readFile(join(workspace, "pipelines/towns/README.md"), "utf8");
+  expect(readme).toContain("npx nx run towns:export\nnpx bertqa serve --model artifacts/towns/export\n");
+  expect(await check(readme, { parser: "markdown", printWidth: 120 })).toBe(true);
   const twice = await bertqa(["new", "towns", "--train", "q.csv"]);
   expect(twice.stderr).toBe("new: pipelines/towns is already there. Choose another name.\n");
 

@@ -59,7 +59,7 @@ export async function newPipeline(name: string, flags: NewFlags): Promise<void> 
     evaluate: { ...unanswerable?.evaluate },
     predict: look && look.maxAnswerTokens !== 30 ? { maxAnswerTokens: look.maxAnswerTokens } : {},
   });
-  reporter.line(`next: npx nx run ${name}:evaluate`);
+  reporter.line(`next: npx nx run ${name}:export`);
   process.stdout.write(`${folder}\n`);
 }
 
@@ -191,7 +191,9 @@ async function writePipeline(folder: string, name: string, options: Readonly<Rec
 }
 
 function readmeOf(name: string): string {
-  return `# ${name}\n\n\`\`\`sh\nnpx nx run ${name}:evaluate\n\`\`\`\n\nThe report is \`artifacts/${name}/evaluate/report.html\`. What each file sets: [own-data](../own-data/README.md).\n`;
+  const commands = `npx nx run ${name}:export\nnpx bertqa serve --model artifacts/${name}/export`;
+  const report = `The report is \`artifacts/${name}/evaluate/report.html\`.`;
+  return `# ${name}\n\n\`\`\`sh\n${commands}\n\`\`\`\n\n${report} What each file sets: [own-data](../own-data/README.md).\n`;
 }
 
 function countQuestions(articles: Articles): number {
