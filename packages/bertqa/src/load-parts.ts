@@ -12,8 +12,8 @@ import { openSession, type OnnxRuntime } from "./session.ts";
 
 export interface LoadOptions extends Partial<Limits> {
   /**
-   * "int8" (default): a quarter of the size and faster; "float32": the logits of training. The export's model card has
-   * the scores of both.
+   * "int8" (default): a quarter of the size and faster; "float32": the logits of training. The model card's scores are not
+   * those of int8: `bertqa score` gives them.
    */
   readonly precision?: Precision;
   /** Default: onnxruntime-node where it is installed and loads, else onnxruntime-web. */

@@ -123,7 +123,8 @@ export function addCommands(program: Command): void {
           process.stdout.write(`${folders.join("\n")}\n`);
         });
       }
-      if (train === undefined) return command.error("error: give --train <file>, or --like <pipeline> with --set");
+      if (train === undefined)
+        return command.error("error: give --train <file>, or --like <pipeline> with --set or --curve");
       if (set.length > 0 || curve) return command.error("error: --set and --curve need --like <pipeline>");
       if (flags.dev !== undefined && command.getOptionValueSource("seed") === "cli") {
         return command.error("error: --seed divides train, which --dev leaves whole");
@@ -187,7 +188,7 @@ export function addCommands(program: Command): void {
     .option("--endpoint <url>", "an S3-compatible server instead of Amazon's")
     .option("--region <name>", "the bucket's region")
     .addOption(tokensOption())
-    .option("--host <address>", "address to listen on; other machines reach none but theirs", "127.0.0.1")
+    .option("--host <address>", "address to listen on; other machines reach any that is not loopback", "127.0.0.1")
     .option("--port <n>", "port; 0 takes a free one", wholeNumber(0), 8787)
     .option("--allowed-host <name...>", "host names to answer to, besides this machine's own: a reverse proxy's")
     .option("--max-size <bytes>", "what may be kept: 50GB; the longest unused goes beyond it", byteCount, 50 * 2 ** 30)

@@ -35,8 +35,8 @@ export function addCommands(program: Command): void {
   const serve = program
     .command("serve")
     .description("answer over HTTP, with a page to ask in; the API is described at /openapi.json")
-    .option("--host <address>", "address to listen on; others reach it elsewhere than on loopback", "127.0.0.1")
-    .option("--port <n>", "0: any free one", portNumber, 8080)
+    .option("--host <address>", "address to listen on; other machines reach any that is not loopback", "127.0.0.1")
+    .option("--port <n>", "port; 0 takes a free one", portNumber, 8080)
     .option("--documents <folder>", "text and Markdown files for POST /v1/search")
     .option("--token-file <file>", "bearer tokens that open the server, one a line; or one in BERTQA_TOKEN")
     .option("--open-to-all", "listen elsewhere than on loopback without a token")
