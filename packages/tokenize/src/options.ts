@@ -23,7 +23,9 @@ export const tokenizeOptionsSchema = z.strictObject({
     .min(0)
     .max(0.5)
     .default(0.1)
-    .describe("Share of the train questions, as whole articles, held out for thresholds and calibration; 0 to 0.5"),
+    .describe(
+      "Share of the train questions held out for thresholds and calibration, as whole articles or, where these miss it, as whole passages; 0 to 0.5",
+    ),
   madeUnanswerableShare: z
     .number()
     .min(0)
