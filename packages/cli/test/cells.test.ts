@@ -150,7 +150,7 @@ test("a change in fetch shares nothing, and local sources still lead to the sour
 test("a curve is a cell a size, which draws so many questions and has the epochs of that size, but where --set says otherwise", async () => {
   const lines: string[] = [];
   const reporter = { ...silentReporter, line: (line: string) => lines.push(line) };
-  expect(await newCurve("curve", "own-data", [100, 3000], ["train.learningRate=1e-4"], reporter)).toEqual([
+  expect(await newCurve("curve", "own-data", [100, 3000, 100], ["train.learningRate=1e-4"], reporter)).toEqual([
     "pipelines/curve-100",
     "pipelines/curve-3000",
   ]);
@@ -165,6 +165,9 @@ test("a curve is a cell a size, which draws so many questions and has the epochs
   const control = ["train.epochs=3", "tokenize.tuneShare=0"];
   await newCurve("control", "own-data", [100], control, reporter);
   expect(await read("control-100/train.json")).toMatchObject({ epochs: 3, batchWindows: 8 });
+  // Nobody knows yet how many there are.
+  await newCurve("more", "own-data", [100], ['fetch.dataset.extra={"sources":["extra.json"]}'], reporter);
+  expect(lines.at(-3)).toContain("without the extra ones");
   // One name that is taken leaves the others unwritten.
   await expect(newCurve("curve", "own-data", [300, 3000], [], reporter)).rejects.toThrow("curve-3000 is already there");
   expect(await written()).not.toContain("curve-300");

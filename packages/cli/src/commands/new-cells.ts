@@ -80,17 +80,25 @@ export async function newCurve(
   for (const size of sizes) refuseTaken(`${name}-${size}`, relative("", join(parentFolder, `${name}-${size}`)));
   const quiet: Reporter = { ...reporter, line: () => {} };
   const made: string[] = [];
-  for (const size of sizes) {
+  for (const size of new Set(sizes)) {
     const { learningRate: _, ...sized } = recipeFor(size, 384);
     const own = Object.entries({ "fetch.dataset.train.draw.questions": size, ...prefixed(sized) });
     const settings = own.filter(([key]) => !isSet.has(key)).map(([key, value]) => `${key}=${value}`);
     made.push(...(await newCells(`${name}-${size}`, like, [...settings, ...sets], quiet)));
   }
   reporter.line(`${countOf(made.length, "cell")}; each fetches for itself`);
+  const { dataset } = await readJsonFile("new", join(made[0] as string, "fetch.json"), datasetSchema);
+  if (dataset.extra !== undefined && !isSet.has("train.epochs")) {
+    reporter.line(
+      "note: epochs and batch are those of the drawn questions alone, without the extra ones: --set train.epochs=… says other ones",
+    );
+  }
   reporter.line(`next: npx nx run-many -t evaluate -p "${name}-*"`);
   reporter.line(`then: npx bertqa compare "pipelines/${name}-*"`);
   return made;
 }
+
+const datasetSchema = z.looseObject({ dataset: z.looseObject({ extra: z.unknown().optional() }) });
 
 function prefixed(options: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(options).map(([key, value]) => [`train.${key}`, value]));
