@@ -21,7 +21,7 @@ export function listenAddress(host: string, { hasToken, isOpen }: { hasToken: bo
   if (isLoopback(host)) return isIP(host) === 0 ? "127.0.0.1" : host;
   if (hasToken || isOpen) return host;
   throw new BertqaError("http", `${host} can be reached by others, and the server asks for no token`, {
-    remedy: "Give it a token, or listen on 127.0.0.1",
+    remedy: "Give it a token (--token-file or BERTQA_TOKEN), listen on 127.0.0.1, or let everybody in (--open-to-all)",
   });
 }
 

@@ -56,7 +56,9 @@ test.each([
 
 test("a server without a token listens on loopback alone, unless told", async () => {
   const refusal = "http: 0.0.0.0 can be reached by others, and the server asks for no token.";
-  await expect(createHttpService({ host: "0.0.0.0" })).rejects.toThrow(refusal);
+  await expect(createHttpService({ host: "0.0.0.0" })).rejects.toThrow(
+    `${refusal} Give it a token (--token-file or BERTQA_TOKEN)`,
+  );
   await expect(createHttpService({ host: "a.name.example" })).rejects.toThrow("can be reached by others");
   await createHttpService({ host: "0.0.0.0", tokens, logLevel: "silent" });
   await createHttpService({ host: "0.0.0.0", openToAll: true, logLevel: "silent" });
