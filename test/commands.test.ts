@@ -29,11 +29,15 @@ test.each(bins)("%s runs no code from the temporary folder, and leaves none ther
   expect(await readdir(temporary)).toEqual([]);
 });
 
-test("the npm scripts that run TypeScript by tsx leave its cache off", () => {
+test("the scripts of npm and the demo's targets that run TypeScript by tsx leave its cache off", () => {
   const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     scripts: Record<string, string>;
   };
-  const withTsx = Object.values(scripts).filter((script) => /\btsx\b/.test(script));
-  expect(withTsx.length).toBeGreaterThan(0);
+  const { targets } = JSON.parse(readFileSync(join(root, "packages/bertqa/demo/project.json"), "utf8")) as {
+    targets: Record<string, { options: { command: string } }>;
+  };
+  const commands = [...Object.values(scripts), ...Object.values(targets).map(({ options }) => options.command)];
+  const withTsx = commands.filter((command) => /\btsx\b/.test(command));
+  expect(withTsx.length).toBeGreaterThan(Object.keys(targets).length);
   for (const script of withTsx) expect(script).toMatch(/^(?:(?!\btsx\b).)*\bTSX_DISABLE_CACHE=1 tsx (?!.*\btsx\b)/);
 });

@@ -4,7 +4,6 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
-import { tsImport } from "tsx/esm/api";
 
 const folder = import.meta.dirname;
 const { dependencies, optionalDependencies } = JSON.parse(await readFile(`${folder}/package.json`, "utf8"));
@@ -35,6 +34,8 @@ const declarations = await rollup({
 });
 await declarations.write({ dir: `${folder}/dist`, format: "esm" });
 
+process.env.TSX_DISABLE_CACHE = "1"; // its cache is a folder in the temporary one that others may have made
+const { tsImport } = await import("tsx/esm/api");
 const { buildServedPage } = await tsImport("@bertqa/page", import.meta.url);
 for (const [path, { bytes }] of await buildServedPage()) {
   await mkdir(dirname(`${folder}/dist/page/${path}`), { recursive: true });

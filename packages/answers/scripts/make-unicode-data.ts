@@ -3,7 +3,7 @@
  * The library holds several Unicode versions at once (one for categories, one for decompositions, Rust's for lower case),
  * so no published table gives the same.
  *
- *     npx tsx packages/answers/scripts/make-unicode-data.ts
+ *     TSX_DISABLE_CACHE=1 npx tsx packages/answers/scripts/make-unicode-data.ts
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

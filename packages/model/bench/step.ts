@@ -1,5 +1,5 @@
 /**
- * Time of one training step, by part of the API: `npx tsx packages/model/bench/step.ts ENCODER_FOLDER [B] [L] [precision] [steps] [recompute]`.
+ * Time of one training step, by part of the API: `npm run bench:step -- ENCODER_FOLDER [B] [L] [precision] [steps] [recompute]`.
  * Compare only numbers of one machine at one time; CPU seconds a step say more than wall time where others share it.
  */
 import { readCheckpoint, createTrainer, type Precision } from "@bertqa/model";
