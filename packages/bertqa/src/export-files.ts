@@ -56,22 +56,23 @@ const manifestSchema = z.object({
  * @throws BertqaError if the folder is no export, or of another format version, or a file is not the one exported
  */
 export async function readExport(source: ExportSource): Promise<ExportFiles> {
-  const decisionText = await readText(source, "decision.json");
-  if (decisionText === undefined) {
+  const decisionBytes = await source.read("decision.json");
+  if (decisionBytes === undefined) {
     throw new BertqaError("bertqa", `${source.where} is no export of bertqa: it has no decision.json`, {
       remedy: "Run npx nx run <pipeline>:export, and give the folder that it prints",
     });
   }
   const hashes = await readHashes(source);
-  const texts = new Map([["decision.json", decisionText]]);
+  const files = new Map([["decision.json", decisionBytes]]);
   for (const name of ["config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json"]) {
-    const text = await readText(source, name);
-    if (text !== undefined) texts.set(name, text);
+    const bytes = await source.read(name);
+    if (bytes) files.set(name, bytes);
   }
-  for (const [name, text] of texts) await checkHash(source, name, new TextEncoder().encode(text), hashes);
+  for (const [name, bytes] of files) await checkHash(source, name, bytes, hashes);
+  const texts = new Map([...files].map(([name, bytes]) => [name, new TextDecoder().decode(bytes)]));
   const decision = parseDecision(
     "bertqa",
-    parseJson(source, "decision.json", decisionText),
+    parseJson(source, "decision.json", texts.get("decision.json")!),
     placeOf(source, "decision.json"),
   );
   const tokenizer = readTokenizer(source, texts);
@@ -81,11 +82,6 @@ export async function readExport(source: ExportSource): Promise<ExportFiles> {
 
 function placeOf(source: ExportSource, name: string): string {
   return `${source.where.replace(/\/$/, "")}/${name}`;
-}
-
-async function readText(source: ExportSource, name: string): Promise<string | undefined> {
-  const bytes = await source.read(name);
-  return bytes && new TextDecoder().decode(bytes);
 }
 
 function parseJson(source: ExportSource, name: string, text: string): unknown {
@@ -99,9 +95,9 @@ function parseJson(source: ExportSource, name: string, text: string): unknown {
 
 async function readHashes(source: ExportSource): Promise<Hashes> {
   const name = "manifest.json";
-  const text = await readText(source, name);
-  if (text === undefined) return undefined;
-  const { data } = manifestSchema.safeParse(parseJson(source, name, text));
+  const bytes = await source.read(name);
+  if (bytes === undefined) return undefined;
+  const { data } = manifestSchema.safeParse(parseJson(source, name, new TextDecoder().decode(bytes)));
   if (data?.kind === "export" && data.formatVersion === exportFormatVersion) {
     return new Map(data.files.map(({ path, sha256 }) => [path, sha256]));
   }

@@ -79,7 +79,8 @@ async function readIfThere(file: string): Promise<Uint8Array<ArrayBuffer> | unde
     return await readFile(file);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new BertqaError("bertqa", `a file of the export cannot be read: ${(cause as Error).message}`, { cause });
+    const problem = `a file of the export cannot be read: ${(cause as Error).message}`;
+    throw new BertqaError("bertqa", problem, { where: file, cause });
   }
 }
 

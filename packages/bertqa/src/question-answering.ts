@@ -77,6 +77,7 @@ interface Prepared extends QuestionWindows {
 /** A loaded model that answers questions about passages. `dispose` when done. */
 export class QuestionAnswering {
   readonly #parts: Parts;
+  #disposed: Promise<void> | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -99,8 +100,8 @@ export class QuestionAnswering {
   /**
    * Answers a question from a passage.
    *
-   * @throws BertqaError if the question is empty or leaves no room, the passage is too long, or `topK` is no number of candidates;
-   *   the signal's reason if aborted
+   * @throws BertqaError if the question is empty or leaves no room, the passage is too long, `topK` is no number of candidates, or
+   *   the model was disposed of, before or meanwhile; the signal's reason if aborted
    */
   async answer(input: QuestionInput & RunOptions): Promise<QuestionAnswer> {
     return (await this.answerAll([input], input))[0]!;
@@ -124,9 +125,9 @@ export class QuestionAnswering {
     });
   }
 
-  /** Frees the model. */
+  /** Frees the model; called again, it does nothing more. */
   async dispose(): Promise<void> {
-    await this.#parts.session.dispose();
+    await (this.#disposed ??= this.#parts.session.dispose());
   }
 
   #prepare(inputs: readonly QuestionInput[]): Prepared[] {
@@ -150,6 +151,7 @@ export class QuestionAnswering {
     for (const batch of planBatches(lengths, limits.batchTokens)) {
       if (signal) await turnOfTheEventLoop();
       signal?.throwIfAborted();
+      if (this.#disposed) throw new BertqaError("ask", "the model was disposed of", { remedy: "Load it again" });
       const { startLogits, endLogits } = await session.run(collate(windows, batch));
       batch.rows.forEach((row, i) => {
         const [start, end] = [i * batch.tokenCount, (i + 1) * batch.tokenCount];

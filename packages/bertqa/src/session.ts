@@ -42,7 +42,8 @@ export async function openSession(
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
     throw new BertqaError("bertqa", `ONNX Runtime cannot load the model: ${detail}`, {
-      remedy: "Export the model again",
+      // What is asked of the runtime may be at fault as well as the file.
+      remedy: `${Object.keys(options).length > 0 ? "Leave out threads and sessionOptions, or export" : "Export"} the model again`,
       where,
       cause,
     });

@@ -1,4 +1,5 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { sha256Of } from "@bertqa/core";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadQuestionAnswering, type QuestionAnswering } from "../src/node.ts";
@@ -109,6 +110,18 @@ describe("a loaded export", () => {
     await expect(run).rejects.toBe("enough");
   });
 
+  test.each(["onnxruntime-node", "onnxruntime-web"] as const)(
+    "on %s a model that was disposed of says so, meanwhile too; to dispose again does nothing more",
+    async (runtime) => {
+      const own = await loadQuestionAnswering(folder, { runtime, threads: 1 });
+      const context = `${passage} `.repeat(3);
+      const disposed = "ask: the model was disposed of. Load it again.";
+      await expect(own.answer({ question, context, onProgress: () => void own.dispose() })).rejects.toThrow(disposed);
+      await expect(own.answer({ question, context })).rejects.toThrow(disposed);
+      await own.dispose();
+    },
+  );
+
   test("an empty question and a passage of 10 MB are refused in one line that says which of many it is", async () => {
     const empty = { question: "  ", context: passage };
     await expect(qa.answer(empty)).rejects.toThrow("ask: the question is empty.");
@@ -205,6 +218,30 @@ describe("refuses in one line", () => {
         "bertqa: onnx/model_quantized.onnx is not the file that this model was exported with. Copy the whole export again.",
       );
     }
+  });
+
+  test("a setting that ONNX Runtime refuses is not blamed on the model's file alone", async () => {
+    const folder = await writeTinyExport(await temporaryFolder());
+    await expect(loadQuestionAnswering(folder, { threads: -1 })).rejects.toThrow(
+      "'intraOpNumThreads' is invalid: -1. Leave out threads and sessionOptions, or export the model again.",
+    );
+  });
+
+  test("a file of the export that cannot be read is named", async () => {
+    const folder = await writeTinyExport(await temporaryFolder());
+    await rm(join(folder, "vocab.txt"));
+    await mkdir(join(folder, "vocab.txt"));
+    await expect(loadQuestionAnswering(folder)).rejects.toThrow(`read. (${join(folder, "vocab.txt")})`);
+  });
+
+  test("files are compared by their bytes: one with a byte order mark, or in no UTF-8, is the one that was exported", async () => {
+    const folder = await writeTinyExport(await temporaryFolder());
+    const [path, manifest] = [join(folder, "vocab.txt"), join(folder, "manifest.json")];
+    const before = await readFile(path);
+    const bytes = Buffer.concat([Buffer.from("\ufeff"), before.subarray(0, -2), Buffer.of(0xff, 0x0a)]); // "c" → no UTF-8
+    await writeFile(path, bytes);
+    await writeFile(manifest, (await readFile(manifest, "utf8")).replace(sha256Of(before), sha256Of(bytes)));
+    await (await loadQuestionAnswering(folder)).dispose();
   });
 
   test("a file that is read and is not in the manifest", async () => {
