@@ -28,7 +28,7 @@ export interface Place {
 /**
  * The evaluation of a pipeline, where a path is a pipeline's folder; else the path itself.
  *
- * @throws BertqaError if a pipeline's evaluation is older than what it would be labelled by
+ * @throws BertqaError if a pipeline has no evaluation, or one that is older than what it would be labelled by
  */
 export async function placeOf(path: string): Promise<Place> {
   if (!existsSync(join(path, "project.json")) && !existsSync(join(path, "evaluate.json"))) {
@@ -41,6 +41,13 @@ export async function placeOf(path: string): Promise<Place> {
     made.set(stage, { folder, manifest: await manifestOf(folder) });
   }
   const folderOf = (stage: string) => made.get(stage)!.folder;
+  if (!made.get("evaluate")!.manifest) {
+    const remedy = `Run npx nx run ${paths.pipeline}:evaluate first`;
+    throw new BertqaError("compare", `${path} has no evaluation`, {
+      remedy,
+      where: relative("", folderOf("evaluate")),
+    });
+  }
   refuseOtherLineage(made);
   const trainingMinutes = await minutesOf(folderOf("train"));
   return {

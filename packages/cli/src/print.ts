@@ -18,7 +18,7 @@ export function comparisonLines(comparison: Comparison, known: KnownQuestions, s
   const { a, b, difference } = comparison;
   const scores = metrics.map(([metric, name]) => {
     const { value, interval, pValue } = difference[metric];
-    const range = interval ? `95 % ${intervalText(interval)}, p = ${pValue?.toFixed(3)}` : noInterval;
+    const range = interval ? `95 % ${intervalText(interval)}, p ${pText(pValue, "= ")}` : noInterval;
     return `${name.padEnd(6)} ${sideText(a[metric])} → ${sideText(b[metric])}   ${signed(value)} (${range})`;
   });
   const flipLines = flipsOf(comparison).flatMap(({ title, flips }) => [
@@ -41,7 +41,7 @@ export function comparisonMarkdown(comparison: Comparison, known: KnownQuestions
     const { value, interval, pValue }: PairedDifference = difference[metric];
     const change = `${arrow(value)} ${signed(value)}`;
     const range = interval ? intervalText(interval) : "–";
-    return [name, sideText(a[metric]), sideText(b[metric]), change, range, pValue?.toFixed(3) ?? "–"];
+    return [name, sideText(a[metric]), sideText(b[metric]), change, range, pText(pValue)];
   });
   const head = ["", "before", "now", "difference", "95 % interval (paired)", "p"];
   const flips = flipsOf(comparison).map(({ title, flips: all }) => {
@@ -158,6 +158,12 @@ function sideText({ mean, standardDeviation, runs }: SideScore): string {
 
 function intervalText([low, high]: readonly [number, number]): string {
   return `${signed(low)} to ${signed(high)}`;
+}
+
+/** No number of resamples shows that there is no chance at all. */
+function pText(pValue: number | null, equals = ""): string {
+  if (pValue === null) return "–";
+  return pValue < 0.0005 ? "< 0.001" : `${equals}${pValue.toFixed(3)}`;
 }
 
 function arrow(difference: number): string {

@@ -190,6 +190,12 @@ test("what is missing is said in one line", () => {
     /^compare: .* holds predictions, which need gold answers .*--data/,
   );
   expect(compare("/nowhere").stderr).toMatch(/^compare: \/nowhere does not exist/);
+  const bare = join(other.folders.artifactsFolder, "bare");
+  mkdirSync(bare);
+  writeFileSync(join(bare, "evaluate.json"), "{}");
+  expect(compare(bare).stderr).toMatch(
+    /^compare: .*bare has no evaluation\. Run npx nx run bare:evaluate first\. \(.*evaluate\)\n$/,
+  );
   expect(compare(evaluationOf(other), "--at", "tuned").stderr).toMatch(/has no threshold "tuned"/);
   expect(compare().status).toBe(2);
 });

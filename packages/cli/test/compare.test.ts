@@ -169,6 +169,14 @@ test("only questions that all runs have are compared, and the others counted; no
   );
 });
 
+test("a chance that the resamples hardly show is not printed as 0", () => {
+  // 40 articles that all gain: p = 1 / (10,000 + 1), whose third decimal is a 0.
+  const sides = [[run("A", Array<number>(40).fill(0))], [run("B", Array<number>(40).fill(1))]] as const;
+  const comparison = compareSides(...sides, { samples: 10_000, seed: 1 });
+  expect(comparisonLines(comparison, new Map(), 0).join("\n")).toMatch(/^exact .*, p < 0\.001\)$/m);
+  expect(comparisonMarkdown(comparison, new Map(), 0)).toContain("| +100.00 to +100.00 | < 0.001 |");
+});
+
 test("flipped questions show with their text, gold answers and both predictions", () => {
   const [question] = questionsOf(sampleFile("dev"));
   if (!question) throw new Error("no question");
