@@ -215,7 +215,8 @@ test("a line of questions that is neither text nor a question object is named", 
   ]);
   // pandas writes a missing cell as null, Python's json as NaN.
   expect(parseQuestions('{"id":null,"question":"Where?","context":NaN}', "q")).toEqual([{ question: "Where?" }]);
-  for (const line of ['{"quest":1}', '{"question":" "}']) {
+  expect(parseQuestions("[Act 1] Who?", "q")).toEqual([{ question: "[Act 1] Who?" }]);
+  for (const line of ['{"quest":1}', '{"question":" "}', '[{"question":"Who?"}]', "["]) {
     expect(() => parseQuestions(`a\n${line}`, "q.jsonl")).toThrow(
       'ask: the line is no JSON object with a question. Write {"question": "…"}, or plain text. (q.jsonl:2)',
     );

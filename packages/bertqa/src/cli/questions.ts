@@ -26,7 +26,9 @@ export function parseQuestions(content: string, where: string): AskedQuestion[] 
   const questions: AskedQuestion[] = [];
   for (const [index, line] of content.split(/\r?\n/).entries()) {
     if (line.trim() === "") continue;
-    questions.push(line.trimStart().startsWith("{") ? parseLine(line, `${where}:${index + 1}`) : { question: line });
+    // A list of objects, as json.dump writes it, would be asked as a text.
+    const isJson = /^\s*(\{|\[\s*(\{|$))/.test(line);
+    questions.push(isJson ? parseLine(line, `${where}:${index + 1}`) : { question: line });
   }
   return questions;
 }
