@@ -109,8 +109,14 @@ export async function createHttpService(options: HttpServiceOptions = {}): Promi
   const connections = followConnections(app);
   refuseEarly(app, options, host, limits);
   acceptJsonAlone(app);
-  if (options.corsOrigins && options.corsOrigins.length > 0)
-    await app.register(cors, { origin: [...options.corsOrigins] });
+  if (options.corsOrigins && options.corsOrigins.length > 0) {
+    await app.register(cors, {
+      origin: [...options.corsOrigins],
+      exposedHeaders: ["retry-after", "x-request-id"],
+      // Else an OPTIONS that is no preflight is refused in plain text.
+      strictPreflight: false,
+    });
+  }
 
   const checkToken = tokenCheck(tokens);
   const missing = missingRoutes(app, limits.urlCharacters);

@@ -81,6 +81,14 @@ test("pages of an origin that was named may call; others may not", async () => {
   expect(await allowed("https://evil.example")).toBeNull();
 });
 
+test("a page of another origin may read when to come again; an OPTIONS that is no preflight is answered like one", async () => {
+  const { address } = await startService({ corsOrigins: ["*"] });
+  const { headers } = await fetch(`${address}/busy`, { headers: { origin: "https://app.example" } });
+  expect(headers.get("access-control-expose-headers")).toBe("retry-after, x-request-id");
+  const { status } = await fetch(`${address}/busy`, { method: "OPTIONS" });
+  expect(status).toBe(204);
+});
+
 test.each([
   { corsOrigins: ["https://app.example/"] },
   { corsOrigins: ["https://App.example"] },
