@@ -100,8 +100,8 @@ export class QuestionAnswering {
   /**
    * Answers a question from a passage.
    *
-   * @throws BertqaError if the question is empty or leaves no room, the passage is too long, `topK` is no number of candidates, or
-   *   the model was disposed of, before or meanwhile; the signal's reason if aborted
+   * @throws BertqaError if question or passage is no text, the question is empty or leaves no room, the passage is too long, `topK` is
+   *   no number of candidates, or the model was disposed of, before or meanwhile; the signal's reason if aborted
    */
   async answer(input: QuestionInput & RunOptions): Promise<QuestionAnswer> {
     return (await this.answerAll([input], input))[0]!;
@@ -166,6 +166,10 @@ export class QuestionAnswering {
 
   #check({ question, context, topK = 1 }: QuestionInput, name: string): void {
     const { maxPassageCharacters } = this.#parts.limits;
+    // What JSON.parse gives is of type any.
+    const isText = (value: unknown) => typeof value === "string";
+    if (!isText(question)) throw new BertqaError("ask", `${name} is no text`);
+    if (!isText(context)) throw new BertqaError("ask", `the passage of ${name} is no text`);
     if (question.trim() === "") throw new BertqaError("ask", `${name} is empty`);
     if (!(topK >= 0)) throw new BertqaError("ask", `topK of ${name} is ${topK}, expected a number of candidates`);
     if (context.length <= maxPassageCharacters) return;

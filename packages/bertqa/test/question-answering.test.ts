@@ -133,6 +133,12 @@ describe("a loaded export", () => {
     );
   });
 
+  test("rows of JSON that hold no text are refused, by their place among many", async () => {
+    const rows = JSON.parse(`[{ "question": "Who?", "context": "Ada." }, { "question": "Who?", "context": null }]`);
+    await expect(qa.answerAll(rows)).rejects.toThrow("ask: the passage of question 2 of 2 is no text.");
+    await expect(qa.answer(JSON.parse('{ "context": "Ada." }'))).rejects.toThrow("ask: the question is no text.");
+  });
+
   test.each([-1, NaN])("topK %d, which is no number of candidates, is refused", async (topK) => {
     const message = `ask: topK of the question is ${topK}, expected a number of candidates.`;
     await expect(qa.answer({ question, context: passage, topK })).rejects.toThrow(message);
