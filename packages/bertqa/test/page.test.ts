@@ -253,6 +253,15 @@ describe.skipIf(!chromiumPath)(`the served page in a real browser${skipReason}`,
     );
     await page.getByLabel("Question", { exact: true }).fill("Who wrote the program?");
     await page.keyboard.press("Enter");
+    await page.locator("#state", { hasText: "This server wants a token." }).waitFor();
+    for (const [wrong, line] of [
+      [`${token}\u200b`, "The token has characters that no token has."],
+      [`${token}x`, "The token is not one of this server's."],
+    ] as const) {
+      await page.getByLabel("Token of this server").fill(wrong);
+      await page.keyboard.press("Enter");
+      await page.locator("#state", { hasText: line }).waitFor();
+    }
     await page.getByLabel("Token of this server").fill(token);
     await page.keyboard.press("Enter");
     await page.locator("#answer-heading", { hasText: "Who wrote the program?" }).waitFor();

@@ -56,6 +56,8 @@ export class ServerBackEnd implements BackEnd {
   async answer(question: AskedQuestion, signal: AbortSignal): Promise<Answer> {
     const { topK, ...asked } = question;
     checkLength([...asked.context].length, this.#passageCharacters); // code points, as the server counts
+    // A header field cannot hold others, such as one that is not seen and came along from where the token was copied.
+    if (/[^!-~]/.test(this.#token)) throw new PageError("The token has characters that no token has.", true);
     const response = await this.#fetch("v1/answers", {
       method: "POST",
       headers: {
@@ -65,6 +67,7 @@ export class ServerBackEnd implements BackEnd {
       body: JSON.stringify({ questions: [asked], topK }),
       signal,
     });
+    if (response.status === 401 && this.#token) throw new PageError("The token is not one of this server's.", true);
     if (!response.ok) throw errorOf(response, await problemOf(response));
     const { answers } = (await response.json()) as { answers: Answer[] };
     if (!answers[0]) throw new PageError("The server gave no answer.");
