@@ -101,6 +101,17 @@ test.each(["/healthz", "/readyz", "/metrics", "/v1/model"])("GET %s answers as d
   expect(await holds("GET", path, await fetch(server.address + path))).toBeUndefined();
 });
 
+test("an address and header fields that are too long are refused as described, at every address", async () => {
+  const headers = { "x-long": "x".repeat(20_000) };
+  for (const [path, operations] of Object.entries(description.paths)) {
+    const method = Object.keys(operations)[0]!.toUpperCase();
+    const long = await fetch(`${server.address}${path}?${"x".repeat(3000)}`, { method });
+    expect([long.status, await holds(method, path, long)]).toEqual([414, undefined]);
+    const wide = await fetch(server.address + path, { method, headers });
+    expect([wide.status, await holds(method, path, wide)]).toEqual([431, undefined]);
+  }
+});
+
 /** Values that a client may send where another is wanted. */
 const oddities = [
   null,

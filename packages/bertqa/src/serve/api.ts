@@ -14,7 +14,7 @@ import type { ApiLimits, QueueLimits } from "../limits.ts";
 import type { QuestionAnswer, QuestionInput } from "../question-answering.ts";
 import { Admission } from "./admission.ts";
 import { InputError, type AnswerEngine } from "./engine.ts";
-import { apiSchemas, bodyProblems, commonProblems, problem, responses } from "./schemas.ts";
+import { apiSchemas, bodyProblems, commonProblems, openProblems, problem, responses } from "./schemas.ts";
 
 export interface Api {
   /** Answers by this model from now on; by none, as before the first, where it is undefined. */
@@ -219,8 +219,8 @@ function statePaths() {
   const json = answered("application/json", status);
   const open = { security: [] };
   return {
-    "/healthz": get("health", "Whether the server runs", json, [400, 421, 503], open),
-    "/readyz": get("ready", "Whether the model is loaded and the server is not stopping", json, [400, 421, 503], open),
+    "/healthz": get("health", "Whether the server runs", json, openProblems, open),
+    "/readyz": get("ready", "Whether the model is loaded and the server is not stopping", json, openProblems, open),
     "/metrics": get("metrics", "For Prometheus", answered("text/plain", { type: "string" }), commonProblems),
   };
 }

@@ -75,11 +75,14 @@ const statusTexts: Readonly<Record<number, string>> = {
   401: "No token, or an unknown one",
   403: "The token does not open this",
   400: "Not valid JSON or not valid HTTP",
+  408: "The request took too long to arrive",
   413: "The body is too large",
+  414: "The address is too long",
   415: "The body is not JSON in UTF-8",
   421: "Not a host name of this server",
   422: "The body does not have this form, or its texts are too long",
   429: "Too much waits; Retry-After says for how many seconds",
+  431: "The header fields are too large",
   503: "The model is not loaded yet, the answer took too long, or the server is stopping",
 };
 
@@ -92,8 +95,9 @@ export function responses(success: z.ZodType, statuses: readonly number[]): Reco
   return Object.fromEntries([["200", success], ...problems]) as Record<string, unknown>;
 }
 
-/** Every address may refuse so. */
-export const commonProblems = [400, 401, 403, 421, 503] as const;
+/** Every address may refuse so, one without a token too. */
+export const openProblems = [400, 408, 414, 421, 431, 503] as const;
+export const commonProblems = [...openProblems, 401, 403] as const;
 export const bodyProblems = [...commonProblems, 413, 415, 422, 429] as const;
 
 /** The bodies of the API. They are the source of its OpenAPI description, too. */
