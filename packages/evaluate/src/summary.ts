@@ -13,7 +13,11 @@ import type {
 export function scoreLines(evaluation: Evaluation): string[] {
   const { counts, neverAnswering, bootstrap, remarks } = evaluation;
   const questions = `${countOf(counts.questions, "question")} (${whole(counts.unanswerable)} without answer)`;
-  const resamples = `95 % intervals from ${whole(bootstrap.samples)} resamples of ${countOf(bootstrap.articles, "article")}`;
+  const { samples, articles } = bootstrap;
+  const resamples =
+    articles > 1
+      ? `95 % intervals from ${whole(samples)} resamples of ${countOf(articles, "article")}`
+      : "no intervals from 1 article";
   const rows = evaluation.scores.map((row) => [
     row.label + (row.kind === evaluation.primary ? " *" : ""),
     row.nullOddsThreshold?.toFixed(2) ?? "–",
@@ -45,9 +49,11 @@ export function scoreLines(evaluation: Evaluation): string[] {
 export function summaryMarkdown(pipeline: string, evaluation: Evaluation): string {
   const { counts, bootstrap, remarks } = evaluation;
   const unanswerable = `${whole(counts.unanswerable)} of them without an answer`;
+  const intervals =
+    bootstrap.articles > 1 ? ` 95 % intervals by bootstrap over articles (${whole(bootstrap.samples)} resamples).` : "";
   const blocks = [
     `## Question answering: ${escapeMarkdown(pipeline)}`,
-    `${countOf(counts.questions, "question")}, ${unanswerable}, in ${countOf(counts.articles, "article")}. 95 % intervals by bootstrap over articles (${whole(bootstrap.samples)} resamples).`,
+    `${countOf(counts.questions, "question")}, ${unanswerable}, in ${countOf(counts.articles, "article")}.${intervals}`,
     scoreTable(evaluation),
     ...(evaluation.sanity ? [sanityTable(evaluation.sanity)] : []),
     remarks.map((remark) => `> ${remark}`).join("\n>\n"),

@@ -54,3 +54,11 @@ test("the terminal table has thresholds side by side, halves apart, and the scor
   // 119 of 365 have no answer: 32.60 for saying nothing.
   expect(lines.find((line) => line.startsWith("never answering"))).toMatch(/ 32\.60 +32\.60 +0\.00 +0\.00 +100\.00$/);
 });
+
+test("of one article there are no intervals, and none are announced", () => {
+  const one = questions.filter(({ articleIndex }) => articleIndex === 0);
+  const options = evaluateOptionsSchema.parse({ bootstrapSamples: 50 });
+  const single = analyse({ questions: one, ...madeUpAnswers(one, 1), where: "predict" }, null, options).evaluation;
+  expect(scoreLines(single)[0]).toMatch(/ · no intervals from 1 article$/);
+  expect(summaryMarkdown("x", single)).not.toContain("95 %");
+});

@@ -95,7 +95,8 @@ function yamlText(text: string): string {
 }
 
 function scoreTable({ scores, primary, counts }: Report): string {
-  const head = `On ${countOf(counts.questions, "question")} of ${countOf(counts.articles, "article")} (${counts.answerable} with an answer, ${counts.unanswerable} without), percent, with 95 % intervals by article:`;
+  const intervals = counts.articles > 1 ? ", with 95 % intervals by article" : "";
+  const head = `On ${countOf(counts.questions, "question")} of ${countOf(counts.articles, "article")} (${counts.answerable} with an answer, ${counts.unanswerable} without), percent${intervals}:`;
   const rows = scores.map(({ kind, label, nullOddsThreshold, all, hasAns, noAns }) => {
     const name = kind === primary ? `**${label}**` : label;
     const threshold = nullOddsThreshold?.toFixed(2) ?? "–";

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { writeArtifact } from "@bertqa/runner";
+import { modelCard } from "../src/card.ts";
 import { exportStage } from "../src/index.ts";
 import { runIn } from "../../../test/support/run-stage.ts";
 
@@ -137,6 +138,20 @@ test("the model card names data, licence, options, the tuned scores with their i
   // "how" has 2 questions, too few to tell.
   expect(card).toContain("| question word: why | 12 | 10.0 | 20.0 |\n| question word: who | 18 | 80.0 | 90.0 |");
   expect(card).not.toContain("question word: how");
+});
+
+test("the model card announces intervals where there are some: of one article there are none", async () => {
+  expect(await exported("README.md")).toContain(
+    "(20 with an answer, 10 without), percent, with 95 % intervals by article:",
+  );
+  const manifest = async (stage: string): Promise<unknown> =>
+    JSON.parse(await readFile(join(folders.artifactsFolder, stage, "manifest.json"), "utf8"));
+  const card = modelCard({
+    ...{ pipeline: "x", decision, options: {}, bytes: { float32: 1, int8: 1 } },
+    report: { ...report, counts: { ...report.counts, articles: 1 } },
+    ...{ dataset: await manifest("fetch"), model: await manifest("train") },
+  } as Parameters<typeof modelCard>[0]);
+  expect(card).toContain("of 1 article (20 with an answer, 10 without), percent:");
 });
 
 test("the model card shows no user name, password or token of an address, and no local folder", async () => {

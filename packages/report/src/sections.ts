@@ -32,9 +32,7 @@ export function scoresSection(evaluation: Evaluation): SafeHtml {
       </table>
     </div>
     <p class="note">
-      Percent, with 95 % intervals beneath: bootstrap by article, ${whole(evaluation.bootstrap.samples)} samples of
-      ${counted(evaluation.bootstrap.articles, "article")}, seed
-      ${evaluation.bootstrap.seed}.${evaluation.primary === "always" ? "" : " A question whose null odds exceed the threshold gets no answer."}
+      Percent${intervalNote(evaluation.bootstrap)}.${evaluation.primary === "always" ? "" : " A question whose null odds exceed the threshold gets no answer."}
     </p>
     ${
       evaluation.remarks.length === 0
@@ -44,6 +42,12 @@ export function scoresSection(evaluation: Evaluation): SafeHtml {
           </ul>`
     }
   </section>`;
+}
+
+function intervalNote({ samples, articles, seed }: Evaluation["bootstrap"]): string {
+  if (articles < 2) return "";
+  const drawn = `${whole(samples)} samples of ${counted(articles, "article")}, seed ${seed}`;
+  return `, with 95 % intervals beneath: bootstrap by article, ${drawn}`;
 }
 
 function headline(row: ThresholdScores): SafeHtml {

@@ -78,6 +78,8 @@ test("a report without answerable questions, training log and n-best list leaves
   expect(titles).not.toContain("Training loss");
   expect(titles).not.toContain("Questions with an answer");
   expect(small.querySelector(".scores")?.textContent).toContain("–");
+  // Of one article there are none.
+  expect(small.querySelector(".note")?.textContent.trim()).toMatch(/^Percent\. A question/);
 });
 
 test("the sanity set has its scores with their number, and each question that was not right with its marked answers", () => {
