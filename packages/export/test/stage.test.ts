@@ -150,7 +150,7 @@ test("the model card announces intervals where there are some: of one article th
     ...{ pipeline: "x", decision, options: {}, bytes: { float32: 1, int8: 1 } },
     report: { ...report, counts: { ...report.counts, articles: 1 } },
     ...{ dataset: await manifest("fetch"), model: await manifest("train") },
-  } as Parameters<typeof modelCard>[0]);
+  } as unknown as Parameters<typeof modelCard>[0]);
   expect(card).toContain("of 1 article (20 with an answer, 10 without), percent:");
 });
 
