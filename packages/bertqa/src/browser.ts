@@ -1,6 +1,6 @@
 import { BertqaError } from "@bertqa/squad";
 import * as ort from "onnxruntime-web/wasm";
-import { modelFiles, readExport } from "./export-files.ts";
+import { modelFileOf, readExport } from "./export-files.ts";
 import { limitsOf, type Limits } from "./limits.ts";
 import { QuestionAnswering, type Precision } from "./question-answering.ts";
 import { openSession } from "./session.ts";
@@ -37,7 +37,7 @@ export async function loadQuestionAnswering(
     throw new BertqaError("bertqa", `${name}: the server answered ${response.status}`, { where: response.url });
   };
   const { check, ...files } = await readExport({ where: base.href, read });
-  const name = modelFiles[precision];
+  const name = modelFileOf(precision);
   const model = await read(name);
   if (!model) throw new BertqaError("bertqa", `the export has no ${name}`, { where: base.href });
   await check(name, model);

@@ -17,6 +17,13 @@ export const modelFiles: Readonly<Record<Precision, string>> = {
   int8: "onnx/model_quantized.onnx",
 };
 
+/** @throws BertqaError for what is no precision, which code without types may give */
+export function modelFileOf(precision: Precision): string {
+  if (Object.hasOwn(modelFiles, precision)) return modelFiles[precision];
+  const known = Object.keys(modelFiles).join(" or ");
+  throw new BertqaError("bertqa", `there is no precision "${precision}", only ${known}`);
+}
+
 /** Where an export's files come from: a folder, or an address. */
 export interface ExportSource {
   /** The folder or address, for messages. */

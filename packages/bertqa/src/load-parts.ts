@@ -5,9 +5,9 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { InferenceSession } from "onnxruntime-common";
-import { modelFiles, readExport, type ExportFiles } from "./export-files.ts";
+import { modelFileOf, readExport, type ExportFiles } from "./export-files.ts";
 import { limitsOf, type Limits } from "./limits.ts";
-import type { Parts, Precision } from "./question-answering.ts";
+import type { Parts, Precision, Runtime } from "./question-answering.ts";
 import { openSession, type OnnxRuntime } from "./session.ts";
 
 export interface LoadOptions extends Partial<Limits> {
@@ -17,7 +17,7 @@ export interface LoadOptions extends Partial<Limits> {
    */
   readonly precision?: Precision;
   /** Default: onnxruntime-node where it is installed and loads, else onnxruntime-web. */
-  readonly runtime?: "onnxruntime-node" | "onnxruntime-web";
+  readonly runtime?: Runtime;
   /** Threads within an operator; default: what ONNX Runtime takes, all physical cores. */
   readonly threads?: number;
   /** Passed on to ONNX Runtime. */
@@ -47,14 +47,15 @@ export async function openModel(
   { precision = "int8", threads, ...options }: LoadOptions,
   check?: ExportFiles["check"],
 ): Promise<Pick<Parts, "session" | "runtime">> {
-  const modelFile = join(folder, modelFiles[precision]);
+  const modelName = modelFileOf(precision);
+  const modelFile = join(folder, modelName);
   const { name, runtime } = await loadRuntime(options.runtime, threads);
   // The web build reads no files.
   const model = name === "onnxruntime-node" ? modelFile : await readIfThere(modelFile);
   if (model === undefined) {
-    throw new BertqaError("bertqa", `the export has no ${modelFiles[precision]}`, { where: folder });
+    throw new BertqaError("bertqa", `the export has no ${modelName}`, { where: folder });
   }
-  await check?.(modelFiles[precision], typeof model === "string" ? await sha256OfFile(model) : model);
+  await check?.(modelName, typeof model === "string" ? await sha256OfFile(model) : model);
   const sessionOptions = { ...(threads !== undefined && { intraOpNumThreads: threads }), ...options.sessionOptions };
   return { session: await openSession(runtime, model, sessionOptions, modelFile), runtime: name };
 }
@@ -84,7 +85,10 @@ async function readIfThere(file: string): Promise<Uint8Array<ArrayBuffer> | unde
   }
 }
 
-async function loadRuntime(wanted: LoadOptions["runtime"], threads: number | undefined) {
+async function loadRuntime(
+  wanted: Runtime | undefined,
+  threads: number | undefined,
+): Promise<{ readonly name: Runtime; readonly runtime: OnnxRuntime }> {
   if (wanted !== "onnxruntime-web") {
     try {
       return { name: "onnxruntime-node", runtime: runtimeOf(await import("onnxruntime-node")) };

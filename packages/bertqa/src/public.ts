@@ -10,4 +10,5 @@ export {
   type QuestionAnswer,
   type QuestionInput,
   type RunOptions,
+  type Runtime,
 } from "./question-answering.ts";

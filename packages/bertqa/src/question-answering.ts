@@ -15,6 +15,8 @@ import type { Limits } from "./limits.ts";
 import type { ModelSession } from "./session.ts";
 
 export type Precision = "int8" | "float32";
+/** The package that runs the model. */
+export type Runtime = "onnxruntime-node" | "onnxruntime-web";
 
 export interface QuestionInput {
   readonly question: string;
@@ -65,7 +67,7 @@ export interface Parts {
   readonly decision: Decision;
   readonly session: ModelSession;
   readonly limits: Limits;
-  readonly runtime: string;
+  readonly runtime: Runtime;
   readonly precision: Precision;
 }
 
@@ -88,8 +90,7 @@ export class QuestionAnswering {
     return this.#parts.decision;
   }
 
-  /** The package that runs the model: "onnxruntime-node" or "onnxruntime-web". */
-  get runtime(): string {
+  get runtime(): Runtime {
     return this.#parts.runtime;
   }
 

@@ -233,6 +233,14 @@ describe("refuses in one line", () => {
     );
   });
 
+  test("a precision that there is not, from code without types", async () => {
+    const folder = await writeTinyExport(await temporaryFolder());
+    const options = { precision: "fp16" as "int8" };
+    await expect(loadQuestionAnswering(folder, options)).rejects.toThrow(
+      'bertqa: there is no precision "fp16", only float32 or int8.',
+    );
+  });
+
   test("a file of the export that cannot be read is named", async () => {
     const folder = await writeTinyExport(await temporaryFolder());
     await rm(join(folder, "vocab.txt"));

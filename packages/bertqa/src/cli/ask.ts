@@ -1,5 +1,11 @@
 import { BertqaError } from "@bertqa/squad";
-import { loadQuestionAnswering, type LoadOptions, type QuestionAnswering } from "../node.ts";
+import {
+  loadQuestionAnswering,
+  type LoadOptions,
+  type Precision,
+  type QuestionAnswering,
+  type Runtime,
+} from "../node.ts";
 import { PassageIndex, rankAnswers, readDocuments } from "./documents.ts";
 import { readInput } from "./input.ts";
 import { findLastExport } from "./last-export.ts";
@@ -17,8 +23,8 @@ export interface AskFlags extends ModelFlags {
 
 export interface ModelFlags {
   readonly model?: string;
-  readonly precision: "int8" | "float32";
-  readonly runtime?: "onnxruntime-node" | "onnxruntime-web";
+  readonly precision: Precision;
+  readonly runtime?: Runtime;
   readonly threads?: number;
   readonly maxPassageCharacters?: number;
 }

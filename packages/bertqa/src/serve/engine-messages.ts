@@ -1,6 +1,6 @@
 import type { Decision } from "../public.ts";
 import type { LoadOptions } from "../node.ts";
-import type { Precision, QuestionAnswer, QuestionInput } from "../question-answering.ts";
+import type { Precision, QuestionAnswer, QuestionInput, Runtime } from "../question-answering.ts";
 import type { RunRecord } from "./shared-session.ts";
 
 export interface EngineOptions extends LoadOptions {
@@ -17,7 +17,7 @@ export interface EngineData {
 /** The model, as far as clients are told. */
 export interface LoadedModel {
   readonly precision: Precision;
-  readonly runtime: string;
+  readonly runtime: Runtime;
   readonly decision: Decision;
 }
 
