@@ -32,7 +32,7 @@ export function isRunning(mark: ProcessMark): boolean {
 }
 
 /** Whether a process of this machine still runs; another user's counts too. */
-export function isProcessAlive(pid: number): boolean {
+function isProcessAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

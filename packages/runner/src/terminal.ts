@@ -11,9 +11,7 @@ export function createReporter(stage: string, stream: NodeJS.WriteStream = proce
   return {
     line,
     progress: (total, unit, doneBefore = 0) =>
-      stream.isTTY
-        ? terminalBar(prefix, total, unit, doneBefore, stream)
-        : pipedRows(line, total, unit, doneBefore, Date.now),
+      stream.isTTY ? terminalBar(prefix, total, unit, doneBefore, stream) : pipedRows(line, total, unit, doneBefore),
   };
 }
 
@@ -38,18 +36,12 @@ function terminalBar(
   };
 }
 
-function pipedRows(
-  line: (text: string) => void,
-  total: number,
-  unit: string,
-  doneBefore: number,
-  nowMs: () => number,
-): Progress {
-  const startedMs = nowMs();
+function pipedRows(line: (text: string) => void, total: number, unit: string, doneBefore: number): Progress {
+  const startedMs = Date.now();
   let lastRowMs = startedMs;
   return {
     update: (done, note) => {
-      const now = nowMs();
+      const now = Date.now();
       if (now - lastRowMs < pipedRowEveryMs) return;
       lastRowMs = now;
       const leftMs = ((now - startedMs) / Math.max(done - doneBefore, 1)) * (total - done);
