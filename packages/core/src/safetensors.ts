@@ -12,13 +12,26 @@ const HEADER_LENGTH_BYTES = 8;
 /** The reference reader's own limit. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-const bytesPerElement = { F32: 4, F16: 2, BF16: 2, F64: 8, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
+/** Bytes of an element by its type, as the format names types. */
+export const bytesPerElement = {
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  F64: 8,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+} as const;
 const entrySchema = z.object({
   dtype: z.enum(Object.keys(bytesPerElement) as [keyof typeof bytesPerElement]),
   shape: z.array(z.int().nonnegative()),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
 type Entry = z.infer<typeof entrySchema>;
+export type ElementType = Entry["dtype"];
 type NamedEntry = readonly [name: string, entry: Entry];
 
 /**
@@ -40,17 +53,11 @@ export async function readSafetensors(file: string, stage: string): Promise<Map<
     const { size } = await stat(file);
     const { entries, dataStart } = await readHeader(handle, size, refuse);
     const tensors = new Map<string, HostTensor>();
-    for (const [
-      name,
-      {
-        dtype,
-        shape,
-        data_offsets: [start, end],
-      },
-    ] of entries) {
+    for (const [name, { dtype, shape, data_offsets }] of entries) {
+      const [start, end] = data_offsets;
       const toFloat32 = float32From[dtype];
-      if (toFloat32)
-        tensors.set(name, { shape, data: toFloat32(await readBytes(handle, dataStart + start, end - start)) });
+      if (!toFloat32) continue;
+      tensors.set(name, { shape, data: toFloat32(await readBytes(handle, dataStart + start, end - start)) });
     }
     return tensors;
   } finally {
@@ -102,14 +109,8 @@ function parseHeader(text: string, refuse: Refuse): NamedEntry[] {
 
 function checkEntries(entries: readonly NamedEntry[]): void {
   let covered = 0;
-  for (const [
-    name,
-    {
-      dtype,
-      shape,
-      data_offsets: [start, end],
-    },
-  ] of entries) {
+  for (const [name, { dtype, shape, data_offsets }] of entries) {
+    const [start, end] = data_offsets;
     const expected = bytesPerElement[dtype] * elementCount(shape);
     if (end - start !== expected) {
       throw new Error(`${name}: ${dtype} [${shape.join(", ")}] takes ${expected} bytes, got ${end - start}`);
@@ -129,7 +130,8 @@ async function readBytes(handle: FileHandle, position: number, length: number): 
   return bytes.buffer;
 }
 
-const float32From: Partial<Record<Entry["dtype"], (bytes: ArrayBuffer) => Float32Array>> = {
+/** How numbers of a type become float32, from the bytes of a whole tensor; none for whole numbers, which are position ids. */
+export const float32From: Partial<Record<ElementType, (bytes: ArrayBuffer) => Float32Array>> = {
   F32: (bytes) => new Float32Array(bytes),
   F64: (bytes) => Float32Array.from(new Float64Array(bytes)),
   BF16: (bytes) => new Float32Array(Uint32Array.from(new Uint16Array(bytes), (half) => half << 16).buffer),
@@ -137,7 +139,7 @@ const float32From: Partial<Record<Entry["dtype"], (bytes: ArrayBuffer) => Float3
 };
 
 /** IEEE 754 binary16: 1 sign bit, 5 of exponent, 10 of fraction. */
-export function halfToNumber(half: number): number {
+function halfToNumber(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >> 10) & 0x1f;
   const fraction = (half & 0x3ff) / 1024;

@@ -1,4 +1,4 @@
-import { elementCount, halfToNumber, sha256Of, type HostTensor } from "@bertqa/core";
+import { bytesPerElement, elementCount, float32From, sha256Of, type ElementType, type HostTensor } from "@bertqa/core";
 import { readFile } from "node:fs/promises";
 import { fromBuffer, type Entry, type ZipFile } from "yauzl";
 import { PersistentId, PickleCall, PickleGlobal, PickleReader, type PickleDict } from "./pickle.ts";
@@ -6,19 +6,16 @@ import { PersistentId, PickleCall, PickleGlobal, PickleReader, type PickleDict }
 const rebuildTensor = "torch._utils._rebuild_tensor_v2";
 const rebuildParameter = "torch._utils._rebuild_parameter";
 
-/** Bytes of an element and how to read it, by the storage class that a pickle names. Whole numbers are position ids: left out. */
-const storages: Readonly<Record<string, { bytes: number; read?: (bytes: Buffer) => Float32Array }>> = {
-  "torch.FloatStorage": { bytes: 4, read: (bytes) => new Float32Array(aligned(bytes)) },
-  "torch.DoubleStorage": { bytes: 8, read: (bytes) => Float32Array.from(new Float64Array(aligned(bytes))) },
-  "torch.HalfStorage": { bytes: 2, read: (bytes) => Float32Array.from(new Uint16Array(aligned(bytes)), halfToNumber) },
-  "torch.BFloat16Storage": {
-    bytes: 2,
-    read: (bytes) => new Float32Array(Uint32Array.from(new Uint16Array(aligned(bytes)), (half) => half << 16).buffer),
-  },
-  "torch.LongStorage": { bytes: 8 },
-  "torch.IntStorage": { bytes: 4 },
-  "torch.BoolStorage": { bytes: 1 },
-  "torch.ByteStorage": { bytes: 1 },
+/** Types of elements by the storage class that a pickle names. */
+const storages: Readonly<Record<string, ElementType>> = {
+  "torch.FloatStorage": "F32",
+  "torch.DoubleStorage": "F64",
+  "torch.HalfStorage": "F16",
+  "torch.BFloat16Storage": "BF16",
+  "torch.LongStorage": "I64",
+  "torch.IntStorage": "I32",
+  "torch.BoolStorage": "BOOL",
+  "torch.ByteStorage": "U8",
 };
 const allowed = new Set([rebuildTensor, rebuildParameter, "collections.OrderedDict", ...Object.keys(storages)]);
 
@@ -79,7 +76,7 @@ function readLegacyFormat(bytes: Buffer): Map<string, HostTensor> {
   const [magic, version, , dict, keys] = readPickle(() => Array.from({ length: 5 }, () => reader.read()));
   if (magic !== Number(0x1950a86a20f9469cfc6cn) || version !== 1001) throw new Error("it is not a file of torch.save");
   if (!Array.isArray(keys)) throw new Error("it has no list of storages");
-  const elementBytes = new Map(storagesIn(dict).map(({ key, kind }) => [key, storages[kind]?.bytes ?? 0]));
+  const elementBytes = new Map(storagesIn(dict).map(({ key, kind }) => [key, bytesPerElement[storages[kind]!]]));
   const stored = new Map<string, Buffer>();
   let at = reader.position;
   for (const key of keys.map(String)) {
@@ -142,8 +139,10 @@ function tensorsOf(dict: unknown, bytesOf: (key: string) => Buffer | undefined):
   const tensors = new Map<string, HostTensor>();
   for (const [name, value] of entriesOf(dict)) {
     const { storage, offset, shape, strides } = tensorRef(name, value);
-    const { bytes: elementBytes, read } = storages[storage.kind] as (typeof storages)[string];
-    if (!read) continue;
+    const type = storages[storage.kind]!;
+    const elementBytes = bytesPerElement[type];
+    const toFloat32 = float32From[type];
+    if (!toFloat32) continue;
     const isEmpty = elementCount(shape) === 0;
     const span = isEmpty ? 0 : 1 + shape.reduce((last, length, axis) => last + (length - 1) * strides[axis]!, 0);
     const [start, end] = [offset * elementBytes, (offset + span) * elementBytes];
@@ -152,7 +151,7 @@ function tensorsOf(dict: unknown, bytesOf: (key: string) => Buffer | undefined):
       throw new Error(`${name} reaches past its storage of ${bytes?.length ?? 0} bytes`);
     // A small file could ask for any amount of memory.
     if (elementCount(shape) > span) throw new Error(`${name} is a view that repeats its numbers`);
-    tensors.set(name, { shape, data: rowByRow(read(bytes.subarray(start, end)), shape, strides) });
+    tensors.set(name, { shape, data: rowByRow(toFloat32(aligned(bytes.subarray(start, end))), shape, strides) });
   }
   return tensors;
 }
