@@ -61,7 +61,7 @@ async function seal(folder: string, promised: readonly string[], description: Ar
   const files: Manifest["files"] = [];
   for (const path of names) {
     const full = join(folder, path);
-    await flush(full);
+    await flush(full, "r+");
     files.push({ path, bytes: sizes.get(path) as number, sha256: await sha256OfFile(full) });
   }
   for (const parent of foldersOf(names)) await flushFolder(join(folder, parent));
@@ -93,18 +93,13 @@ function foldersOf(names: readonly string[]): Set<string> {
   return folders;
 }
 
-async function flush(path: string): Promise<void> {
-  const handle = await open(path, "r+");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+/** Writes a folder's entries (new names, renames) to disk; without it a power cut may undo them. */
+export function flushFolder(path: string): Promise<void> {
+  return flush(path, "r");
 }
 
-/** Writes a folder's entries (new names, renames) to disk; without it a power cut may undo them. */
-export async function flushFolder(path: string): Promise<void> {
-  const handle = await open(path, "r");
+async function flush(path: string, flags: "r" | "r+"): Promise<void> {
+  const handle = await open(path, flags);
   try {
     await handle.sync();
   } finally {
