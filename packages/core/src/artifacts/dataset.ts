@@ -13,24 +13,17 @@ import { parseJson } from "../options.ts";
 export const datasetSplits = ["train", "dev", "sanity", "extra"] as const;
 export type DatasetSplit = (typeof datasetSplits)[number];
 
-/** Files of the encoder in a dataset artifact, by the names that Hugging Face gives them. */
-export const encoderFiles = [
-  "config.json",
-  "model.safetensors",
-  "tokenizer.json",
-  "vocab.txt",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-] as const;
-export type EncoderFile = (typeof encoderFiles)[number];
-
-/** Those of {@link encoderFiles} that make a tokenizer. */
+/** Files of the encoder that make a tokenizer, by the names that Hugging Face gives them. */
 export const tokenizerFiles = [
   "tokenizer.json",
   "vocab.txt",
   "tokenizer_config.json",
   "special_tokens_map.json",
 ] as const;
+
+/** Files of the encoder in a dataset artifact. */
+export const encoderFiles = ["config.json", "model.safetensors", ...tokenizerFiles] as const;
+export type EncoderFile = (typeof encoderFiles)[number];
 
 /** Layout of a dataset artifact: the checked SQuAD files and the pretrained encoder. */
 export const datasetLayout = {
