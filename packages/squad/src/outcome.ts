@@ -16,7 +16,8 @@ export interface ScoreAt {
 }
 
 /** How a question went. `partial`: F1 above 0 but not exact. `wrong`: an answerable question with F1 0. */
-export type Outcome = "right" | "partial" | "wrong" | "missed answer" | "should be no answer";
+export const outcomes = ["right", "partial", "wrong", "missed answer", "should be no answer"] as const;
+export type Outcome = (typeof outcomes)[number];
 
 /**
  * The official rule of thresholds: where the null odds (or the no-answer probability) exceed the threshold, the answer is

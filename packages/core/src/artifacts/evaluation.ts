@@ -1,3 +1,4 @@
+import { outcomes } from "@bertqa/squad";
 import { z } from "zod";
 import { openArtifact, type Artifact } from "../artifact.ts";
 import { readJsonFile, readJsonLines } from "../options.ts";
@@ -71,7 +72,7 @@ export const questionResultSchema = z.object({
   exact: z.number(),
   /** 0 to 1. */
   f1: z.number(),
-  outcome: z.enum(["right", "partial", "wrong", "missed answer", "should be no answer"]),
+  outcome: z.enum(outcomes),
   nullOdds: z.number(),
   /** Calibrated, where there were held-out questions to calibrate on; 0 where an answer is always given. */
   noAnswerProbability: z.number(),
