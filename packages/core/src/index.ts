@@ -1,7 +1,7 @@
 export {
   articleKey,
   BertqaError,
-  countCodePoints,
+  countOf,
   isPlaced,
   printable,
   questionsOf,
@@ -10,7 +10,6 @@ export {
   utf16OfCodePoint,
   type Answer,
   type PlacedAnswer,
-  type ProblemDetails,
   type Question,
   type SquadFile,
 } from "@bertqa/squad";

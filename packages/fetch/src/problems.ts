@@ -1,4 +1,5 @@
 import {
+  countOf,
   describeProblems as describe,
   effectOf,
   problemCounts,
@@ -22,8 +23,7 @@ export function badRows(problems: readonly Problem[]): Problem[] {
 
 /** `3 bad rows in the dataset: 2 × empty text, 1 × …`. */
 export function summarizeBadRows(rows: readonly Problem[]): string {
-  const parts = summarize(rows, ["row"]).join(", ");
-  return `${rows.length.toLocaleString("en-US")} bad row${rows.length === 1 ? "" : "s"} in the dataset: ${parts}`;
+  return `${countOf(rows.length, "bad row")} in the dataset: ${summarize(rows, ["row"]).join(", ")}`;
 }
 
 /** What was lost or read otherwise than written, a line a split. */

@@ -44,6 +44,11 @@ export function printable(text: string): string {
   });
 }
 
+/** `1 window`, `2 windows`, `10,299 questions`. */
+export function countOf(count: number, noun: string): string {
+  return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 function withFullStop(sentence: string): string {
   return /[.!?:)\]}]$/.test(sentence) ? sentence : `${sentence}.`;
 }

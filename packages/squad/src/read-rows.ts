@@ -1,3 +1,4 @@
+import { countOf } from "./errors.ts";
 import { rawGolds, readFlag, readName, typeName, type RawGold } from "./read-answers.ts";
 import { placeGold, standsAt, type PlacedGold } from "./read-gold.ts";
 import { IdRegister } from "./read-ids.ts";
@@ -78,12 +79,12 @@ export function readRows(
       const note = `answer_start counts ${unit}: positions were converted to code points`;
       return unit === "code points" ? [] : [file === undefined ? note : `${file}: ${note}`];
     }),
-    ...(ids.madeIds > 0 ? [`${counted(ids.madeIds, "question")} without id, named by their place`] : []),
+    ...(ids.madeIds > 0 ? [`${countOf(ids.madeIds, "question")} without id, named by their place`] : []),
     ...(walk.emptyAnswers > 0
-      ? [`${counted(walk.emptyAnswers, "question")} with an empty answer and no is_impossible, read as unanswerable`]
+      ? [`${countOf(walk.emptyAnswers, "question")} with an empty answer and no is_impossible, read as unanswerable`]
       : []),
     ...(walk.placedAnswers > 0
-      ? [`${counted(walk.placedAnswers, "answer")} without position, found in one place`]
+      ? [`${countOf(walk.placedAnswers, "answer")} without position, found in one place`]
       : []),
   ];
   return { articles: regroup(wanted, kept), problems: walk.problems, notes };
@@ -143,7 +144,7 @@ function readLabel(walk: Walk, row: RawRow, place: Place, report: Report): Omit<
     const contradiction = `is_impossible is true, yet it has answer ${quote(golds[0]?.text ?? "")}`;
     if (flag && !isDev) return report("UnexpectedAnswer", contradiction);
     if (flag) report("FlagAgainstAnswers", `${contradiction}: scored by its answers, as the official script does`);
-    if (emptyCount > 0) report("EmptyAnswer", `${counted(emptyCount, "answer")} without text, left out`);
+    if (emptyCount > 0) report("EmptyAnswer", `${countOf(emptyCount, "answer")} without text, left out`);
     const answers = isDev ? devAnswers(walk, place, golds, report) : trainAnswers(walk, place, golds, report);
     return answers && { answers, is_impossible: false };
   }
@@ -272,8 +273,4 @@ function regroup(rows: readonly RawRow[], kept: readonly (Kept | undefined)[]): 
     passages.set(key, qas);
   });
   return [...articles.values()];
-}
-
-function counted(count: number, noun: string): string {
-  return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
 }
