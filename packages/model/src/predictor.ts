@@ -46,16 +46,9 @@ export function createPredictor(engine: ModelEngine, checkpoint: BertCheckpoint,
     predict(batch) {
       checkBatch(batch, config);
       const results = slicesOf(batch).map(run);
-      return {
-        startLogits: join(
-          results.flatMap(({ start }) => start),
-          batch,
-        ),
-        endLogits: join(
-          results.flatMap(({ end }) => end),
-          batch,
-        ),
-      };
+      const startRows = results.flatMap(({ start }) => start);
+      const endRows = results.flatMap(({ end }) => end);
+      return { startLogits: join(startRows, batch), endLogits: join(endRows, batch) };
     },
     dispose: () => session.dispose(),
   };
