@@ -63,35 +63,27 @@ function longestWindow(tokenCount: number): ModelInputs {
   return { windowCount: 1, tokenCount, inputIds: zeros, attentionMask: ones, tokenTypeIds: zeros };
 }
 
-function answererFor(parts: Parts, shared: SharedSession, signal?: AbortSignal): QuestionAnswering {
-  const limits = { ...parts.limits, batchTokens: Math.min(sliceTokens, parts.limits.batchTokens) };
-  return new QuestionAnswering({ ...parts, limits, session: shared.withSignal(signal) });
-}
-
 async function answer(
   id: number,
   inputs: Extract<ToWorker, { kind: "ask" }>["inputs"],
   parts: Parts,
   shared: SharedSession,
 ): Promise<void> {
-  const { signal, abort } = withAbort(id);
+  const controller = new AbortController();
+  const { signal } = controller;
+  running.set(id, controller);
+  const limits = { ...parts.limits, batchTokens: Math.min(sliceTokens, parts.limits.batchTokens) };
+  const qa = new QuestionAnswering({ ...parts, limits, session: shared.withSignal(signal) });
   try {
     const onProgress = (windowsDone: number, windowsTotal: number) =>
       post({ kind: "progress", id, windowsDone, windowsTotal });
-    const answers = await answererFor(parts, shared, signal).answerAll(inputs, { signal, onProgress });
-    post({ kind: "answers", id, answers });
+    post({ kind: "answers", id, answers: await qa.answerAll(inputs, { signal, onProgress }) });
   } catch (error) {
     if (signal.aborted) post({ kind: "failed", id });
     else if (error instanceof BertqaError) post({ kind: "failed", id, message: error.message });
     else post({ kind: "failed", id, error });
   } finally {
     running.delete(id);
-    abort();
+    controller.abort();
   }
-}
-
-function withAbort(id: number): { signal: AbortSignal; abort: () => void } {
-  const controller = new AbortController();
-  running.set(id, controller);
-  return { signal: controller.signal, abort: () => controller.abort() };
 }
