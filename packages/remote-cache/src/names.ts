@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 /**
  * Hashes that Nx gives to tasks (decimal digits), and lower-case hex, which custom hashers give. Nothing else can become a file's
  * name or an object's key.
@@ -29,9 +27,4 @@ export function sha256OfHeader(header: string | undefined): string | undefined |
   if (member === undefined) return undefined;
   const base64 = /^\s*sha-256=:([A-Za-z0-9+/]{43}=):\s*$/.exec(member)?.[1];
   return base64 === undefined ? null : Buffer.from(base64, "base64").toString("hex");
-}
-
-/** A token as it is kept: tokens are 256 random bits, so a plain sha256 cannot be turned back by guessing. */
-export function sha256OfToken(token: string): string {
-  return createHash("sha256").update(token).digest("hex");
 }

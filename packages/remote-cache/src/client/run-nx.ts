@@ -6,9 +6,8 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { startCacheProxy, type CacheProxy, type CacheProxyOptions } from "./proxy.ts";
-import type { CacheAddress } from "./upstream.ts";
+import { serverVariable, type CacheAddress } from "./upstream.ts";
 
-const serverVariable = "NX_SELF_HOSTED_REMOTE_CACHE_SERVER";
 const tokenVariable = "NX_SELF_HOSTED_REMOTE_CACHE_ACCESS_TOKEN";
 
 export interface NxRun {

@@ -28,6 +28,9 @@ export const defaultPatience: Patience = {
   mostBytes: 16 * 2 ** 30,
 };
 
+/** Names the cache's server to Nx and to us. */
+export const serverVariable = "NX_SELF_HOSTED_REMOTE_CACHE_SERVER";
+
 /** Where the cache is, and with what to speak to it. */
 export interface CacheAddress {
   readonly url: string;
@@ -172,9 +175,11 @@ function headerOf(value: string | string[] | undefined): string | undefined {
 function checkedBase({ url, token }: CacheAddress): { readonly base: string; readonly isNear: boolean } {
   const problem = (what: string, remedy: string) => new BertqaError("cache", what, { remedy });
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  const name = "NX_SELF_HOSTED_REMOTE_CACHE_SERVER";
   if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.username || parsed.password || parsed.search) {
-    throw problem(`${name} is no plain http or https address`, "Give https://host, without user, password or query");
+    throw problem(
+      `${serverVariable} is no plain http or https address`,
+      "Give https://host, without user, password or query",
+    );
   }
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
     throw problem("the token has characters that no token may have", "Copy it anew");
@@ -182,7 +187,7 @@ function checkedBase({ url, token }: CacheAddress): { readonly base: string; rea
   const isNear = isLoopback(parsed.hostname.replace(/^\[|\]$/g, ""));
   if (parsed.protocol === "http:" && !isNear && token !== undefined) {
     const remedy = "Use https, or a tunnel: ssh -N -L 8787:127.0.0.1:8787 HOST, then http://127.0.0.1:8787";
-    throw problem(`${name} is http, and the token would travel in the clear`, remedy);
+    throw problem(`${serverVariable} is http, and the token would travel in the clear`, remedy);
   }
   return { base: `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`, isNear };
 }

@@ -50,9 +50,7 @@ export async function openFolderStore(folder: string): Promise<Store> {
     remove: async (key) => {
       const aside = join(scratchFolder, randomBytes(12).toString("hex"));
       // Aside first: an entry that is half removed would count as one.
-      await rename(placeOf(key), aside).catch((error: unknown) => {
-        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      });
+      await rename(placeOf(key), aside).catch(unlessGone);
       await rm(aside, { recursive: true, force: true });
     },
     close: async () => lock.release(),
@@ -92,19 +90,17 @@ async function* listEntries(entries: string): AsyncIterable<StoredEntry> {
 }
 
 async function fileOf(place: string): Promise<string | undefined> {
-  const names = await readdir(place).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  });
-  return names.find((name) => filePattern.test(name));
+  const names = await readdir(place).catch(unlessGone);
+  return names?.find((name) => filePattern.test(name));
+}
+
+function unlessGone(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
 }
 
 /** Reads the file through one handle, which is then given away: what was checked is what is sent, even if the entry goes meanwhile. */
 async function openChecked(path: string, name: string): Promise<OpenEntry | undefined> {
-  const file = await open(path, "r").catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  });
+  const file = await open(path, "r").catch(unlessGone);
   if (!file) return undefined;
   try {
     const sha256 = filePattern.exec(path.slice(path.lastIndexOf("/") + 1))?.[1] ?? "";

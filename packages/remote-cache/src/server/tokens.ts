@@ -1,16 +1,17 @@
-import { BertqaError, describeIssues, flushFolder } from "@bertqa/core";
+import { BertqaError, describeIssues, flushFolder, sha256Of } from "@bertqa/core";
 import { explainDiskError, takeLock } from "@bertqa/runner";
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { lstat, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
-import { namespacePattern, sha256OfToken, sharedNamespace } from "../names.ts";
+import { namespacePattern, sharedNamespace } from "../names.ts";
 
 const namespaceSchema = z.string().regex(namespacePattern, "expected small letters, digits and -, 32 at most");
 
 const grantSchema = z.strictObject({
   /** Whose it is; in logs. */
   name: z.string().regex(/^[\w.@-]{1,64}$/, "expected letters, digits, . _ @ or -, 64 at most"),
+  /** Tokens are 256 random bits, so a plain sha256 cannot be turned back by guessing. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   /** Namespaces to look in, first to last. */
   reads: z.array(namespaceSchema).min(1),
@@ -43,7 +44,7 @@ export function grantFor({ name, scope, namespace }: Purpose, sha256: string): G
  * nothing of which one it is near.
  */
 export function grantOf(grants: readonly Grant[], token: string): Grant | undefined {
-  const presented = Buffer.from(sha256OfToken(token), "hex");
+  const presented = Buffer.from(sha256Of(token), "hex");
   let found: Grant | undefined;
   for (const grant of grants) {
     if (timingSafeEqual(presented, Buffer.from(grant.sha256, "hex"))) found = grant;
@@ -88,7 +89,7 @@ export async function addToken(path: string, purpose: Purpose): Promise<string> 
   // Of a grant's keys, "reads" and "writes" would both tell of one namespace.
   const { error } = namespaceSchema.safeParse(purpose.namespace);
   if (error) throw new BertqaError("cache-server", `--namespace: ${describeIssues(error)}`);
-  const parsed = grantSchema.safeParse(grantFor(purpose, sha256OfToken(token)));
+  const parsed = grantSchema.safeParse(grantFor(purpose, sha256Of(token)));
   if (!parsed.success) throw new BertqaError("cache-server", describeIssues(parsed.error));
   await alone(path, async () => {
     const grants = await readTokensOrNone(path);
