@@ -1,4 +1,4 @@
-import { BertqaError, type SanityScore } from "@bertqa/core";
+import { BertqaError, groupBy, type SanityScore } from "@bertqa/core";
 import { numberClusters, pairedDifference, type BootstrapPlan, type PairedDifference } from "@bertqa/evaluate";
 import { isDeepStrictEqual } from "node:util";
 
@@ -217,11 +217,7 @@ export function summarizeSet(runs: readonly Run[]): RunSet {
   const { questions, leftOut, articles, answersOf } = alignRuns(runs);
   const options = differingOptions(runs).filter((key) => !isSeed(key));
   const valuesOf = (run: Run) => options.map((key) => run.options?.get(key));
-  const groups = new Map<string, Run[]>();
-  for (const run of runs) {
-    const key = JSON.stringify(valuesOf(run).map((value) => value ?? null));
-    groups.set(key, [...(groups.get(key) ?? []), run]);
-  }
+  const groups = groupBy(runs, (run) => JSON.stringify(valuesOf(run).map((value) => value ?? null)));
   const rows = [...groups.values()].map((group): SetGroup => {
     const answers = answersOf(group);
     const answerable = answers.filter(([first]) => first?.answerable);

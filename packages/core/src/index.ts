@@ -22,6 +22,7 @@ export * from "./artifacts/model.ts";
 export * from "./artifacts/predictions.ts";
 export * from "./artifacts/windows.ts";
 export * from "./bert.ts";
+export * from "./groups.ts";
 export * from "./hash.ts";
 export {
   artifactKinds,

@@ -1,4 +1,4 @@
-import { SeededRandom } from "@bertqa/core";
+import { addTo, SeededRandom } from "@bertqa/core";
 import { passageKey, type RawRow } from "@bertqa/squad";
 
 /** Which part of a split's questions is kept. */
@@ -16,12 +16,7 @@ export interface Draw {
  */
 export function drawRows(rows: readonly RawRow[], { questions, seed }: Draw): RawRow[] {
   const passages = new Map<string, number[]>();
-  rows.forEach((row, i) => {
-    const key = passageKey(row);
-    const known = passages.get(key);
-    if (known) known.push(i);
-    else passages.set(key, [i]);
-  });
+  rows.forEach((row, i) => addTo(passages, passageKey(row), i));
   const drawn = new SeededRandom(seed, "draw")
     .shuffled([...passages.values()])
     .flat()

@@ -1,3 +1,4 @@
+import { groupBy } from "@bertqa/core";
 import type { Breakdown, PlainScore } from "@bertqa/report";
 import { articleKey, type Question } from "@bertqa/squad";
 
@@ -59,13 +60,7 @@ function group(
   labelOf: (question: Question) => string,
   order?: readonly string[],
 ): Breakdown {
-  const members = new Map<string, JudgedQuestion[]>();
-  for (const judged of questions) {
-    const label = labelOf(judged.question);
-    const known = members.get(label);
-    if (known) known.push(judged);
-    else members.set(label, [judged]);
-  }
+  const members = groupBy(questions, ({ question }) => labelOf(question));
   const groups = [...members].map(([label, part]) => ({ label, ...meanScore(part) }));
   if (order) groups.sort((a, b) => order.indexOf(a.label) - order.indexOf(b.label));
   else groups.sort((a, b) => b.total - a.total || (a.label < b.label ? -1 : 1));

@@ -1,6 +1,6 @@
-import { articleKey, isPlaced, SeededRandom, type Question, type SquadFile } from "@bertqa/core";
+import { articleKey, groupBy, isPlaced, SeededRandom, type Question, type SquadFile } from "@bertqa/core";
 import { movedQuestions, wordWeights } from "./moved.ts";
-import { AskedQuestions, groupBy, passageKey } from "./questions.ts";
+import { AskedQuestions, passageKey } from "./questions.ts";
 import { swappedQuestions } from "./swapped.ts";
 
 /** Articles of one passage that borrow from each other, at most. */

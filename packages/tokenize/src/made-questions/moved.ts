@@ -1,5 +1,5 @@
-import { isPlaced, type Question } from "@bertqa/core";
-import { addTo, passageKey, wordsOf, type AskedQuestions } from "./questions.ts";
+import { addTo, isPlaced, type Question } from "@bertqa/core";
+import { passageKey, wordsOf, type AskedQuestions } from "./questions.ts";
 
 /** Inverse document frequency of a word over the passages, natural logarithm. */
 export function wordWeights(questions: readonly Question[]): (word: string) => number {

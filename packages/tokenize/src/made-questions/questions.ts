@@ -1,22 +1,5 @@
 import type { Question } from "@bertqa/core";
 
-/** Node 20 has no Map.groupBy. */
-export function groupBy(
-  questions: readonly Question[],
-  keyOf: (question: Question) => string,
-): Map<string, Question[]> {
-  const groups = new Map<string, Question[]>();
-  for (const question of questions) addTo(groups, keyOf(question), question);
-  return groups;
-}
-
-/** Adds to a list of a map, which may be new. */
-export function addTo<T>(groups: Map<string, T[]>, key: string, value: T): void {
-  const group = groups.get(key);
-  if (group) group.push(value);
-  else groups.set(key, [value]);
-}
-
 /** Names a passage: its article's and its own place in the file. */
 export function passageKey({ articleIndex, paragraphIndex }: Question): string {
   return `${articleIndex}/${paragraphIndex}`;

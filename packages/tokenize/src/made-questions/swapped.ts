@@ -1,5 +1,5 @@
-import { isPlaced, type Question, type SeededRandom } from "@bertqa/core";
-import { addTo, groupBy, passageKey, wordsOf, type AskedQuestions } from "./questions.ts";
+import { addTo, groupBy, isPlaced, type Question, type SeededRandom } from "@bertqa/core";
+import { passageKey, wordsOf, type AskedQuestions } from "./questions.ts";
 
 /** Years first: they are numbers too. Names are runs of capitalised words, "of" and "the" between them included. */
 const kinds = {
