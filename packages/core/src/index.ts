@@ -30,6 +30,7 @@ export {
   DamagedArtifactError,
   manifestName,
   parseManifest,
+  sha256Schema,
   stageOfKind,
   type ArtifactKind,
   type Manifest,

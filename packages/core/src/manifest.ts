@@ -30,7 +30,7 @@ export const formatVersions: Readonly<Record<ArtifactKind, number>> = {
 
 export const manifestName = "manifest.json";
 
-const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "expected 64 lower-case hex digits");
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "expected 64 lower-case hex digits");
 
 /** Names inside an artifact: `a/b.json`; no empty part, no `.` or `..`, no absolute path, no backslash or control character. */
 export const artifactNamePattern = /^(?!\.{1,2}(\/|$))[^/\\\p{Cc}]+(\/(?!\.{1,2}(\/|$))[^/\\\p{Cc}]+)*$/u;

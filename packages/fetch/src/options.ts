@@ -1,13 +1,10 @@
-import { encoderFiles } from "@bertqa/core";
+import { encoderFiles, sha256Schema } from "@bertqa/core";
 import { z } from "zod";
 import { parseSource, type Source } from "./sources.ts";
 
 const pinShape = {
   bytes: z.int().positive().describe("Size of the file, in bytes"),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/, "expected 64 lower-case hex digits")
-    .describe("SHA-256 of the file, 64 lower-case hex digits"),
+  sha256: sha256Schema.describe("SHA-256 of the file, 64 lower-case hex digits"),
 };
 const pinSchema = z.strictObject(pinShape);
 
