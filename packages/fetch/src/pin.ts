@@ -3,7 +3,7 @@ import { openCacheFolder } from "@bertqa/runner/cache-folder";
 import { rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { withUnpackFolder } from "./download-parts.ts";
-import type { FetchEnvironment } from "./environment.ts";
+import { fetchEnvironment, type FetchEnvironment } from "./environment.ts";
 import { requiredEncoderFiles } from "./options.ts";
 import { addressOf, type FileAddress, type Pin, type PlanContext } from "./plan.ts";
 import { refuseLfsPointer, SourceError } from "./source-error.ts";
@@ -26,6 +26,11 @@ export interface PinnedSource {
 export interface PinContext extends PlanContext {
   readonly environment: FetchEnvironment;
   readonly reporter: Reporter;
+}
+
+export function pinContext(pipelineFolder: string, reporter: Reporter): PinContext {
+  const environment = fetchEnvironment();
+  return { pipelineFolder, hubEndpoint: environment.hubEndpoint, environment, reporter };
 }
 
 /** Brings a file from wherever it is, and says its size and sha256. @throws BertqaError if it is not to be had */

@@ -125,7 +125,7 @@ export async function writeQuestions(path: string, articles: Articles, reporter:
   reporter.line(`${path}: ${parts.join(", ")}`);
 }
 
-function countQuestions(articles: Articles): number {
+export function countQuestions(articles: Articles): number {
   return articles.reduce(
     (sum, { paragraphs }) => sum + paragraphs.reduce((count, { qas }) => count + qas.length, 0),
     0,

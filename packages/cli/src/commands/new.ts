@@ -4,10 +4,10 @@ import {
   fetchEnvironment,
   fetchOptionsSchema,
   parseSource,
+  pinContext,
   pinEncoder,
   pinFile,
   type FetchOptions,
-  type PinContext,
 } from "@bertqa/fetch";
 import { createReporter } from "@bertqa/runner";
 import { questionsOf, type SquadFile } from "@bertqa/squad";
@@ -18,7 +18,7 @@ import { lookAtData, type Look } from "../look.ts";
 import { jsonFile, refuseTaken, writePipelineFolder } from "../pipeline-files.ts";
 import { recipeFor, unanswerableRecipe } from "../recipe.ts";
 import { stageNames } from "../stages.ts";
-import { readQuestions, splitTrain, writeQuestions } from "./import.ts";
+import { countQuestions, readQuestions, splitTrain, writeQuestions } from "./import.ts";
 
 export interface NewFlags {
   readonly train: string;
@@ -124,11 +124,6 @@ async function bringFile(label: string, folder: string, reporter: Reporter) {
   return { path, source: { url, ...pin } };
 }
 
-function pinContext(folder: string, reporter: Reporter): PinContext {
-  const environment = fetchEnvironment();
-  return { pipelineFolder: folder, hubEndpoint: environment.hubEndpoint, environment, reporter };
-}
-
 async function fetchOptionsFor(
   folder: string,
   { train, dev, extra }: ReadData["sources"],
@@ -194,11 +189,4 @@ function readmeOf(name: string): string {
   const commands = `npx nx run ${name}:export\nnpx bertqa serve --model artifacts/${name}/export`;
   const report = `The report is \`artifacts/${name}/evaluate/report.html\`.`;
   return `# ${name}\n\n\`\`\`sh\n${commands}\n\`\`\`\n\n${report} What each file sets: [own-data](../own-data/README.md).\n`;
-}
-
-function countQuestions(articles: Articles): number {
-  return articles.reduce(
-    (sum, { paragraphs }) => sum + paragraphs.reduce((count, { qas }) => count + qas.length, 0),
-    0,
-  );
 }

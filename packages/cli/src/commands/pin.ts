@@ -1,5 +1,5 @@
 import { BertqaError, readJsonFile } from "@bertqa/core";
-import { fetchEnvironment, pinOptions } from "@bertqa/fetch";
+import { pinContext, pinOptions } from "@bertqa/fetch";
 import { createReporter } from "@bertqa/runner";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -32,14 +32,7 @@ export async function pin(pipeline: string): Promise<void> {
   await readJsonFile("pin", path, unpinnedSchema);
   // Once more, in the file's own order: zod puts the keys that it knows first.
   const options = await readJsonFile("pin", path, z.custom<z.output<typeof unpinnedSchema>>());
-  const environment = fetchEnvironment();
-  const context = {
-    pipelineFolder: folder,
-    hubEndpoint: environment.hubEndpoint,
-    environment,
-    reporter: createReporter("pin"),
-  };
-  const pinned = await pinOptions(options, context);
+  const pinned = await pinOptions(options, pinContext(folder, createReporter("pin")));
   await writeWhole("pin", path, jsonFile(pinned));
   process.stdout.write(`${path}\n`);
 }
