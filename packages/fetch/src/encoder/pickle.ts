@@ -64,7 +64,7 @@ export class PickleReader {
       if (opcode === 0x2e) return this.#pop(); // STOP
       const run = opcodes[opcode];
       if (!run) throw new Error(`opcode 0x${opcode.toString(16).padStart(2, "0")} at byte ${this.#at - 1}`);
-      run(this);
+      run(this.ops);
     }
   }
 
@@ -125,14 +125,14 @@ export class PickleReader {
 
 type Ops = PickleReader["ops"];
 
-function setItems({ ops }: { ops: Ops }, pairs: readonly unknown[]): void {
+function setItems(ops: Ops, pairs: readonly unknown[]): void {
   const dict = ops.top();
   // An OrderedDict is made by a call without arguments and filled afterwards.
   if (!(dict instanceof Map)) throw new Error("items set on something that is no dictionary");
   for (let i = 0; i + 1 < pairs.length; i += 2) dict.set(pairs[i], pairs[i + 1]);
 }
 
-function reduce({ ops }: { ops: Ops }): void {
+function reduce(ops: Ops): void {
   const args = ops.pop();
   const callee = ops.pop();
   if (!(callee instanceof PickleGlobal) || !Array.isArray(args)) throw new Error("a call of something that is no name");
@@ -141,58 +141,58 @@ function reduce({ ops }: { ops: Ops }): void {
   );
 }
 
-function appends({ ops }: { ops: Ops }, items: readonly unknown[]): void {
+function appends(ops: Ops, items: readonly unknown[]): void {
   const list = ops.top();
   if (!Array.isArray(list)) throw new Error("items appended to something that is no list");
   for (const item of items) list.push(item);
 }
 
-const opcodes: Readonly<Record<number, (reader: { ops: Ops }) => void>> = {
-  0x80: ({ ops }) => ops.skip(1), // PROTO
-  0x95: ({ ops }) => ops.skip(8), // FRAME
-  0x28: ({ ops }) => ops.mark(), // MARK
-  0x7d: ({ ops }) => ops.push(new Map()), // EMPTY_DICT
-  0x5d: ({ ops }) => ops.push([]), // EMPTY_LIST
-  0x29: ({ ops }) => ops.push([]), // EMPTY_TUPLE
-  0x4e: ({ ops }) => ops.push(null), // NONE
-  0x88: ({ ops }) => ops.push(true), // NEWTRUE
-  0x89: ({ ops }) => ops.push(false), // NEWFALSE
-  0x4b: ({ ops }) => ops.push(ops.uint8()), // BININT1
-  0x4d: ({ ops }) => ops.push(ops.uint16()), // BININT2
-  0x4a: ({ ops }) => ops.push(ops.int32()), // BININT
-  0x8a: ({ ops }) => ops.push(ops.long(ops.uint8())), // LONG1
-  0x47: ({ ops }) => ops.push(ops.double()), // BINFLOAT
-  0x58: ({ ops }) => ops.push(ops.text(ops.uint32())), // BINUNICODE
-  0x8c: ({ ops }) => ops.push(ops.text(ops.uint8())), // SHORT_BINUNICODE
-  0x55: ({ ops }) => ops.push(ops.text(ops.uint8())), // SHORT_BINSTRING
-  0x54: ({ ops }) => ops.push(ops.text(ops.uint32())), // BINSTRING
-  0x85: ({ ops }) => ops.tuple(1), // TUPLE1
-  0x86: ({ ops }) => ops.tuple(2), // TUPLE2
-  0x87: ({ ops }) => ops.tuple(3), // TUPLE3
-  0x74: ({ ops }) => ops.push(ops.sinceMark()), // TUPLE
-  0x6c: ({ ops }) => ops.push(ops.sinceMark()), // LIST
-  0x71: ({ ops }) => ops.remember(ops.uint8()), // BINPUT
-  0x72: ({ ops }) => ops.remember(ops.uint32()), // LONG_BINPUT
-  0x94: ({ ops }) => ops.remember(ops.memoSize()), // MEMOIZE
-  0x68: ({ ops }) => ops.recall(ops.uint8()), // BINGET
-  0x6a: ({ ops }) => ops.recall(ops.uint32()), // LONG_BINGET
-  0x63: ({ ops }) => ops.global(ops.line(), ops.line()), // GLOBAL
-  0x93: ({ ops }) => {
+const opcodes: Readonly<Record<number, (ops: Ops) => void>> = {
+  0x80: (ops) => ops.skip(1), // PROTO
+  0x95: (ops) => ops.skip(8), // FRAME
+  0x28: (ops) => ops.mark(), // MARK
+  0x7d: (ops) => ops.push(new Map()), // EMPTY_DICT
+  0x5d: (ops) => ops.push([]), // EMPTY_LIST
+  0x29: (ops) => ops.push([]), // EMPTY_TUPLE
+  0x4e: (ops) => ops.push(null), // NONE
+  0x88: (ops) => ops.push(true), // NEWTRUE
+  0x89: (ops) => ops.push(false), // NEWFALSE
+  0x4b: (ops) => ops.push(ops.uint8()), // BININT1
+  0x4d: (ops) => ops.push(ops.uint16()), // BININT2
+  0x4a: (ops) => ops.push(ops.int32()), // BININT
+  0x8a: (ops) => ops.push(ops.long(ops.uint8())), // LONG1
+  0x47: (ops) => ops.push(ops.double()), // BINFLOAT
+  0x58: (ops) => ops.push(ops.text(ops.uint32())), // BINUNICODE
+  0x8c: (ops) => ops.push(ops.text(ops.uint8())), // SHORT_BINUNICODE
+  0x55: (ops) => ops.push(ops.text(ops.uint8())), // SHORT_BINSTRING
+  0x54: (ops) => ops.push(ops.text(ops.uint32())), // BINSTRING
+  0x85: (ops) => ops.tuple(1), // TUPLE1
+  0x86: (ops) => ops.tuple(2), // TUPLE2
+  0x87: (ops) => ops.tuple(3), // TUPLE3
+  0x74: (ops) => ops.push(ops.sinceMark()), // TUPLE
+  0x6c: (ops) => ops.push(ops.sinceMark()), // LIST
+  0x71: (ops) => ops.remember(ops.uint8()), // BINPUT
+  0x72: (ops) => ops.remember(ops.uint32()), // LONG_BINPUT
+  0x94: (ops) => ops.remember(ops.memoSize()), // MEMOIZE
+  0x68: (ops) => ops.recall(ops.uint8()), // BINGET
+  0x6a: (ops) => ops.recall(ops.uint32()), // LONG_BINGET
+  0x63: (ops) => ops.global(ops.line(), ops.line()), // GLOBAL
+  0x93: (ops) => {
     // STACK_GLOBAL
     const name = ops.pop();
     ops.global(ops.pop(), name);
   },
-  0x51: ({ ops }) => ops.push(new PersistentId(ops.pop())), // BINPERSID
-  0x52: (reader) => reduce(reader), // REDUCE
-  0x61: (reader) => appends(reader, [reader.ops.pop()]), // APPEND
-  0x65: (reader) => appends(reader, reader.ops.sinceMark()), // APPENDS
-  0x73: (reader) => {
+  0x51: (ops) => ops.push(new PersistentId(ops.pop())), // BINPERSID
+  0x52: reduce, // REDUCE
+  0x61: (ops) => appends(ops, [ops.pop()]), // APPEND
+  0x65: (ops) => appends(ops, ops.sinceMark()), // APPENDS
+  0x73: (ops) => {
     // SETITEM
-    const value = reader.ops.pop();
-    setItems(reader, [reader.ops.pop(), value]);
+    const value = ops.pop();
+    setItems(ops, [ops.pop(), value]);
   },
-  0x75: (reader) => setItems(reader, reader.ops.sinceMark()), // SETITEMS
-  0x62: ({ ops }) => {
+  0x75: (ops) => setItems(ops, ops.sinceMark()), // SETITEMS
+  0x62: (ops) => {
     // BUILD: a state dict's `_metadata`, which says nothing of its tensors.
     ops.pop();
     if (!(ops.top() instanceof Map)) throw new Error("a state set on something that is no dictionary");
