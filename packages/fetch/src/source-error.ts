@@ -1,3 +1,4 @@
+import { lfsPointerStart } from "@bertqa/formats";
 import { readFile, stat } from "node:fs/promises";
 
 /** For a file that is another than the pinned one. */
@@ -25,7 +26,7 @@ const longestPointerBytes = 1024;
  */
 export async function refuseLfsPointer(path: string, label: string): Promise<void> {
   if ((await stat(path)).size > longestPointerBytes) return;
-  if (!(await readFile(path, "utf8")).startsWith("version https://git-lfs.github.com/")) return;
+  if (!(await readFile(path, "utf8")).startsWith(lfsPointerStart)) return;
   const remedy = "Run git lfs pull where it was cloned, or take the address that gives the file itself";
   throw new SourceError(`${label} is a pointer of Git LFS, not the file itself`, { remedy });
 }

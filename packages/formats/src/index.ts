@@ -1,3 +1,2 @@
-export { openQuestionFile, rowsOfText, type QuestionFile } from "./open.ts";
-export { rowsOfJson } from "./json.ts";
+export { lfsPointerStart, openQuestionFile, rowsOfText } from "./open.ts";
 export { splitByDocument } from "./split.ts";

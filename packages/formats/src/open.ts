@@ -97,6 +97,9 @@ async function rowsOfBytes(bytes: Uint8Array): Promise<QuestionFile> {
   return rowsOfText(decode(bytes));
 }
 
+/** How a pointer of Git LFS begins. */
+export const lfsPointerStart = "version https://git-lfs.github.com/";
+
 const otherFiles = [
   ["PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it, or save the sheet as CSV"],
   ["ARROW1", "an Arrow file", "Save it as Parquet or JSON Lines: dataset.to_parquet(…), dataset.to_json(…)"],
@@ -109,11 +112,7 @@ const otherFiles = [
   ["BZh", "a bzip2 file", "Unpack it"],
   ["\xfd7zXZ", "an xz file", "Unpack it"],
   ["\x28\xb5\x2f\xfd", "a zstd file", "Unpack it"],
-  [
-    "version https://git-lfs.github.com/",
-    "a pointer of Git LFS, not the file itself",
-    "Run git lfs pull where it was cloned",
-  ],
+  [lfsPointerStart, "a pointer of Git LFS, not the file itself", "Run git lfs pull where it was cloned"],
   ["\x80", "a pickle file, which could run code", "Save it as CSV or JSON Lines"],
 ] as const;
 
