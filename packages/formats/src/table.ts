@@ -1,4 +1,4 @@
-import { asRecord, isUntitled, saidOnce, type RawRow } from "@bertqa/squad";
+import { asRecord, isUntitled, saidOnce, statedStart, type RawRow } from "@bertqa/squad";
 import { FormatError } from "./format-error.ts";
 
 /** Column names by which files call one thing, in order of preference. */
@@ -152,8 +152,8 @@ function withStarts(answers: unknown, starts: unknown): unknown {
 
 /** The text, or texts, of an answer that does not say itself where it is. */
 function textWithoutStart(answer: unknown): unknown {
-  const { text = null, answer_start, answerStart, start } = asRecord(answer);
-  return text === null || (answer_start ?? answerStart ?? start ?? null) !== null ? answer : text;
+  const record = asRecord(answer);
+  return statedStart(record) === undefined ? (record["text"] ?? answer) : answer;
 }
 
 function isTextOrNumber(value: unknown): boolean {

@@ -10,7 +10,7 @@ export * from "./outcome.ts";
 export * from "./positions.ts";
 export * from "./question.ts";
 export * from "./read.ts";
-export { asRecord, typeName } from "./read-answers.ts";
+export { asRecord, statedStart, typeName } from "./read-answers.ts";
 export { lineAndColumn, parseDataJson } from "./read-json.ts";
 export { quote } from "./read-places.ts";
 export * from "./read-problems.ts";

@@ -47,13 +47,18 @@ function entriesOf(answers: unknown): unknown[] {
 function toGold(answer: unknown): RawGold {
   const isText = typeof answer === "string" || typeof answer === "number";
   const record: Readonly<Record<string, unknown>> = isText ? { text: answer } : asRecord(answer);
-  const { text, answer_start, answerStart, start } = record;
+  const { text } = record;
   // No text says "no answer", as an empty one does.
   if (text === null) return { text: "", start: undefined };
   if (typeof text !== "string" && typeof text !== "number") {
     throw new ShapeProblem(`answers: expected texts, got ${typeName(isText || text === undefined ? answer : text)}`);
   }
-  return { text: String(text), start: toStart(answer_start ?? answerStart ?? start) };
+  return { text: String(text), start: toStart(statedStart(record)) };
+}
+
+/** Where an answer says that it starts; undefined where it does not say. */
+export function statedStart({ answer_start, answerStart, start }: Readonly<Record<string, unknown>>): unknown {
+  return answer_start ?? answerStart ?? start ?? undefined;
 }
 
 function toStart(start: unknown): number | undefined {
