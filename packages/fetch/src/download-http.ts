@@ -1,6 +1,7 @@
 import { formatDuration } from "@bertqa/core";
 import { constants } from "node:fs";
 import { open, stat, truncate } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
 import { EnvHttpProxyAgent, fetch, type Dispatcher, type Response } from "undici";
 import type { FetchEnvironment, RetryPolicy } from "./environment.ts";
@@ -257,8 +258,4 @@ function createDispatcher({ retry, variables }: FetchEnvironment): Dispatcher {
   } catch (cause) {
     throw new SourceError(`HTTP_PROXY or HTTPS_PROXY cannot be used: ${(cause as Error).message}`, { cause });
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return ms > 0 ? new Promise((resolve) => setTimeout(resolve, ms)) : Promise.resolve();
 }
