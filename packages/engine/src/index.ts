@@ -1,7 +1,5 @@
-export type { NativeBinding, TensorMetadata } from "./binding.ts";
-export { describeDevice, type DeviceReport, type Gpu } from "./device.ts";
+export { describeDevice } from "./device.ts";
 export { diagnose, type Finding } from "./doctor.ts";
-export type { Device } from "./host.ts";
 export { findInstalledEngine } from "./locate.ts";
 export { engineIdentity, loadEngine, type Engine } from "./load.ts";
 export * from "./ops/index.ts";

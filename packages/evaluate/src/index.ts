@@ -1,5 +1,5 @@
 export { numberClusters, pairedDifference, type BootstrapPlan, type PairedDifference } from "./analysis/bootstrap.ts";
 export { keptEvaluations, keptResultsPath, readHistory, type HistoryEntry } from "./history.ts";
-export { evaluateOptionsSchema, type EvaluateOptions } from "./options.ts";
+export { evaluateOptionsSchema } from "./options.ts";
 export { evaluateStage } from "./stage.ts";
 export { escapeMarkdown, markdownTable, signed } from "./summary.ts";

@@ -1,3 +1,3 @@
 export { bertToOnnx, type OnnxPrecision } from "./onnx/bert.ts";
-export { exportOptionsSchema, type ExportOptions } from "./options.ts";
+export { exportOptionsSchema } from "./options.ts";
 export { exportStage } from "./stage.ts";

@@ -1,2 +1,2 @@
-export { predictOptionsSchema, type PredictOptions } from "./options.ts";
+export { predictOptionsSchema } from "./options.ts";
 export { predictStage } from "./stage.ts";

@@ -1,3 +1,3 @@
-export { tokenizeOptionsSchema, type TokenizeOptions } from "./options.ts";
+export { tokenizeOptionsSchema } from "./options.ts";
 export { loadTokenizer } from "./tokenizer.ts";
 export { tokenizeStage } from "./stage.ts";

@@ -1,2 +1,2 @@
-export { trainOptionsSchema, type TrainOptions } from "./options.ts";
+export { trainOptionsSchema } from "./options.ts";
 export { trainStage } from "./stage.ts";

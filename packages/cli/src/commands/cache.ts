@@ -30,7 +30,7 @@ export async function pruneOldCaches({ olderThan }: { readonly olderThan: number
 }
 
 /** A survey for people. */
-export function cacheLines({ folders, entries }: Caches): string[] {
+function cacheLines({ folders, entries }: Caches): string[] {
   const rows = (Object.keys(cacheKinds) as CacheKind[]).flatMap((kind) => {
     const folder = folders[kind];
     if (folder === undefined) return [];

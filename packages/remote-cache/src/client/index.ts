@@ -1,1 +1,1 @@
-export { runNx, type NxRun } from "./run-nx.ts";
+export { runNx } from "./run-nx.ts";
