@@ -8,30 +8,15 @@ import {
   readPassage,
   sliceOf,
   windowsFor,
-  type Decision,
   type WordPieceTokenizer,
 } from "../src/index.ts";
-import { fixtureQuestions, fixtureTokenizer, letterTokenizer } from "./support/files.ts";
+import { decisionWith, fixtureQuestions, fixtureTokenizer, letterTokenizer } from "./support/files.ts";
 
-const basis = {
-  kind: "nothing",
-  questions: 0,
-  answerable: 0,
-  unanswerable: 0,
-  articles: 0,
-  text: "",
-  rule: "",
-} as const;
-const decision: Decision = {
-  formatVersion: 1,
+const decision = decisionWith({
   window: { maxTokens: 384, windowOverlapTokens: 128, maxQuestionTokens: 64 },
   maxAnswerTokens: 40,
   nBest: 100_000,
-  noAnswerAllowed: true,
-  threshold: { nullOdds: 0, basis },
-  calibration: null,
-  answerability: null,
-};
+});
 
 /** What the label of a question's first answer stands for; undefined where it has none. */
 function labelledText(tokenizer: WordPieceTokenizer, { context, answers }: Question): string | undefined {

@@ -1,26 +1,12 @@
 import { expect, test } from "vitest";
-import { answerOf, readPassage, windowsFor, type Decision, type QuestionWindow } from "../src/index.ts";
-import { fixtureTokenizer } from "./support/files.ts";
+import { answerOf, readPassage, windowsFor, type QuestionWindow } from "../src/index.ts";
+import { decisionWith, fixtureTokenizer } from "./support/files.ts";
 
-const basis = {
-  kind: "nothing",
-  questions: 0,
-  answerable: 0,
-  unanswerable: 0,
-  articles: 0,
-  text: "",
-  rule: "",
-} as const;
-const decision: Decision = {
-  formatVersion: 1,
+const decision = decisionWith({
   window: { maxTokens: 16, windowOverlapTokens: 4, maxQuestionTokens: 3 },
   maxAnswerTokens: 5,
   nBest: 3,
-  noAnswerAllowed: true,
-  threshold: { nullOdds: 0, basis },
-  calibration: null,
-  answerability: null,
-};
+});
 const tokenizer = fixtureTokenizer();
 const { clsId, sepId } = tokenizer;
 const words = (count: number) => "the ".repeat(count);

@@ -1,7 +1,7 @@
 import { questionsOf, squadFileSchema, type Question } from "@bertqa/squad";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { readTokenizerJson, readVocabulary, type WordPieceTokenizer } from "../../src/index.ts";
+import { readTokenizerJson, readVocabulary, type Decision, type WordPieceTokenizer } from "../../src/index.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -32,4 +32,17 @@ export function letterTokenizer(texts: readonly string[]): WordPieceTokenizer {
   const letters = [...new Set(texts.join("").normalize("NFD").toLowerCase())];
   const vocabulary = ["[UNK]", "[CLS]", "[SEP]", ...letters.flatMap((letter) => [letter, `##${letter}`])];
   return readVocabulary("test", vocabulary.join("\n"), { do_lower_case: true }, "vocab.txt");
+}
+
+/** Limits of an evaluation that measured nothing: the threshold is 0. */
+export function decisionWith(limits: Pick<Decision, "window" | "maxAnswerTokens" | "nBest">): Decision {
+  const counts = { questions: 0, answerable: 0, unanswerable: 0, articles: 0 };
+  return {
+    formatVersion: 1,
+    ...limits,
+    noAnswerAllowed: true,
+    threshold: { nullOdds: 0, basis: { kind: "nothing", ...counts, text: "", rule: "" } },
+    calibration: null,
+    answerability: null,
+  };
 }
