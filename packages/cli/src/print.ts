@@ -1,5 +1,6 @@
 import { countOf, printable } from "@bertqa/core";
 import { escapeMarkdown, markdownTable, signed, type PairedDifference } from "@bertqa/evaluate";
+import { aligned } from "./aligned.ts";
 import type { ComparedSide, Comparison, Flip, RunSet, SharedQuestions, SideScore } from "./compare.ts";
 import type { NamedQuestion } from "./official/input.ts";
 
@@ -80,14 +81,7 @@ function sanityTexts({ sanity }: Comparison): string[] {
 
 /** A set of runs for people: each run, and mean ± standard deviation of those that differ in seeds alone. */
 export function setLines(set: RunSet): string[] {
-  const rows = setRows(set);
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length))) ?? [];
-  const table = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] as number))
-      .join("  ")
-      .trimEnd(),
-  );
+  const table = aligned(setRows(set));
   return [`${questionsText(set)}; ± is the standard deviation between seeds`, "", ...table].map(printable);
 }
 

@@ -1,5 +1,6 @@
 import { BertqaError, countOf, formatBytes, printable } from "@bertqa/core";
 import { cacheFolder, cacheFolderProblem } from "@bertqa/runner/cache-folder";
+import { aligned } from "../aligned.ts";
 import { cacheKinds, pruneCaches, surveyCaches, type CacheEntry, type CacheKind, type Caches } from "../caches.ts";
 
 const dayMs = 24 * 3600 * 1000;
@@ -41,17 +42,8 @@ function cacheLines({ folders, entries }: Caches): string[] {
   });
   const total = ["together", entries.length.toLocaleString("en-US"), formatBytes(sizeOf(entries)), "", ""];
   const table = [["", "entries", "size", "last used", "in"], ...rows, total];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => (row[column] as string).length)));
-  const lines = table.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 1 || column === 2 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-      )
-      .join("  ")
-      .trimEnd(),
-  );
   return [
-    ...lines,
+    ...aligned(table, [1, 2]),
     "",
     "npx bertqa cache prune --older-than 30 removes what was not used for 30 days; what is missed comes back by itself.",
   ];
