@@ -1,6 +1,7 @@
 import {
   asRecord,
   BertqaError,
+  countOf,
   parseDataJson,
   questionsOf,
   readRows,
@@ -27,7 +28,8 @@ export async function score({ data, ...flags }: ModelFlags & { readonly data: st
     const scores = summarize(scoreQuestions(questions, (id) => answerOf.get(id)).questions);
     const windows = answers.reduce((sum, { windowCount }) => sum + windowCount, 0);
     const rate = `${(questions.length / seconds).toFixed(1)} questions/s`;
-    process.stderr.write(`${questions.length} questions, ${windows} windows in ${seconds.toFixed(1)} s: ${rate}\n`);
+    const read = `${countOf(questions.length, "question")}, ${countOf(windows, "window")}`;
+    process.stderr.write(`${read} in ${seconds.toFixed(1)} s: ${rate}\n`);
     const processor = await describeProcessor();
     const { precision, runtime } = qa;
     const nullOddsThreshold = qa.decision.threshold.nullOdds;
