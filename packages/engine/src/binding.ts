@@ -1,5 +1,5 @@
 /** A tensor that a run made: the caller owns `id` and frees it with `deleteTensor`. */
-export interface TensorMetadata {
+interface TensorMetadata {
   readonly id: number;
   readonly shape: number[];
   /** TensorFlow's dtype number: 1 float32, 3 int32, 4 uint8, 9 int64, 10 bool, 14 bfloat16, 20 resource. */

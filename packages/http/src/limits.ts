@@ -24,7 +24,7 @@ export interface HttpLimits {
   readonly graceMs: number;
 }
 
-export const defaultHttpLimits: HttpLimits = {
+const defaultHttpLimits: HttpLimits = {
   bodyBytes: 1024 * 1024,
   headerBytes: 16 * 1024,
   urlCharacters: 2048,

@@ -2,17 +2,17 @@ import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 
-export const problemType = "application/problem+json";
+const problemType = "application/problem+json";
 
 /** What is wrong at one place of a request. */
-export interface ProblemPlace {
+interface ProblemPlace {
   /** JSON pointer (RFC 6901) into the body, or the name of a parameter. */
   readonly pointer: string;
   readonly detail: string;
 }
 
 /** A body of RFC 9457. `type` is "about:blank", so `title` is the status's own phrase; `code` is for programs. */
-export interface ProblemBody {
+interface ProblemBody {
   readonly type: "about:blank";
   readonly title: string;
   readonly status: number;
@@ -80,7 +80,7 @@ export function toProblem(error: unknown): HttpProblem {
   return new HttpProblem(500, "internal", "The server failed. Its log has the request id.");
 }
 
-export function problemBody({ status, code, message, extras }: HttpProblem, requestId?: string): ProblemBody {
+function problemBody({ status, code, message, extras }: HttpProblem, requestId?: string): ProblemBody {
   return {
     type: "about:blank",
     title: STATUS_CODES[status] ?? "Error",
