@@ -44,6 +44,8 @@ const engineName = /^(tensorflow-[\w.-]+|\.partial-[\w.-]+)$/;
 const compiledFolderName = /^[\w.]+-[0-9a-f]{12}$/;
 /** Nx names an entry by a hash in decimal digits. */
 const nxName = /^\d{6,20}$/;
+/** Ends the name of what a prune is about to remove, or was when it was killed. */
+const prunedMark = /(\.pruned-\d+)+$/;
 
 /** Looks through the user's cache, and through Nx's in the workspace around a folder, if there is one. */
 export function surveyCaches(folder: string, cache: string = cacheFolder()): Caches {
@@ -67,7 +69,7 @@ export function surveyCaches(folder: string, cache: string = cacheFolder()): Cac
 }
 
 function entriesIn(kind: CacheKind, folder: string, ours: RegExp): CacheEntry[] {
-  const names = namesIn(folder).filter((name) => ours.test(name));
+  const names = namesIn(folder).filter((name) => ours.test(name.replace(prunedMark, "")));
   return names.flatMap((name) => {
     const path = join(folder, name);
     const files = filesUnder(path);

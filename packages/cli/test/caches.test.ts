@@ -94,6 +94,20 @@ test("what another prune removes meanwhile is passed over, and not counted as re
   expect(removed).toEqual(["a", "c"].map((digit) => join(cache, download(digit))));
 });
 
+test("what a killed prune had put aside is removed by the next", async () => {
+  const { cache, nx } = await makeCaches();
+  const left = [
+    join(cache, `${download("a")}.pruned-123`),
+    join(nx, "1234567890.pruned-123/outputs/a.json"),
+    join(cache, "engine/tensorflow-cpu-1.0-linux-x64.pruned-123.pruned-4/tensorflow/lib.so"),
+  ];
+  for (const path of left) await write(path, 10, old);
+  await write(join(nx, "notes.pruned-123"), 10, old);
+  await pruneCaches(surveyCaches(dirname(dirname(nx)), cache), 1, () => undefined);
+  expect(left.filter((path) => existsSync(path))).toEqual([]);
+  expect(existsSync(join(nx, "notes.pruned-123"))).toBe(true);
+});
+
 test("cache prune wants a number of days from 1 on", async () => {
   const { bertqa } = await makeCaches();
   expect(bertqa("prune").status).toBe(2);
