@@ -1,5 +1,7 @@
+import { temporaryFolderError } from "@bertqa/core";
 import { createHash, randomBytes } from "node:crypto";
-import { open, rm } from "node:fs/promises";
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Stream, type Readable } from "node:stream";
 
@@ -9,6 +11,15 @@ export interface ScratchFile {
   readonly bytes: number;
   readonly sha256: string;
   remove(): Promise<void>;
+}
+
+/** A new folder for such files. @param part whose it is, for the message. @throws BertqaError if it cannot be made */
+export async function makeScratchFolder(part: string, prefix: string): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), prefix));
+  } catch (cause) {
+    throw temporaryFolderError(part, cause);
+  }
 }
 
 /** The body was longer or shorter than was said. */

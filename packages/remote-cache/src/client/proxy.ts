@@ -1,15 +1,13 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { temporaryFolderError } from "@bertqa/core";
 import { removalOnServer } from "@bertqa/runner";
 import { hashPattern } from "../names.ts";
-import { spool, type ScratchFile } from "../scratch.ts";
+import { makeScratchFolder, spool, type ScratchFile } from "../scratch.ts";
 import { ArchiveError, checkArchive } from "./archive.ts";
 import {
   defaultPatience,
@@ -61,9 +59,7 @@ export interface CacheProxy {
  */
 export async function startCacheProxy(options: CacheProxyOptions): Promise<CacheProxy> {
   const { address, droppedFolder, patience = defaultPatience, finishMs = 600_000 } = options;
-  const scratchFolder = await mkdtemp(join(tmpdir(), "bertqa-nx-cache-")).catch((cause: unknown) => {
-    throw temporaryFolderError("nx", cause);
-  });
+  const scratchFolder = await makeScratchFolder("nx", "bertqa-nx-cache-");
   const token = randomBytes(32).toString("base64url");
   const tally: CacheTally = { taken: 0, missed: 0, stored: 0, failed: 0 };
   const aborter = new AbortController();

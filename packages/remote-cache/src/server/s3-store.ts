@@ -7,14 +7,12 @@ import {
   S3Client,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
-import { BertqaError, temporaryFolderError } from "@bertqa/core";
+import { BertqaError } from "@bertqa/core";
 import { createReadStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { hashPattern, namespacePattern, nameOf, type EntryKey } from "../names.ts";
-import { BodyLengthError, spool } from "../scratch.ts";
+import { BodyLengthError, makeScratchFolder, spool } from "../scratch.ts";
 import { DamagedEntryError, type Store, type StoredEntry } from "./store.ts";
 
 /** A bucket, and how to reach it. Credentials come from where the AWS client looks: environment, files, the machine's role. */
@@ -36,9 +34,7 @@ export async function openS3Store({ bucket, prefix, endpoint, region }: Bucket):
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
   });
-  const scratchFolder = await mkdtemp(join(tmpdir(), "bertqa-cache-")).catch((cause: unknown) => {
-    throw temporaryFolderError("cache-server", cause);
-  });
+  const scratchFolder = await makeScratchFolder("cache-server", "bertqa-cache-");
   const at = (key: EntryKey) => ({ Bucket: bucket, Key: prefix + nameOf(key) });
   const has = async (key: EntryKey) => (await orMissing(client.send(new HeadObjectCommand(at(key))))) !== undefined;
 
