@@ -40,6 +40,8 @@ export interface BatchPlaceholders {
   /** float32 [1, L] */
   readonly logitBias: Tensor<"float32">;
   readonly shards: readonly ShardPlaceholders[];
+  /** The rows of each shard, as {@link splitBatch} gives them. */
+  readonly split: (rowCount: number) => ReturnType<typeof splitBatch>;
   /** L of the device for a batch of this many tokens. */
   readonly paddedTokenCount: (tokenCount: number) => number;
 }
@@ -65,17 +67,28 @@ export function shardName(index: number): string {
   return `shard${index}`;
 }
 
-/** Splits windows in order, as evenly as can be, the larger shard first. @returns no more shards than windows */
+/**
+ * Splits windows in order, as evenly as can be, the larger shard first.
+ *
+ * @param passes rows of one window, next to each other, which stay together
+ * @returns no more shards than windows
+ */
 export function splitBatch(
-  windowCount: number,
+  rowCount: number,
   shardCount: number,
+  passes = 1,
 ): { readonly first: number; readonly end: number }[] {
+  const windowCount = rowCount / passes;
+  if (!Number.isInteger(windowCount)) {
+    throw new ShapeError("model", `a batch of ${rowCount} rows does not hold every window ${passes} times`);
+  }
   const count = Math.min(windowCount, shardCount);
-  const bound = (shard: number) => Math.ceil((shard * windowCount) / count);
+  const bound = (shard: number) => Math.ceil((shard * windowCount) / count) * passes;
   return Array.from({ length: count }, (_, shard) => ({ first: bound(shard), end: bound(shard + 1) }));
 }
 
-export function batchPlaceholders(graph: Graph, shardCount: number): BatchPlaceholders {
+/** @param passes as in {@link splitBatch} */
+export function batchPlaceholders(graph: Graph, shardCount: number, passes = 1): BatchPlaceholders {
   const positions = placeholder(graph, "int32");
   const shard = () => ({
     indices: {
@@ -99,6 +112,7 @@ export function batchPlaceholders(graph: Graph, shardCount: number): BatchPlaceh
     tokenCount: placeholder(graph, "int32"),
     logitBias: placeholder(graph, "float32"),
     shards: Array.from({ length: shardCount }, shard),
+    split: (rowCount) => splitBatch(rowCount, shardCount, passes),
     paddedTokenCount: graph.options.fusedKernels ? (tokenCount) => tokenCount : paddedTokenCount,
   };
 }
@@ -126,7 +140,7 @@ export function feedBatch(placeholders: BatchPlaceholders, batch: WindowBatch, c
     [placeholders.positions, { dtype: "int32", shape: [L], data: positions(L, config.maxPositions) }],
   ]);
   const lengths: Record<string, number> = {};
-  const shards = splitBatch(batch.windowCount, placeholders.shards.length);
+  const shards = placeholders.split(batch.windowCount);
   for (const [index, { first, end }] of shards.entries()) {
     const B = end - first;
     const shape = [B, L];
@@ -136,7 +150,9 @@ export function feedBatch(placeholders: BatchPlaceholders, batch: WindowBatch, c
     feeds.set(indices.types, { dtype: "int32", shape, data: padRows(batch.tokenTypeIds, rows, L) });
     const bias = Float32Array.from(padRows(batch.attentionMask, rows, L), (isReal) => (isReal ? 0 : EXCLUDED));
     feeds.set(maskBias, { dtype: "float32", shape: [B, 1, 1, L], data: bias });
-    for (const [name, length] of Object.entries({ B, L, N: B * L })) lengths[`${shardName(index)}.${name}`] = length;
+    // P pairs of rows, where a window has two.
+    for (const [name, length] of Object.entries({ B, L, N: B * L, P: B / 2 }))
+      lengths[`${shardName(index)}.${name}`] = length;
   }
   return { feeds, lengths, shardCount: shards.length } satisfies RunOptions & { shardCount: number };
 }
@@ -151,7 +167,7 @@ export function feedLabels(
   const L = placeholders.paddedTokenCount(batch.tokenCount);
   checkLabels("startPositions", batch.startPositions, batch);
   checkLabels("endPositions", batch.endPositions, batch);
-  for (const [index, { first, end }] of splitBatch(batch.windowCount, placeholders.shards.length).entries()) {
+  for (const [index, { first, end }] of placeholders.split(batch.windowCount).entries()) {
     const { labels, indices } = placeholders.shards[index]!;
     const B = end - first;
     feeds.set(labels.start, { dtype: "int32", shape: [B], data: batch.startPositions.slice(first, end) });
@@ -173,7 +189,7 @@ export function feedSpans(
   { plausibleWeight }: AnswerabilityOptions,
 ): void {
   const L = placeholders.paddedTokenCount(batch.tokenCount);
-  for (const [index, { first, end }] of splitBatch(batch.windowCount, placeholders.shards.length).entries()) {
+  for (const [index, { first, end }] of placeholders.split(batch.windowCount).entries()) {
     const { spans } = placeholders.shards[index]!;
     const B = end - first;
     const isContext = padRows(batch.tokenTypeIds, { first, end, tokenCount: batch.tokenCount }, L);

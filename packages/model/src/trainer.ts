@@ -182,7 +182,7 @@ export function buildTrainingProgram(
   const firstMoments = new StoredTensors(graph, "firstMoment", parameters);
   const secondMoments = new StoredTensors(graph, "secondMoment", parameters);
   const gradients = new StoredTensors(graph, "gradient", parameters);
-  const inputs = batchPlaceholders(graph, shardCount);
+  const inputs = batchPlaceholders(graph, shardCount, options.rDropWeight ? 2 : 1);
   const windowWeight = placeholder(graph, "float32");
   const seed = placeholder(graph, "int32");
   const settings = {
@@ -196,9 +196,7 @@ export function buildTrainingProgram(
   const value = (name: string) => weights.value(name);
   const factor = scale(windowWeight, 0.5);
   const shards = inputs.shards.map((shard, index) =>
-    graph.withOwnLengths(shardName(index), () =>
-      buildShard(settings, value, { ...inputs, ...shard }, factor, options.answerability),
-    ),
+    graph.withOwnLengths(shardName(index), () => buildShard(settings, value, { ...inputs, ...shard }, factor, options)),
   );
 
   const lossVariable = variable(graph, "lossSum", []);
@@ -237,15 +235,15 @@ function buildShard(
   value: Weights,
   inputs: ShardPlaceholders & Pick<BatchPlaceholders, "tokenCount" | "logitBias">,
   factor: Tensor<"float32">,
-  answerability: TrainerOptions["answerability"],
+  { answerability, rDropWeight }: TrainerOptions,
 ) {
   const passed = forward(settings, value, inputs);
   const head = { weight: value("answer.weight"), bias: value("answer.bias") };
   const logits = answerLogits(passed.last.output, head);
   const { tokenCount } = inputs;
   const outcome = answerability
-    ? answerabilityLoss(logits, { ...inputs.spans, tokenCount }, answerability.weight)
-    : answerLoss(logits, { ...inputs.labels, ...inputs });
+    ? answerabilityLoss(logits, { ...inputs.spans, tokenCount }, answerability.weight, rDropWeight)
+    : answerLoss(logits, { ...inputs.labels, ...inputs }, rDropWeight);
   const answer = answerBackward(outcome, passed.last.output, head, factor);
   const gradients = new Map<string, Gradient>([
     ["answer.weight", answer.weight],

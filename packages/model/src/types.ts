@@ -80,6 +80,11 @@ export interface TrainerOptions {
   readonly attentionDropout: number;
   /** Absent: run_qa's loss, start and end over all positions. */
   readonly answerability?: AnswerabilityOptions | undefined;
+  /**
+   * R-Drop: a batch holds each window twice, as rows next to each other with other dropout, and the divergence of what the
+   * two say, times this, joins the loss. Absent or 0: each window once.
+   */
+  readonly rDropWeight?: number;
   /** Keep only each layer's input for the backward pass, and compute the layer again there: less memory, more time. */
   readonly recomputeLayers?: boolean;
 }

@@ -1,8 +1,8 @@
 import { Graph, loadEngine, placeholder, Session, type FeedValue, type Tensor } from "@bertqa/engine";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { answerabilityLoss } from "../src/blocks/answer-head.ts";
+import { describe, expect, test } from "vitest";
+import { answerabilityLoss, answerLoss, type SpanLabels } from "../src/blocks/answer-head.ts";
 import { readCheckpoint } from "../src/checkpoint.ts";
 import { batchPlaceholders, feedSpans } from "../src/feeds.ts";
 import { createTrainer } from "../src/trainer.ts";
@@ -20,54 +20,106 @@ const int32 = (shape: readonly number[], data: readonly number[]): FeedValue => 
   data: Int32Array.from(data),
 });
 
-test("the loss in two parts and its gradients by the logits are those of PyTorch's autograd", async () => {
-  const oracle = JSON.parse(await readFile(join(import.meta.dirname, "fixtures/answerability.json"), "utf8")) as {
-    weight: number;
-    context: number[][];
-    spans: [start: number, end: number, weight: number, isNull: number][];
-    logits: [start: number[][], end: number[][]];
-    loss: number;
-    gradient: [start: number[][], end: number[][]];
+interface Outcome {
+  readonly loss: number;
+  readonly gradient: readonly [start: number[][], end: number[][]];
+}
+type Logits = readonly [start: number[][], end: number[][]];
+
+interface Oracle extends Outcome {
+  readonly weight: number;
+  readonly context: number[][];
+  readonly spans: [start: number, end: number, weight: number, isNull: number][];
+  readonly logits: Logits;
+  /** Two windows, each in two rows. */
+  readonly rDrop: {
+    readonly weight: number;
+    readonly windows: number[];
+    readonly logits: Logits;
+    readonly answerability: Outcome;
+    readonly positions: Outcome;
   };
+}
+
+const oracle = JSON.parse(await readFile(join(import.meta.dirname, "fixtures/answerability.json"), "utf8")) as Oracle;
+const [B, L] = [4, 7];
+
+describe("loss and gradients by the logits are those of PyTorch's autograd:", () => {
+  const { rDrop, weight } = oracle;
+  const spansOf = (windows: readonly number[], feed: Feed): SpanLabels => {
+    const column = (index: number) => windows.map((window) => oracle.spans[window]![index] as number);
+    const bias = windows.flatMap((window) => oracle.context[window]!.map((inside) => (inside ? 0 : -1e9)));
+    return {
+      start: feed(int32([B], column(0))) as Tensor<"int32">,
+      end: feed(int32([B], column(1))) as Tensor<"int32">,
+      spanWeight: feed(float32([B], column(2))) as Tensor<"float32">,
+      isNull: feed(float32([B], column(3))) as Tensor<"float32">,
+      contextBias: feed(float32([B, L], bias)) as Tensor<"float32">,
+      tokenCount: feed(int32([], [L])) as Tensor<"int32">,
+    };
+  };
+
+  test("the loss in two parts", async () => {
+    const loss = await outcomeOf(oracle.logits, (logits, feed) =>
+      answerabilityLoss(logits, spansOf([0, 1, 2, 3], feed), weight),
+    );
+    expectEqual(loss, oracle);
+  });
+
+  test("the loss in two parts, with R-Drop", async () => {
+    const loss = await outcomeOf(rDrop.logits, (logits, feed) =>
+      answerabilityLoss(logits, spansOf(rDrop.windows, feed), weight, rDrop.weight),
+    );
+    expectEqual(loss, rDrop.answerability);
+  });
+
+  test("the loss over all positions, with R-Drop", async () => {
+    const labels = (index: number) =>
+      rDrop.windows.map((window) => (oracle.spans[window]![3] === 1 ? 0 : oracle.spans[window]![index]!));
+    const loss = await outcomeOf(rDrop.logits, (logits, feed) => {
+      const start = feed(int32([B], labels(0))) as Tensor<"int32">;
+      const end = feed(int32([B], labels(1))) as Tensor<"int32">;
+      const logitBias = feed(float32([1, L], Array<number>(L).fill(0))) as Tensor<"float32">;
+      return answerLoss(
+        logits,
+        { start, end, logitBias, tokenCount: feed(int32([], [L])) as Tensor<"int32"> },
+        rDrop.weight,
+      );
+    });
+    expectEqual(loss, rDrop.positions);
+  });
+});
+
+type Feed = (value: FeedValue) => Tensor;
+
+/** @returns loss, and twice the gradients by the logits: the head's backward pass takes the half back */
+async function outcomeOf(
+  [start, end]: Logits,
+  lossOf: (logits: { start: Tensor<"float32">; end: Tensor<"float32"> }, feed: Feed) => ReturnType<typeof answerLoss>,
+) {
   const engine = await loadEngine();
   const graph = new Graph({ compileClusters: false });
-  const [B, L] = [4, 7];
   const feeds = new Map<Tensor, FeedValue>();
-  const feed = <T extends "float32" | "int32">(dtype: T, value: FeedValue) => {
-    const tensor = placeholder(graph, dtype);
+  const feed = (value: FeedValue) => {
+    const tensor = placeholder(graph, value.dtype);
     feeds.set(tensor, value);
     return tensor;
   };
-  const column = (index: number) => oracle.spans.map((span) => span[index] as number);
-  const logits = {
-    start: feed("float32", float32([B, L], oracle.logits[0].flat())),
-    end: feed("float32", float32([B, L], oracle.logits[1].flat())),
-  };
-  const labels = {
-    start: feed("int32", int32([B], column(0))),
-    end: feed("int32", int32([B], column(1))),
-    spanWeight: feed("float32", float32([B], column(2))),
-    isNull: feed("float32", float32([B], column(3))),
-    contextBias: feed(
-      "float32",
-      float32(
-        [B, L],
-        oracle.context.flat().map((inside) => (inside ? 0 : -1e9)),
-      ),
-    ),
-    tokenCount: feed("int32", int32([], [L])),
-  };
-  const result = answerabilityLoss(logits, labels, oracle.weight);
+  const logits = (rows: number[][]) => feed(float32([B, L], rows.flat())) as Tensor<"float32">;
+  const outcome = lossOf({ start: logits(start), end: logits(end) }, feed);
   const session = new Session(engine.binding, graph);
-  const fetched = session.run([result.loss, result.start, result.end], { feeds, lengths: { B, L, N: B * L } });
+  const lengths = { B, L, N: B * L, P: B / 2 };
+  const fetched = session.run([outcome.loss, outcome.start, outcome.end], { feeds, lengths });
   session.dispose();
-  const [loss, start, end] = fetched.map(({ data }) => data);
-  expect(loss![0]).toBeCloseTo(oracle.loss, 4);
-  // Twice the gradient: the head's backward pass takes the half back.
+  return fetched.map(({ data }) => data) as [Float32Array, Float32Array, Float32Array];
+}
+
+function expectEqual([loss, start, end]: [Float32Array, Float32Array, Float32Array], expected: Outcome): void {
+  expect(loss[0]).toBeCloseTo(expected.loss, 4);
   const twice = (rows: number[][]) => Float32Array.from(rows.flat(), (x) => 2 * x);
-  expect(gap(start!, twice(oracle.gradient[0])).largest).toBeLessThan(1e-5);
-  expect(gap(end!, twice(oracle.gradient[1])).largest).toBeLessThan(1e-5);
-});
+  expect(gap(start, twice(expected.gradient[0])).largest).toBeLessThan(1e-5);
+  expect(gap(end, twice(expected.gradient[1])).largest).toBeLessThan(1e-5);
+}
 
 test("a window's span is its answer, else its plausible answer with that weight, else none; padding is no context", () => {
   const graph = new Graph({ compileClusters: false });

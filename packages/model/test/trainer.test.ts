@@ -41,12 +41,26 @@ function train(given: Partial<TrainerOptions>, from: number, until: number, star
   return state;
 }
 
-/** Rows `from` to before `until` of the fixture's batch. */
-function windowsOf(from: number, until: number): LabelledBatch {
-  const rows = (values: Int32Array, width: number) => values.slice(from * width, until * width);
+/** Loss and state of one step over micro-batches, each weighed by its share of the rows. */
+function oneStep(given: Partial<TrainerOptions>, batches: readonly LabelledBatch[]) {
+  const trainer = createTrainer(engine, checkpoint, { ...options, ...given });
+  const rows = batches.reduce((sum, { windowCount }) => sum + windowCount, 0);
+  batches.forEach((micro, microStep) =>
+    trainer.accumulate(micro, { step: 0, microStep, weight: micro.windowCount / rows }),
+  );
+  trainer.applyGradients(0.01);
+  const result = { loss: trainer.takeMeanLoss(), state: trainer.exportState() };
+  trainer.dispose();
+  return result;
+}
+
+/** Some of the fixture's batch. */
+function windowsOf(...windows: number[]): LabelledBatch {
+  const rows = (values: Int32Array, width: number) =>
+    Int32Array.from(windows.flatMap((window) => [...values.subarray(window * width, (window + 1) * width)]));
   const L = batch.tokenCount;
   return {
-    windowCount: until - from,
+    windowCount: windows.length,
     tokenCount: L,
     inputIds: rows(batch.inputIds, L),
     tokenTypeIds: rows(batch.tokenTypeIds, L),
@@ -105,8 +119,36 @@ describe("dropout", () => {
   });
 });
 
+describe("R-Drop", () => {
+  // Three windows: the shards of a CPU take two and one of them.
+  const twice = () => windowsOf(0, 0, 1, 1, 2, 2);
+
+  test.each([undefined, { weight: 1, plausibleWeight: 1 }])("without dropout adds nothing (%o)", (answerability) => {
+    const noDropout = { hiddenDropout: 0, attentionDropout: 0, answerability };
+    const once = oneStep(noDropout, [windowsOf(0, 1, 2)]);
+    const both = oneStep({ ...noDropout, rDropWeight: 3 }, [twice()]);
+    expect(both.loss).toBeCloseTo(once.loss, 5);
+    for (const [name, { data }] of once.state)
+      if (name.startsWith("optimizer.first"))
+        expect(gap(both.state.get(name)!.data, data).largest, name).toBeLessThan(1e-6);
+  });
+
+  test("with dropout adds what the passes disagree by, as its weight says", () => {
+    const lossAt = (rDropWeight: number) => oneStep({ rDropWeight }, [twice()]).loss;
+    const [half, one, two] = [lossAt(0.5), lossAt(1), lossAt(2)];
+    expect(two - one).toBeGreaterThan(1e-3);
+    expect(two - one).toBeCloseTo(2 * (one - half), 4);
+  });
+
+  test("asks for every window twice", () => {
+    expect(() => oneStep({ rDropWeight: 1 }, [windowsOf(0, 1, 2)])).toThrow(
+      "3 rows does not hold every window 2 times",
+    );
+  });
+});
+
 test("windows are split in order, the larger shard first, and no shard is empty", () => {
-  const sizes = (windows: number, shards: number) => splitBatch(windows, shards).map(({ first, end }) => [first, end]);
+  const sizes = (...args: Parameters<typeof splitBatch>) => splitBatch(...args).map(({ first, end }) => [first, end]);
   expect(sizes(16, 2)).toEqual([
     [0, 8],
     [8, 16],
@@ -117,12 +159,17 @@ test("windows are split in order, the larger shard first, and no shard is empty"
   ]);
   expect(sizes(1, 2)).toEqual([[0, 1]]);
   expect(sizes(7, 1)).toEqual([[0, 7]]);
+  // Pairs stay together.
+  expect(sizes(6, 2, 2)).toEqual([
+    [0, 4],
+    [4, 6],
+  ]);
 });
 
 test.each([1, 3])("the first %i of four windows have the logits that they have among all four", (count) => {
   const predictor = createPredictor(engine, checkpoint, { precision: "float32" });
   const all = predictor.predict(batch);
-  const some = predictor.predict(windowsOf(0, count));
+  const some = predictor.predict(windowsOf(...Array(count).keys()));
   predictor.dispose();
   for (const side of ["startLogits", "endLogits"] as const) {
     expect(gap(some[side], all[side].slice(0, count * batch.tokenCount)).largest).toBeLessThan(1e-5);
@@ -130,18 +177,9 @@ test.each([1, 3])("the first %i of four windows have the logits that they have a
 });
 
 test("two half batches accumulated by their share of the windows make the step of the whole batch", () => {
-  const step = (batches: readonly LabelledBatch[]) => {
-    const trainer = createTrainer(engine, checkpoint, { ...options, hiddenDropout: 0, attentionDropout: 0 });
-    batches.forEach((micro, microStep) =>
-      trainer.accumulate(micro, { step: 0, microStep, weight: micro.windowCount / batch.windowCount }),
-    );
-    trainer.applyGradients(0.01);
-    const result = { loss: trainer.takeMeanLoss(), state: trainer.exportState() };
-    trainer.dispose();
-    return result;
-  };
+  const step = (batches: LabelledBatch[]) => oneStep({ hiddenDropout: 0, attentionDropout: 0 }, batches);
   const whole = step([batch]);
-  const halves = step([windowsOf(0, 1), windowsOf(1, 4)]);
+  const halves = step([windowsOf(0), windowsOf(1, 2, 3)]);
   expect(halves.loss).toBeCloseTo(whole.loss, 5);
   for (const [name, { data }] of whole.state) {
     if (!name.startsWith("optimizer.first_moment.")) continue;

@@ -126,10 +126,11 @@ function* batchesFrom(context: LoopContext, firstStep: number, totalSteps: numbe
 }
 
 function accumulateBatch(context: LoopContext, batch: readonly number[], step: number): void {
-  const size = context.options.microBatchWindows ?? batch.length;
+  const { rDropWeight, microBatchWindows: size = batch.length } = context.options;
   for (let start = 0, microStep = 0; start < batch.length; start += size, microStep++) {
     const part = batch.slice(start, start + size);
-    context.trainer.accumulate(context.collate(part), { step, microStep, weight: part.length / batch.length });
+    const rows = rDropWeight > 0 ? part.flatMap((window) => [window, window]) : part;
+    context.trainer.accumulate(context.collate(rows), { step, microStep, weight: part.length / batch.length });
   }
 }
 

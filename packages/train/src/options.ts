@@ -22,6 +22,13 @@ export const trainOptionsSchema = z.strictObject({
     .describe(
       'Weight of the span loss on plausible answers of unanswerable questions; 0 leaves them out; for objective "answerability"',
     ),
+  rDropWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      "R-Drop: each window passes twice, with other dropout, and the divergence of what the two passes say, times this, joins the loss; twice the time. 0 turns it off",
+    ),
   batchWindows: z.int().positive().default(16).describe("Windows per optimizer step"),
   microBatchWindows: z
     .int()

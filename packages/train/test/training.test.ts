@@ -91,6 +91,23 @@ describe("a run of training", () => {
     expect(again.manifest).toEqual(uninterrupted);
   });
 
+  test(
+    "with R-Drop gives every window to the model twice, which adds nothing where nothing is dropped",
+    slow,
+    async () => {
+      const lossesOf = async (changed: object) => {
+        const folder = await preparedArtifacts();
+        await train(folder, { hiddenDropout: 0, attentionDropout: 0, epochs: 8, microBatchWindows: 3, ...changed });
+        const rows = await (await openModel("test", join(folder, "train"))).trainingLog();
+        return rows.map(({ loss }) => loss);
+      };
+      const once = await lossesOf({});
+      const twice = await lossesOf({ rDropWeight: 1 });
+      expect(once).toHaveLength(2);
+      twice.forEach((loss, i) => expect(loss).toBeCloseTo(once[i]!, 3));
+    },
+  );
+
   test("makes other weights from another seed", slow, async () => {
     const other = await train(await preparedArtifacts(), { seed: 43 });
     expect(other.manifest.contentSha256).not.toBe(uninterrupted.contentSha256);

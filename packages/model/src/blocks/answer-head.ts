@@ -15,6 +15,7 @@ import {
   subtract,
   sum,
   unstack,
+  type Dimension,
   type Tensor,
 } from "@bertqa/engine";
 
@@ -48,14 +49,66 @@ export interface AnswerLabels {
 /**
  * Sum over windows of the mean cross entropy of start and end, in float32, and the gradients of the two cross entropies
  * by [B, L] logits.
+ *
+ * @param rDropWeight weight of the {@link disagreement} of a window's two passes; 0: each window is there once
  */
-export function answerLoss(logits: { readonly start: F32; readonly end: F32 }, labels: AnswerLabels) {
-  const part = (side: "start" | "end") =>
-    softmaxCrossEntropy(add(logits[side], labels.logitBias), oneHot(labels[side], labels.tokenCount));
+export function answerLoss(logits: { readonly start: F32; readonly end: F32 }, labels: AnswerLabels, rDropWeight = 0) {
+  const part = (side: "start" | "end") => {
+    const label = oneHot(labels[side], labels.tokenCount);
+    const biased = add(logits[side], labels.logitBias);
+    const loss = softmaxCrossEntropy(biased, label);
+    return plus(loss, disagreement(logits[side], label, loss, "L", rDropWeight));
+  };
   const start = part("start");
   const end = part("end");
   const loss = scale(sum(addAll([start.losses, end.losses]), { axes: [0] }), 0.5);
   return { loss, start: start.gradient, end: end.gradient };
+}
+
+/** Of each row: a loss, [B], and its gradient by the row's logits, [B, C]. */
+interface RowLosses {
+  readonly losses: F32;
+  readonly gradient: F32;
+}
+
+const column = (x: F32) => reshape(x, ["B", 1]);
+
+function weighted({ losses, gradient }: RowLosses, weight: F32): RowLosses {
+  return { losses: multiply(losses, weight), gradient: multiply(gradient, column(weight)) };
+}
+
+function plus(loss: RowLosses, other: RowLosses | undefined): RowLosses {
+  if (!other) return loss;
+  return { losses: add(loss.losses, other.losses), gradient: add(loss.gradient, other.gradient) };
+}
+
+/**
+ * R-Drop (Liang et al. 2021, arXiv 2106.14448): a window goes through the network twice, with other dropout, as two rows
+ * next to each other, and what the two passes say is drawn together. Of each row i with partner j: KL(pᵢ ‖ pⱼ), so of a pair
+ * the two divergences, and the gradient of the pair's sum, pᵢ (Δ − KL(pᵢ ‖ pⱼ)) + pᵢ − pⱼ with Δ = log pᵢ − log pⱼ.
+ *
+ * @param logits without a bias for what takes no part: pᵢ is 0 there, and Δ is to stay finite
+ * @param label a place of each row that takes part, [B, C] one-hot, with its cross entropy
+ */
+function disagreement(
+  logits: F32,
+  label: F32,
+  { losses, gradient }: RowLosses,
+  columns: Dimension,
+  weight: number,
+): RowLosses | undefined {
+  if (weight === 0) return undefined;
+  const partner = (x: F32, ...rest: Dimension[]) => {
+    const [first, second] = unstack(reshape(x, ["P", 2, ...rest]), 2, 1);
+    return reshape(stack([second!, first!], 1), ["B", ...rest]);
+  };
+  const logSum = add(losses, sum(multiply(logits, label), { axes: [1] })); // log Σ exp, [B]
+  const shift = subtract(logSum, partner(logSum));
+  const difference = subtract(subtract(logits, partner(logits, columns)), column(shift)); // Δ, [B, C]
+  const p = add(gradient, label);
+  const divergence = sum(multiply(p, difference), { axes: [1] });
+  const slope = add(multiply(p, subtract(difference, column(divergence))), subtract(p, partner(p, columns)));
+  return { losses: scale(divergence, weight), gradient: scale(slope, weight) };
 }
 
 /** What {@link answerabilityLoss} is told of each window. */
@@ -83,32 +136,39 @@ export interface SpanLabels {
  * The two independent losses are those of Read + Verify (Hu et al. 2018, arXiv 1808.05759), here without a head of their own:
  * run_qa's loss is the same span loss, on answers alone, and one binary loss each on s₀ − log Σ exp sᵢ and on the end's.
  *
+ * @param rDropWeight as in {@link answerLoss}; the divergences of a window's passes weigh as the two parts do, and count
+ *   where a window has no span, too
  * @returns as {@link answerLoss}: the sum over windows, and twice its gradients by [B, L] logits
  */
 export function answerabilityLoss(
   logits: { readonly start: F32; readonly end: F32 },
   labels: SpanLabels,
   weight: number,
+  rDropWeight = 0,
 ) {
   const { spanWeight, isNull, contextBias, tokenCount } = labels;
   const { graph } = spanWeight;
   const cls = oneHot(integers(graph, [0]), tokenCount); // [1, L]
-  const column = (x: F32) => reshape(x, ["B", 1]);
   const part = (side: "start" | "end") => {
     const label = oneHot(labels[side], tokenCount);
-    const { losses, gradient } = softmaxCrossEntropy(add(logits[side], contextBias), label);
+    const cross = softmaxCrossEntropy(add(logits[side], contextBias), label);
     const at = (places: F32) => sum(multiply(logits[side], places), { axes: [1] }); // [B]
-    const nullOdds = subtract(at(cls), add(losses, at(label))); // s₀ − log Σ exp sᵢ, [B]
-    return { losses, gradient, nullOdds, nullSlope: subtract(cls, add(gradient, label)) };
+    return {
+      span: plus(weighted(cross, spanWeight), disagreement(logits[side], label, cross, "L", rDropWeight)),
+      nullOdds: subtract(at(cls), add(cross.losses, at(label))), // s₀ − log Σ exp sᵢ, [B]
+      nullSlope: subtract(cls, add(cross.gradient, label)),
+    };
   };
   const [start, end] = [part("start"), part("end")];
   const odds = add(start.nullOdds, end.nullOdds);
   const kinds = stack([subtract(scalar(graph, 1), isNull), isNull], 1); // [B, 2]
-  const binary = softmaxCrossEntropy(stack([scale(odds, 0), odds], 1), kinds);
-  const [, slope] = unstack(binary.gradient, 2, 1); // σ(z) − isNull, [B]
-  const gradientOf = ({ gradient, nullSlope }: typeof start) =>
-    add(multiply(gradient, column(spanWeight)), multiply(nullSlope, column(scale(slope!, 2 * weight))));
-  const spans = multiply(scale(add(start.losses, end.losses), 0.5), spanWeight);
+  const twoLogits = stack([scale(odds, 0), odds], 1);
+  const cross = softmaxCrossEntropy(twoLogits, kinds);
+  const binary = plus(cross, disagreement(twoLogits, kinds, cross, 2, rDropWeight));
+  const [, slope] = unstack(binary.gradient, 2, 1); // σ(z) − isNull and what R-Drop adds, [B]
+  const gradientOf = ({ span, nullSlope }: typeof start) =>
+    add(span.gradient, multiply(nullSlope, column(scale(slope!, 2 * weight))));
+  const spans = scale(add(start.span.losses, end.span.losses), 0.5);
   const loss = sum(add(spans, scale(binary.losses, weight)), { axes: [0] });
   return { loss, start: gradientOf(start), end: gradientOf(end) };
 }
