@@ -7,8 +7,7 @@
 recipes.json is a list of recipes, {"name": "R-Drop", "epochs": 4, "rDropWeight": 1}, with the names and defaults of
 RECIPE below. Each is trained on four folds of the train articles, three quarters of them at a time; the articles with and
 those without unanswerable questions are dealt apart, so that all folds hold both. Tokenize with tuneShare 0, so that no
-article is left out. The first recipe is what the others are
-compared with.
+article is left out. The first recipe is what the others are compared with.
 
 The step is that of packages/model (objective "answerability"): same windows, loss, AdamW, schedule and batches of similar
 length; the weights of K models lie in one stack, and what layers pass on is bfloat16. Forward passes equal Hugging Face's
