@@ -2,13 +2,14 @@
 export { BertqaError } from "@bertqa/squad";
 export type { Decision } from "@bertqa/answers";
 export type { Limits } from "./limits.ts";
-export {
+// The class as a type alone: a model is loaded, never put together from parts that are not public.
+export type {
+  Candidate,
+  CharacterRange,
+  Precision,
+  QuestionAnswer,
   QuestionAnswering,
-  type Candidate,
-  type CharacterRange,
-  type Precision,
-  type QuestionAnswer,
-  type QuestionInput,
-  type RunOptions,
-  type Runtime,
+  QuestionInput,
+  RunOptions,
+  Runtime,
 } from "./question-answering.ts";

@@ -10,6 +10,12 @@ import { tmpdir } from "node:os";
 const passage = "Ada 😀 Lovelace wrote the program in 1843. It is the engine of 😀 it, where Ada wrote on it.";
 const question = "Who wrote the program?";
 
+test("a model is loaded, never put together: the entries give no class to call", async () => {
+  const given = ["BertqaError", "loadQuestionAnswering"];
+  expect(Object.keys(await import("../src/node.ts")).toSorted()).toEqual(given);
+  expect(Object.keys(await import("../src/browser.ts")).toSorted()).toEqual(given);
+});
+
 describe("a loaded export", () => {
   let folder: string;
   let qa: QuestionAnswering;
