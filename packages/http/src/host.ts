@@ -54,13 +54,14 @@ function isOrigin(text: string): boolean {
 }
 
 /**
- * @returns a check of the Host field. A page elsewhere may point a name of its own at 127.0.0.1 (DNS rebinding); a server
- *   for this machine alone answers to this machine's names alone.
+ * @returns a check of the Host fields, of which there must be one (RFC 9112, section 3.2). A page elsewhere may point a name of its
+ *   own at 127.0.0.1 (DNS rebinding); a server for this machine alone answers to this machine's names alone.
  */
-export function hostCheck(allowed: readonly string[], host: string): (field: string | undefined) => void {
+export function hostCheck(allowed: readonly string[], host: string): (fields: readonly string[] | undefined) => void {
   const names = new Set(allowed.map((name) => name.toLowerCase()));
   const isOpen = names.size === 0 && !isLoopback(host);
-  return (field) => {
+  return ([field, ...others] = []) => {
+    if (others.length > 0) throw new HttpProblem(400, "host", "The request has several Host fields.");
     if (field === undefined || field === "") throw new HttpProblem(400, "host", "The request names no host.");
     const name = /^(?:\[([0-9a-f:.]+)\]|([^:[\]@/\s]+))(?::\d+)?$/i.exec(field);
     if (!name) throw new HttpProblem(400, "host", "The Host field is not a host.");

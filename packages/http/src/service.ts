@@ -2,7 +2,6 @@ import cors from "@fastify/cors";
 import { BertqaError } from "@bertqa/squad";
 import fastify, { LogController, type FastifyInstance, type FastifyRequest } from "fastify";
 import { randomUUID } from "node:crypto";
-import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
 import { checkNames, hostCheck, isLoopback, listenAddress } from "./host.ts";
@@ -95,9 +94,8 @@ export async function createHttpService(options: HttpServiceOptions = {}): Promi
     },
   }) as unknown as FastifyInstance;
   app.server.maxConnections = limits.connections;
-  app.server.on("checkExpectation", (_request, response: ServerResponse) => {
-    response.writeHead(417, { connection: "close" }).end();
-  });
+  // Else Node itself refuses what Expect asks for, without a word.
+  app.server.on("checkExpectation", (request, response) => app.routing(request, response));
 
   app.addHook("onRequest", (request, reply, done) => {
     reply.headers({ ...securityHeaders, "x-request-id": request.id });
@@ -185,7 +183,12 @@ function refuseEarly(app: FastifyInstance, options: HttpServiceOptions, host: st
     if (request.url.length > limits.urlCharacters) {
       throw new HttpProblem(414, "url_too_long", `The address is longer than ${limits.urlCharacters} characters.`);
     }
-    checkHost(request.headers.host);
+    const { expect } = request.headers;
+    if (expect !== undefined && !/100-continue/i.test(expect)) {
+      const headers = { connection: "close" };
+      throw new HttpProblem(417, "expectation", "The server meets no expectation but 100-continue.", { headers });
+    }
+    checkHost(request.raw.headersDistinct["host"]);
     done();
   });
 }

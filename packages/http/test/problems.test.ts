@@ -85,6 +85,18 @@ test.each([
   ["another site's Host", "GET /healthz HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 421, "host"],
   ["a Host that is none", "GET /healthz HTTP/1.1\r\nHost: a@127.0.0.1\r\nConnection: close\r\n\r\n", 400, "host"],
   [
+    "two Hosts",
+    "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    400,
+    "host",
+  ],
+  [
+    "an unknown expectation",
+    "POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: foo\r\nContent-Length: 9\r\n\r\n",
+    417,
+    "expectation",
+  ],
+  [
     "chunks over the limit",
     `POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n${"1".repeat(2000)}\r\n`,
     413,

@@ -79,6 +79,7 @@ const statusTexts: Readonly<Record<number, string>> = {
   413: "The body is too large",
   414: "The address is too long",
   415: "The body is not JSON in UTF-8",
+  417: "Expect asks for something else than 100-continue",
   421: "Not a host name of this server",
   422: "The body does not have this form, or its texts are too long",
   429: "Too much waits; Retry-After says for how many seconds",
@@ -96,7 +97,7 @@ export function responses(success: z.ZodType, statuses: readonly number[]): Reco
 }
 
 /** Every address may refuse so, one without a token too. */
-export const openProblems = [400, 408, 414, 421, 431, 503] as const;
+export const openProblems = [400, 408, 414, 417, 421, 431, 503] as const;
 export const commonProblems = [...openProblems, 401, 403] as const;
 export const bodyProblems = [...commonProblems, 413, 415, 422, 429] as const;
 
