@@ -60,7 +60,7 @@ export async function openModel(
   return { session: await openSession(runtime, model, sessionOptions, modelFile), runtime: name };
 }
 
-async function isFolder(path: string): Promise<boolean> {
+export async function isFolder(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   return found?.isDirectory() ?? false;
 }

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { defaultApiLimits, defaultLimits } from "../src/limits.ts";
@@ -63,11 +63,13 @@ test("ask searches documents, names file and line, and says what the threshold w
   await writeFile(join(folder, "docs/notes/ada.md"), `# Notes\n\n${"a b c. ".repeat(300)}\n\nAda wrote the program.\n`);
   await writeFile(join(folder, "docs/other.txt"), "Nothing of it.");
   await writeFile(join(folder, "docs/.hidden.txt"), "Ada wrote the program.");
+  await symlink("notes/ada.md", join(folder, "docs/link.md"));
   const { stdout, stderr } = await bertqa(
     ["ask", "--model", model, "--documents", "docs", "--passages", "1", "Which program?"],
     { cwd: folder },
   );
   expect(stdout).toMatch(/ · probability 0\.\d\d · notes\/ada\.md:5\n/);
+  expect(stderr).toMatch(/^warning: left out: 1 symbolic link among the documents, such as link\.md\n/);
   expect(stderr).toContain("tuned on single passages");
 });
 

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -133,13 +133,16 @@ test("a request within the limits is no body too large, written as Python does: 
   expect(bytes).toBeLessThan(bodyBytesFor(defaultApiLimits));
 });
 
-test("bertqa serve searches documents whose passages are longer than those that it takes", async () => {
+test("bertqa serve searches documents whose passages are longer than those that it takes, and logs a link left out", async () => {
   const [model, documents] = [await writeTinyExport(await temporaryFolder()), await temporaryFolder()];
   await writeFile(join(documents, "ada.md"), `Ada wrote the program. ${"It is the engine. ".repeat(80)}`);
   const flags = ["--model", model, "--documents", documents, "--max-passage-characters", "500"];
-  const { address } = await startCommand(workspaceBin, flags);
+  await symlink("ada.md", join(documents, "link.md"));
+  const { address, lines } = await startCommand(workspaceBin, flags);
   const found = await post(address, "/v1/search", { question: "Which program?" });
   expect(await found.json()).toMatchObject({ passagesRead: 1 });
+  const msg = "left out: 1 symbolic link among the documents, such as link.md";
+  expect(lines()).toContainEqual(expect.objectContaining({ level: "warn", msg }));
 });
 
 test("before the model is loaded the server runs, is not ready, and says when to come again", async () => {

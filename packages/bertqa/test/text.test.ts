@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { expect, test } from "vitest";
@@ -103,6 +103,22 @@ test("documents are found and named alike from wherever the folder is named", as
   }
 });
 
+test("symbolic links to documents and to folders are left out, and said so", async () => {
+  const [folder, elsewhere] = [await temporaryFolder(), await temporaryFolder()];
+  await writeFile(join(elsewhere, "b.md"), "text");
+  await symlink(join(elsewhere, "b.md"), join(folder, "b.md"));
+  await symlink(elsewhere, join(folder, "a"));
+  for (const name of ["logo.png", ".hidden.md"]) await symlink(join(elsewhere, "b.md"), join(folder, name));
+  const lines: string[] = [];
+  const read = async () => readDocuments(folder, { note: (line) => lines.push(line) });
+  await expect(read()).rejects.toThrow(
+    `bertqa: ${folder} holds no .txt, .md, .markdown file. Symbolic links are not followed: give the folder that they lead to.`,
+  );
+  await writeFile(join(folder, "c.md"), "text");
+  expect((await read()).map(({ file }) => file)).toEqual(["c.md"]);
+  expect(lines).toEqual(["left out: 2 symbolic links among the documents, such as a"]);
+});
+
 test("a word is found whatever stands beside it, in either Unicode form, and Chinese by its characters", () => {
   const found = (text: string, question: string) =>
     new PassageIndex([{ id: 0, file: "a.md", firstLine: 1, text }]).search(question, 1).length;
@@ -140,8 +156,8 @@ test("documents over the limit together are refused by the file that goes over i
   await mkdir(join(folder, "b"));
   await writeFile(join(folder, "a.txt"), "a".repeat(600));
   await writeFile(join(folder, "b/c.md"), "b".repeat(600));
-  expect(await readDocuments(folder, 1200)).toHaveLength(2);
-  await expect(readDocuments(folder, 1024)).rejects.toThrow(
+  expect(await readDocuments(folder, { mostBytes: 1200 })).toHaveLength(2);
+  await expect(readDocuments(folder, { mostBytes: 1024 })).rejects.toThrow(
     `bertqa: the documents are longer than ${1024 / 1024 ** 2} MiB together. Search a folder that holds less. (${folder}/b/c.md)`,
   );
 });

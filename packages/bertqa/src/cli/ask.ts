@@ -99,7 +99,8 @@ async function askDocuments(
   folder: string,
   flags: AskFlags,
 ): Promise<void> {
-  const index = new PassageIndex(await readDocuments(folder));
+  const note = (line: string) => void process.stderr.write(`warning: ${line}\n`);
+  const index = new PassageIndex(await readDocuments(folder, { note }));
   const mark = markFor(process.stdout);
   for (const { id, question } of asked) {
     const passages = index.search(question, flags.passages);

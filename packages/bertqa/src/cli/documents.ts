@@ -1,9 +1,10 @@
-import { BertqaError } from "@bertqa/squad";
+import { BertqaError, countOf, printable } from "@bertqa/squad";
 import MiniSearch from "minisearch";
 import type { Dirent } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { extname, join, relative } from "node:path";
 import { documentBytes } from "../limits.ts";
+import { isFolder } from "../load-parts.ts";
 import type { Candidate, QuestionAnswer } from "../question-answering.ts";
 import { readTextFile } from "./input.ts";
 
@@ -22,21 +23,26 @@ const extensions: ReadonlySet<string> = new Set([".txt", ".md", ".markdown"]);
 const passageCharacters = 2000;
 
 /**
- * Reads all text and Markdown files under a folder, hidden ones and node_modules left out.
+ * Reads all text and Markdown files under a folder, hidden ones and node_modules left out. Symbolic links are not followed: they
+ * may lead elsewhere, or in a circle.
  *
+ * @param note told in a line of links that were left out
  * @param mostBytes of all files together
  * @throws BertqaError if the folder is none, holds no such file or too much of them, or a part of it cannot be read
  */
-export async function readDocuments(folder: string, mostBytes = documentBytes): Promise<Passage[]> {
-  const found = await stat(folder).catch(() => undefined);
-  if (!found?.isDirectory()) throw new BertqaError("bertqa", `there is no folder ${folder}`);
-  const files = (await entriesUnder(folder))
-    .filter((entry) => entry.isFile() && extensions.has(extname(entry.name).toLowerCase()))
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .filter((file) => !file.split(/[/\\]/).some((part) => part.startsWith(".") || part === "node_modules"))
-    .sort();
+export async function readDocuments(
+  folder: string,
+  { note = () => {}, mostBytes = documentBytes }: { note?: (line: string) => void; mostBytes?: number } = {},
+): Promise<Passage[]> {
+  if (!(await isFolder(folder))) throw new BertqaError("bertqa", `there is no folder ${folder}`);
+  const { files, links } = await listDocuments(folder);
   if (files.length === 0) {
-    throw new BertqaError("bertqa", `${folder} holds no ${[...extensions].join(", ")} file`);
+    const remedy = "Symbolic links are not followed: give the folder that they lead to";
+    const problem = `${folder} holds no ${[...extensions].join(", ")} file`;
+    throw new BertqaError("bertqa", problem, links.length > 0 ? { remedy } : {});
+  }
+  if (links.length > 0) {
+    note(`left out: ${countOf(links.length, "symbolic link")} among the documents, such as ${printable(links[0]!)}`);
   }
   const passages: Passage[] = [];
   let bytesLeft = mostBytes;
@@ -53,6 +59,20 @@ export async function readDocuments(folder: string, mostBytes = documentBytes): 
     for (const part of passagesOf(text)) passages.push({ ...part, id: passages.length, file });
   }
   return passages;
+}
+
+/** Files, and links to what might be read, relative to the folder and in order. */
+async function listDocuments(folder: string): Promise<{ files: string[]; links: string[] }> {
+  const [files, links]: [string[], string[]] = [[], []];
+  for (const entry of await entriesUnder(folder)) {
+    const path = join(entry.parentPath, entry.name);
+    const file = relative(folder, path);
+    if (file.split(/[/\\]/).some((part) => part.startsWith(".") || part === "node_modules")) continue;
+    const isText = extensions.has(extname(file).toLowerCase());
+    if (entry.isFile() && isText) files.push(file);
+    if (entry.isSymbolicLink() && (isText || (await isFolder(path)))) links.push(file);
+  }
+  return { files: files.sort(), links: links.sort() };
 }
 
 async function entriesUnder(folder: string): Promise<Dirent[]> {

@@ -42,7 +42,9 @@ const answerMs = 60_000;
 /** `bertqa serve`: answers over HTTP until it is told to stop. Prints its address once the model is loaded. */
 export async function serve(flags: ServeFlags): Promise<void> {
   const model = resolve(flags.model ?? (await findLastExport(process.cwd())));
-  const documents = flags.documents === undefined ? undefined : new PassageIndex(await readDocuments(flags.documents));
+  const notes: string[] = [];
+  const readNoted = (folder: string) => readDocuments(folder, { note: (line) => notes.push(line) });
+  const documents = flags.documents === undefined ? undefined : new PassageIndex(await readNoted(flags.documents));
   const limits = {
     ...defaultApiLimits,
     ...(flags.maxQuestions !== undefined && { questions: flags.maxQuestions }),
@@ -67,6 +69,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
       ...(flags.maxConnections !== undefined && { connections: flags.maxConnections }),
     },
   });
+  for (const note of notes) service.app.log.warn(note);
   const queue = {
     ...defaultQueueLimits,
     ...(flags.maxWaiting !== undefined && { waitingQuestions: flags.maxWaiting }),
