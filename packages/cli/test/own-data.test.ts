@@ -92,6 +92,16 @@ test("import refuses one file for train and dev, and options of --split without 
   }
 });
 
+test("import and new say what to do about data of a single passage, which cannot be divided", async () => {
+  await makeWorkspace();
+  await writeFile(join(workspace, "one.csv"), [...table.slice(0, 2), `"${passage(0)}",Where?,Ems`].join("\n"));
+  const told = async (...args: string[]) => (await bertqa(args)).stderr.trimEnd().split("\n").at(-1);
+  const problem = "import: there is one passage, which cannot be divided into train and dev.";
+  expect(await told("import", "one.csv", "--to", "t.json", "--split", "0.1")).toBe(`${problem} Leave out --split.`);
+  const remedy = "Give questions to measure by with --dev FILE.";
+  expect(await told("new", "towns", "--train", "one.csv")).toBe(`${problem} ${remedy}`);
+});
+
 test("new refuses a seed where nothing is divided", async () => {
   const { code, stderr } = await bertqa(["new", "own", "--train", "a.csv", "--dev", "d.csv", "--seed", "7"]);
   expect([code, stderr]).toEqual([2, "error: --seed divides train, which --dev leaves whole\n"]);

@@ -44,7 +44,7 @@ export async function importFiles(files: readonly string[], flags: ImportFlags):
   const read = await readQuestions(files, flags, reporter);
   if (flags.split === undefined || devPath === undefined) await writeQuestions(flags.to, read.articles, reporter);
   else {
-    const { train, dev, unit } = splitTrain(read.articles, flags.split, flags.seed);
+    const { train, dev, unit } = splitTrain(read.articles, flags.split, flags.seed, "Leave out --split");
     reporter.line(`dev: ${countOf(countQuestions(dev), "question")} by ${unit}, seed ${flags.seed}`);
     await writeQuestions(flags.to, train, reporter);
     await writeQuestions(devPath, dev, reporter);
@@ -52,12 +52,12 @@ export async function importFiles(files: readonly string[], flags: ImportFlags):
   process.stdout.write(`${targets.join("\n")}\n`);
 }
 
-/** Takes a dev file out of train. @throws BertqaError where there is nothing to divide */
-export function splitTrain(articles: Articles, share: number, seed: number) {
+/** Takes a dev file out of train. @throws BertqaError, with this remedy, where there is nothing to divide */
+export function splitTrain(articles: Articles, share: number, seed: number, remedy: string) {
   const shuffled = <T>(items: readonly T[]) => new SeededRandom(seed, "dev").shuffled(items);
   const parts = splitByDocument(articles, share, shuffled);
   if (parts.train.length > 0 && parts.dev.length > 0) return parts;
-  throw new BertqaError("import", "there is one passage, which cannot be divided into train and dev");
+  throw new BertqaError("import", "there is one passage, which cannot be divided into train and dev", { remedy });
 }
 
 /**

@@ -106,7 +106,7 @@ async function readData(name: string, folder: string, flags: NewFlags, reporter:
     const articles = [...train.articles, ...dev.articles];
     return { sources, trainQuestions: countQuestions(train.articles), extraQuestions, articles, files: new Map() };
   }
-  const parts = splitTrain(train.articles, 0.1, flags.seed);
+  const parts = splitTrain(train.articles, 0.1, flags.seed, "Give questions to measure by with --dev FILE");
   reporter.line(`no --dev: ${countOf(countQuestions(parts.dev), "question")} of train become dev, by ${parts.unit}`);
   const files = new Map([
     [own("train"), parts.train],
