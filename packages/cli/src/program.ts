@@ -189,7 +189,7 @@ export function addCommands(program: Command): void {
     .option("--region <name>", "the bucket's region")
     .addOption(tokensOption())
     .option("--host <address>", "address to listen on; other machines reach any that is not loopback", "127.0.0.1")
-    .option("--port <n>", "port; 0 takes a free one", wholeNumber(0), 8787)
+    .option("--port <n>", "port; 0 takes a free one", wholeNumber(0, 65_535), 8787)
     .option("--allowed-host <name...>", "host names to answer to, besides this machine's own: a reverse proxy's")
     .option("--max-size <bytes>", "what may be kept: 50GB; the longest unused goes beyond it", byteCount, 50 * 2 ** 30)
     .option("--max-entry <bytes>", "the largest result that is taken", byteCount, 4 * 2 ** 30)
@@ -237,10 +237,12 @@ function share(text: string): number {
   throw new InvalidArgumentError("Expected a share between 0 and 1, such as 0.1.");
 }
 
-function wholeNumber(least: number): (text: string) => number {
+function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const range = most === Number.MAX_SAFE_INTEGER ? `${least} on` : `${least} to ${most}`;
   return (text) => {
-    const value = Number(text);
-    if (Number.isSafeInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${least} on.`);
+    // Number("") is 0.
+    const value = text.trim() === "" ? NaN : Number(text);
+    if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${range}.`);
   };
 }

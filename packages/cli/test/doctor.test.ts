@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Finding } from "@bertqa/engine";
+import { Command } from "commander";
 import { expect, test } from "vitest";
 import { formatFindings } from "../src/commands/doctor.ts";
+import { addCommands } from "../src/program.ts";
 
 const program = fileURLToPath(new URL("../../bertqa/bin/bertqa.mjs", import.meta.url));
 
@@ -61,6 +63,17 @@ test("a number of threads that is none is a finding with its remedy, not the end
 
 test("an unknown command is bad usage: exit code 2", () => {
   expect(bertqa(["nurse"]).status).toBe(2);
+});
+
+test.each([
+  [["cache-server", "--port", "99999"], "from 0 to 65535"],
+  [["cache-server", "--port", ""], "from 0 to 65535"],
+  [["import", "a.csv", "--to", "b.json", "--split", "0.1", "--seed", ""], "from 0 on"],
+])("%j is bad usage", async (words, range) => {
+  const program = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+  addCommands(program);
+  const refused = expect(program.parseAsync(words, { from: "user" })).rejects;
+  await refused.toThrow(new RegExp(`^error: option .* is invalid\\. Expected a whole number ${range}\\.$`));
 });
 
 test("the table says under a row what to do about it", () => {
