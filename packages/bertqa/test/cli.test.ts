@@ -157,6 +157,14 @@ test("the help of each command says how long a passage it takes", async () => {
   expect(await said("serve")).toContain(`refuse longer passages; default ${defaultApiLimits.passageCharacters}`);
 });
 
+test("the help of --threads says what each command does without it", async () => {
+  const said = async (command: string) => (await bertqa([command, "--help"])).stdout.replace(/\s+/g, " ");
+  expect(await said("ask")).toContain("--threads <n> threads; default: all physical cores, at most 4");
+  expect(await said("serve")).toContain(
+    "--threads <n> threads of all copies together; default: all physical cores for",
+  );
+});
+
 test("a command whose output nobody reads any more ends quietly", async () => {
   const model = await writeTinyExport(await temporaryFolder());
   const child = execFile(process.execPath, [bin, "ask", "--model", model, "--context", "-", "--json", "Who wrote it?"]);

@@ -18,8 +18,8 @@ export function addCommands(program: Command): void {
     .option("--passages <n>", "passages to read for a question", wholeNumber, 8)
     .option("--top-k <n>", "answers to show", wholeNumber, 1)
     .option("--json", "print JSON Lines");
-  addModelOptions(ask, defaultLimits.maxPassageCharacters).action(async (words: string[], flags: AskFlags) =>
-    (await import("./ask.ts")).ask(words, flags),
+  addModelOptions(ask, defaultLimits.maxPassageCharacters, ownThreads).action(
+    async (words: string[], flags: AskFlags) => (await import("./ask.ts")).ask(words, flags),
   );
 
   const score = program
@@ -28,7 +28,7 @@ export function addCommands(program: Command): void {
       "score an exported model on a SQuAD file by the official metric, at the threshold of its decision.json",
     )
     .requiredOption("--data <file>", "SQuAD 1.1 or 2.0 JSON");
-  addModelOptions(score, defaultLimits.maxPassageCharacters).action(
+  addModelOptions(score, defaultLimits.maxPassageCharacters, ownThreads).action(
     async (flags: ModelFlags & { readonly data: string }) => (await import("./score.ts")).score(flags),
   );
 
@@ -60,12 +60,17 @@ export function addCommands(program: Command): void {
         .choices(["fatal", "error", "warn", "info", "debug", "silent"])
         .default("info"),
     );
-  addModelOptions(serve, defaultApiLimits.passageCharacters).action(async (flags: ServeFlags) =>
+  addModelOptions(serve, defaultApiLimits.passageCharacters, sharedThreads).action(async (flags: ServeFlags) =>
     (await import("./serve.ts")).serve(flags),
   );
 }
 
-function addModelOptions(command: Command, passageCharacters: number): Command {
+/** What `--threads` says: a model alone has what its runtime takes; `serve` shares threads out to its copies. */
+const ownThreads = "threads; default: all physical cores, at most 4 threads of onnxruntime-web";
+const sharedThreads =
+  "threads of all copies together; default: all physical cores for a window alone, all logical ones for several";
+
+function addModelOptions(command: Command, passageCharacters: number, threads: string): Command {
   return command
     .option("--model <folder>", "an export; default: the newest of this workspace")
     .addOption(
@@ -77,7 +82,7 @@ function addModelOptions(command: Command, passageCharacters: number): Command {
         "onnxruntime-web",
       ]),
     )
-    .option("--threads <n>", "threads; default: all physical cores", wholeNumber)
+    .option("--threads <n>", threads, wholeNumber)
     .option("--max-passage-characters <n>", `refuse longer passages; default ${passageCharacters}`, wholeNumber)
     .option("--debug", "print the stack of an error");
 }
