@@ -139,10 +139,17 @@ test("a word is found whatever stands beside it, in either Unicode form, and Chi
   expect(wordsOf("Bach's BWV 1004, \u5317\u4eac!")).toEqual(["bach", "s", "bwv", "1004", "\u5317", "\u4eac"]);
 });
 
+test("of passages with one text the first is found, and another in place of the second", () => {
+  const texts = ["Ada wrote it.", "Ada wrote it.\n", "Ada was here, in the year 1843."];
+  const passages = texts.map((text, id) => ({ id, file: `${id}.md`, firstLine: 1, text }));
+  const found = new PassageIndex(passages).search("Ada wrote", 2);
+  expect(found.map(({ file }) => file)).toEqual(["0.md", "2.md"]);
+});
+
 test("a search looks at 100,000 places at most: the rarest words of a question come first, each once", () => {
   const passages = Array.from({ length: 60_000 }, (_, id) => ({
     ...{ id, file: "a.md", firstLine: 1 },
-    text: id === 40_000 ? "the of viola" : id === 50_000 ? "of the the the" : "the of",
+    text: id === 40_000 ? "the of viola" : id === 50_000 ? "of the the the" : `the of ${id % 10}`,
   }));
   const index = new PassageIndex(passages);
   expect(index.search(`${"the ".repeat(200)}of viola`, 2).map(({ id }) => id)[0]).toBe(40_000);

@@ -163,12 +163,16 @@ export class PassageIndex {
     return new Set(this.#passages.map(({ file }) => file)).size;
   }
 
-  /** The passages that share most with the question, best first. */
+  /** The passages that share most with the question, best first; of those with one text the first, which would answer alike. */
   search(question: string, count: number): Passage[] {
-    return this.#index
-      .search(this.#telling(wordsOf(question)).join(" "))
-      .slice(0, count)
-      .map(({ id }) => this.#passages[id as number]!);
+    const found = new Map<string, Passage>();
+    for (const { id } of this.#index.search(this.#telling(wordsOf(question)).join(" "))) {
+      const passage = this.#passages[id as number]!;
+      const text = passage.text.trim();
+      if (!found.has(text)) found.set(text, passage);
+      if (found.size === count) break;
+    }
+    return [...found.values()];
   }
 
   /** Each word once, the rarest first, as far as {@link mostPlaces} reaches: the commonest tell least and cost most. */
