@@ -270,3 +270,21 @@ test("an option of the source's tokenize: its tokenize, and train of the cell", 
   const expected = ["tiny:tokenize", ...afterTokenize.map((stage) => `sweep-seed-2:${stage}`)];
   expect(tasksThatRun("run", "sweep-seed-2:evaluate")).toEqual(expected);
 });
+
+test(
+  "an option that is saved while Nx runs is refused, and nothing is kept as the result of what was there before",
+  slow,
+  () => {
+    const project = join("pipelines", "tiny", "project.json");
+    const kept = readFileSync(join(workspace, project), "utf8");
+    edit(project, (text) => {
+      const { targets, ...rest } = JSON.parse(text);
+      const meddle = { command: "touch pipelines/tiny/tokenize.json" };
+      return JSON.stringify({ ...rest, targets: { ...targets, meddle, tokenize: { dependsOn: ["fetch", "meddle"] } } });
+    });
+    const failure = captureFailure(() => npx("nx", "run", "tiny:tokenize", "--outputStyle=static"));
+    expect(failure).toMatch(/tokenize: a file was changed after Nx had started.*tiny\/tokenize\.json/);
+    expect(tasksThatRun("run", "tiny:tokenize", "--excludeTaskDependencies")).toEqual(["tiny:tokenize"]);
+    writeFileSync(join(workspace, project), kept);
+  },
+);

@@ -54,6 +54,10 @@ const allowedVariables: readonly (readonly [RegExp, string])[] = [
     /^(HF_ENDPOINT|HF_TOKEN|https?_proxy|HTTPS?_PROXY|no_proxy|NO_PROXY|all_proxy|ALL_PROXY)$/i,
     "ways to files pinned by sha256",
   ],
+  [
+    /^NX_(INVOCATION_ANCESTOR_PIDS|TASK_HASH)$/,
+    "which Nx runs the stage, and so since when its inputs must not have changed",
+  ],
   [/^TF_CPP_MIN_LOG_LEVEL$/, "how much TensorFlow says"],
   [/^TF_FORCE_GPU_ALLOW_GROWTH$/, "how TensorFlow takes a GPU's memory"],
   [/^BERTQA_TRACE$/, "the tracer"],

@@ -1,6 +1,7 @@
 export * from "./command.ts";
 export * from "./lock.ts";
 export * from "./nx-cache.ts";
+export * from "./nx-inputs.ts";
 export * from "./paths.ts";
 export * from "./place.ts";
 export * from "./processes.ts";

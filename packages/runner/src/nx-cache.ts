@@ -15,17 +15,24 @@ import { basename, dirname, join, relative, resolve } from "node:path";
  * one Nx keeps those of a git checkout in the user's home, shared with other checkouts, where nothing of ours looks.
  */
 export function nxCacheFolder(workspaceFolder: string): string {
-  const folder = process.env.NX_CACHE_DIRECTORY || configuredCacheFolder(workspaceFolder) || join(".nx", "cache");
+  const folder = process.env.NX_CACHE_DIRECTORY || nxSettings(workspaceFolder).cacheDirectory || join(".nx", "cache");
   return resolve(workspaceFolder, folder);
 }
 
-/** None in a file that cannot be read, as for Nx, which says itself what is wrong with it. */
-function configuredCacheFolder(workspaceFolder: string): string | undefined {
+/** What is read of `nx.json`. */
+interface NxSettings {
+  readonly cacheDirectory?: string;
+  readonly namedInputs?: Readonly<Record<string, readonly NxInput[]>>;
+  readonly targetDefaults?: Readonly<Record<string, { readonly inputs?: readonly NxInput[] }>>;
+}
+export type NxInput = string | { readonly input?: string; readonly projects?: readonly string[] };
+
+/** Empty of a file that cannot be read, as for Nx, which says itself what is wrong with it. */
+export function nxSettings(workspaceFolder: string): NxSettings {
   try {
-    const text = readFileSync(join(workspaceFolder, "nx.json"), "utf8");
-    return (JSON.parse(text) as { cacheDirectory?: string }).cacheDirectory;
+    return JSON.parse(readFileSync(join(workspaceFolder, "nx.json"), "utf8")) as NxSettings;
   } catch {
-    return undefined;
+    return {};
   }
 }
 

@@ -1,6 +1,9 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import { hostname } from "node:os";
+import { hostname, uptime } from "node:os";
 import { z } from "zod";
+
+/** What user space sees of the kernel's ticks on Linux, whatever the kernel's own rate. */
+const tickMs = 10;
 
 /**
  * Names a process for others that share a folder: hosts on one network file system, containers with one volume. A process id
@@ -39,6 +42,12 @@ function isProcessAlive(pid: number): boolean {
   } catch (cause) {
     return (cause as NodeJS.ErrnoException).code === "EPERM";
   }
+}
+
+/** When a process of this machine started, in ms since 1970; undefined where it is gone, or the system has no `/proc`. */
+export function startedMsOf(pid: number): number | undefined {
+  const started = startOf(pid);
+  return started === "" ? undefined : Date.now() - (uptime() * 1000 - Number(started) * tickMs);
 }
 
 /** Field 22 of `/proc/<pid>/stat`; the name in field 2 may hold spaces and brackets. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */

@@ -18,6 +18,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
 import { dropFromNxCache } from "./nx-cache.ts";
 import { takeLock } from "./lock.ts";
+import { refuseChangedInputs } from "./nx-inputs.ts";
 import { ownerOf, pipelinePaths, type PipelinePaths } from "./paths.ts";
 import { explainDiskError, lockOf, recoverInput, recoverPlace, removeBeside, writeArtifact } from "./place.ts";
 import { openWork } from "./work.ts";
@@ -59,6 +60,7 @@ export async function runStage<Schema extends z.ZodObject, Reads extends StageRe
   const paths = { ...ruled, artifactsFolder: run.artifactsFolder ?? ruled.artifactsFolder };
   const where = join(folder, `${stage.name}.json`);
   const options = run.options ? parseOptions(stage, run.options) : await readOptions(stage.name, where, stage.options);
+  refuseChangedInputs(stage.name, paths);
   const place = join(paths.artifactsFolder, stage.name);
   const { artifactsFolder } = paths;
   const lock = await explained(stage.name, artifactsFolder, takeLock(stage.name, lockOf(place)));

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { runIn } from "../../../test/support/run-stage.ts";
@@ -111,6 +111,17 @@ describe("a run that fails changes nothing", () => {
     // The option as it was makes the artifact good again; one that decides nothing never made it bad.
     await writeFile(join(folder, "fetch.json"), '{"word": "hello", "threads": 5}');
     await run("tokenize");
+  });
+
+  test("when Nx hashed another options file than lies here now: it would keep the result as the other's", async () => {
+    const nx = { targetDefaults: { tokenize: { inputs: ["{projectRoot}/tokenize.json"] } } };
+    await writeFile(join(folder, "..", "..", "nx.json"), JSON.stringify(nx));
+    vi.stubEnv("NX_TASK_HASH", "123");
+    vi.stubEnv("NX_INVOCATION_ANCESTOR_PIDS", String(process.pid));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await run("fetch");
+    await expect(run("tokenize")).rejects.toThrow(/changed after Nx had started.*tokenize\.json/);
+    expect(await readdir(artifacts)).toEqual(["fetch"]);
   });
 
   test("files in the stage's place that are no artifact are nobody's to remove", async () => {
