@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BertqaError, type ProblemDetails } from "@bertqa/squad";
@@ -60,8 +61,11 @@ async function readManifest(stage: string, folder: string, kind: ArtifactKind): 
   try {
     if ((await lstat(path)).isFile()) return await readFile(path, "utf8");
   } catch (cause) {
-    const remedy = `Run the ${stageOfKind[kind]} stage first`;
-    throw new BertqaError(stage, `there is no ${kind} artifact in ${folder}`, { remedy, where: path, cause });
+    const details = { remedy: `Run the ${stageOfKind[kind]} stage first`, where: path, cause };
+    const problem = `there is no ${kind} artifact in ${folder}`;
+    // A cache may have given the folder without its manifest, and would again.
+    if (existsSync(folder)) throw new DamagedArtifactError(stage, folder, kind, problem, details);
+    throw new BertqaError(stage, problem, details);
   }
   throw new DamagedArtifactError(stage, folder, kind, "the manifest is not a regular file", { where: path });
 }

@@ -240,6 +240,11 @@ describe("an archive is not handed to Nx where", () => {
     ],
     ["a file of an artifact is missing", archiveOf(artifactItems(files).slice(0, 1)), /is missing/],
     [
+      "an artifact has no manifest",
+      archiveOf(artifactItems(files).slice(1)),
+      /artifacts\/tiny\/train\/ has no manifest/,
+    ],
+    [
       "an artifact holds a file that its manifest does not list",
       archiveOf([...artifactItems(files), { name: "artifacts/tiny/train/more", content: "x" }]),
       /not listed/,

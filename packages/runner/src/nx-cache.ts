@@ -6,7 +6,7 @@ import {
   stageOfKind,
   type Reporter,
 } from "@bertqa/core";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 
@@ -37,7 +37,7 @@ export function nxSettings(workspaceFolder: string): NxSettings {
 }
 
 /**
- * Looks for a damaged artifact in Nx's local cache, by its manifest. Nx copies on restoring, so an entry can be whole where the artifact
+ * Looks for a damaged artifact in Nx's local cache, by its manifest, or the lack of one. Nx copies on restoring, so an entry can be whole where the artifact
  * was changed since: it stays, and what restores it is said. One that is damaged itself is removed: Nx checks nothing that it restores,
  * so running the stage again would bring the same damage back. Its hash is noted, so that `bertqa nx` does not take it from a shared
  * cache again.
@@ -51,11 +51,11 @@ export async function dropFromNxCache(
   const inWorkspace = relative(workspaceFolder, artifactFolder);
   const cache = nxCacheFolder(workspaceFolder);
   const manifest = await readFile(join(artifactFolder, manifestName), "utf8").catch(() => undefined);
-  if (manifest === undefined || inWorkspace.startsWith("..")) return;
+  if (inWorkspace.startsWith("..")) return;
   for (const entry of await readdir(cache).catch(() => [])) {
     const copy = join(cache, entry, inWorkspace);
     const cached = await readFile(join(copy, manifestName), "utf8").catch(() => undefined);
-    if (cached !== manifest) continue;
+    if (cached !== manifest || !existsSync(copy)) continue;
     if (!(await isDamaged(copy))) {
       const stage = `${basename(dirname(artifactFolder))}:${basename(artifactFolder)}`;
       reporter.line(

@@ -93,3 +93,10 @@ test.each([
   expect(lines[1]).toMatch(/^dropped the damaged entry 200 from Nx's cache/);
   expect([existsSync(kept("100")), existsSync(kept("200")), await readdir(noted)]).toEqual([true, false, ["200"]]);
 });
+
+test("a copy without its manifest, which would come back with every run, is dropped where the artifact has none either", async () => {
+  const { place, kept, drop } = await madeAndKept();
+  for (const folder of [place, kept("200")]) await rm(join(folder, "manifest.json"));
+  expect(await drop()).toEqual([expect.stringMatching(/^dropped the damaged entry 200 from Nx's cache/)]);
+  expect([existsSync(kept("100")), existsSync(kept("200"))]).toEqual([true, false]);
+});

@@ -17,7 +17,8 @@ const mostEntries = 100_000;
 /** Manifests and what a task printed are read whole. */
 const mostTextBytes = 64 * 2 ** 20;
 
-const artifactPattern = /^artifacts\/[^/]+\/[^/]+$/;
+/** The folder of the artifact that a file is of, with a slash at its end; "" where it is of none. */
+const artifactOf = (name: string): string => /^artifacts\/[^/]+\/[^/]+\//.exec(name)?.[0] ?? "";
 
 /** An archive that Nx could not take, or would take and a stage would refuse. */
 export class ArchiveError extends Error {}
@@ -63,8 +64,8 @@ export async function checkArchive(
       hasCode = true;
     } else if (name === "terminalOutput") {
       utf8Of(await bytesOf(entry, header), name);
-    } else if (artifactPattern.test(name.slice(0, -manifestName.length - 1)) && name.endsWith(`/${manifestName}`)) {
-      manifests.set(name.slice(0, -manifestName.length), utf8Of(await bytesOf(entry, header), name));
+    } else if (artifactOf(name) !== "" && name === artifactOf(name) + manifestName) {
+      manifests.set(artifactOf(name), utf8Of(await bytesOf(entry, header), name));
     } else {
       files.set(name, await describe(entry));
     }
@@ -77,6 +78,8 @@ export async function checkArchive(
       : new ArchiveError(`it is no whole tar.gz: ${(error as Error).message}`);
   }
   if (!hasCode) throw new ArchiveError("it has no exit code");
+  const bare = [...files.keys()].map(artifactOf).find((folder) => folder !== "" && !manifests.has(folder));
+  if (bare !== undefined) throw new ArchiveError(`${bare} has no manifest`);
   for (const [folder, text] of manifests) checkArtifact(folder, text, files);
 }
 
