@@ -25,13 +25,14 @@ const optionsPath = join(pipelineFolder, "fetch.json");
 if (!existsSync(optionsPath)) {
   print("fetch.json missing");
 } else {
-  const text = readFileSync(optionsPath);
-  for (const path of localFiles(text) ?? []) print(`${path} ${await describe(resolve(pipelineFolder, path))}`);
+  for (const path of localFiles() ?? []) print(`${path} ${await describe(resolve(pipelineFolder, path))}`);
 }
 
 /** Local files that the options name; prints the text's hash where it is malformed, which the stage reports. */
-function localFiles(text) {
+function localFiles() {
+  let text;
   try {
+    text = readFileSync(optionsPath);
     // As the stage decodes it: without a byte order mark, which Windows' editors write. What one of them refused and the other
     // read would be an input that nobody watches.
     const { dataset, encoder } = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(text));
@@ -39,10 +40,15 @@ function localFiles(text) {
     const splits = files.flatMap((file) => file?.sources ?? []).filter(isLocal);
     const folders = encoder.sources.filter(isLocal);
     return [...splits, ...folders.flatMap((folder) => encoderFiles.map((name) => `${folder}/${name}`))].sort();
-  } catch {
-    print(`fetch.json malformed ${createHash("sha256").update(text).digest("hex")}`);
+  } catch ({ code }) {
+    print(`fetch.json ${text ? `malformed ${createHash("sha256").update(text).digest("hex")}` : unreadable(code)}`);
     return undefined;
   }
+}
+
+/** The stage says it in its own words; a stack here would end the whole run of Nx. */
+function unreadable(code) {
+  return `cannot be read: ${code}`;
 }
 
 function print(line) {
@@ -57,6 +63,10 @@ async function describe(path) {
   if (!existsSync(path)) return "missing";
   if (!statSync(path).isFile()) return "not a file";
   const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  try {
+    await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  } catch ({ code }) {
+    return unreadable(code);
+  }
   return hash.digest("hex");
 }

@@ -1,7 +1,8 @@
 import { readOptions } from "@bertqa/core";
 import { encoderSourceFiles, fetchOptionsSchema } from "../src/options.ts";
 import { execFile } from "node:child_process";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
@@ -91,6 +92,22 @@ test("a malformed fetch.json gives its hash and no error: the stage itself repor
   await rm(path);
   expect(await fingerprint(folder)).toEqual(["fetch.json missing"]);
 });
+
+// Of Linux: a file that nobody can read from its start, not even the administrator, who runs many a container.
+test.runIf(existsSync("/proc/self/mem"))(
+  "a file that cannot be read is a line, not an error: the stage itself reports it",
+  async () => {
+    const folder = await temporaryFolder();
+    const split = { sources: ["/proc/self/mem"] };
+    await writeLocalPipeline(folder, {
+      "fetch.json": { dataset: { train: split, dev: split }, encoder: { sources: ["encoder"] } },
+    });
+    expect(await fingerprint(folder)).toContain("/proc/self/mem cannot be read: EIO");
+    await rm(join(folder, "fetch.json"));
+    await mkdir(join(folder, "fetch.json"));
+    expect(await fingerprint(folder)).toEqual(["fetch.json cannot be read: EISDIR"]);
+  },
+);
 
 test("it knows the same encoder files as core", async () => {
   const text = await readFile(bin, "utf8");
