@@ -50,7 +50,9 @@ function pathsIn(projectFolder: string, inputs: readonly NxInput[]): string[] {
 function filesAt(path: string): string[] {
   if (!statOf(path)?.isDirectory()) return [path];
   const names = readdirSync(path, { recursive: true, encoding: "utf8" });
-  return names.map((name) => join(path, name)).filter((each) => statOf(each)?.isFile() && !/^\./.test(basename(each)));
+  return names
+    .map((name) => join(path, name))
+    .filter((each) => statOf(each)?.isFile() && !basename(each).startsWith("."));
 }
 
 function statOf(path: string): Stats | undefined {
