@@ -37,10 +37,10 @@ export function nxSettings(workspaceFolder: string): NxSettings {
 }
 
 /**
- * Looks for a damaged artifact in Nx's local cache, by its manifest, or the lack of one. Nx copies on restoring, so an entry can be whole where the artifact
- * was changed since: it stays, and what restores it is said. One that is damaged itself is removed: Nx checks nothing that it restores,
- * so running the stage again would bring the same damage back. Its hash is noted, so that `bertqa nx` does not take it from a shared
- * cache again.
+ * Looks for a damaged artifact in Nx's local cache, by its manifest, or the lack of one. Nx copies on restoring, so an entry can
+ * be whole where the artifact was changed since: it stays, and what restores it is said. One that is damaged itself is removed:
+ * Nx checks nothing that it restores, so running the stage again would bring the same damage back. Its hash is noted, so that
+ * `bertqa nx` does not take it from a shared cache again.
  */
 export async function dropFromNxCache(
   workspaceFolder: string | undefined,

@@ -5,6 +5,9 @@ import { nxSettings, type NxInput } from "./nx-cache.ts";
 import type { PipelinePaths } from "./paths.ts";
 import { startedMsOf } from "./processes.ts";
 
+/** A process's start is known to some hundredths of a second; Nx, which has to load first, reads no file so early. */
+const uncertaintyMs = 100;
+
 /**
  * Refuses to work for an Nx that hashed other files than lie here now. Nx hashes them when it starts, for stages that start hours later
  * too: what one of them makes of an option or of code that was saved in between, Nx would keep, and share, as the result of what was
@@ -27,7 +30,7 @@ export function refuseChangedInputs(
     return (input.projects ?? []).flatMap((name) => pathsIn(join(workspaceFolder, "packages", name), named));
   });
   // Not mtime, which a file that is copied or moved there brings along.
-  const changed = paths.flatMap(filesAt).find((path) => (statOf(path)?.ctimeMs ?? 0) > startedMs);
+  const changed = paths.flatMap(filesAt).find((path) => (statOf(path)?.ctimeMs ?? 0) > startedMs + uncertaintyMs);
   if (changed === undefined) return;
   throw new BertqaError(
     stage,
