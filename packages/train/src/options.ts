@@ -27,7 +27,7 @@ export const trainOptionsSchema = z.strictObject({
     .min(0)
     .default(0)
     .describe(
-      "R-Drop: each window passes twice, with other dropout, and the divergence of what the two passes say, times this, joins the loss; twice the time. 0 turns it off",
+      "R-Drop: each window passes twice, with other dropout, and the divergence of what the two passes say, times this, joins the loss. Twice the time, and the memory, where microBatchWindows is not half as many. 0 turns it off",
     ),
   batchWindows: z.int().positive().default(16).describe("Windows per optimizer step"),
   microBatchWindows: z
