@@ -9,17 +9,6 @@ import { createTrainer } from "../src/trainer.ts";
 import type { AnswerabilityOptions, LabelledBatch, TrainerOptions } from "../src/types.ts";
 import { fixtureFolder, gap, readOracle } from "./support.ts";
 
-const float32 = (shape: readonly number[], data: readonly number[]): FeedValue => ({
-  dtype: "float32",
-  shape,
-  data: Float32Array.from(data),
-});
-const int32 = (shape: readonly number[], data: readonly number[]): FeedValue => ({
-  dtype: "int32",
-  shape,
-  data: Int32Array.from(data),
-});
-
 interface Outcome {
   readonly loss: number;
   readonly gradient: readonly [start: number[][], end: number[][]];
@@ -50,12 +39,12 @@ describe("loss and gradients by the logits are those of PyTorch's autograd:", ()
     const column = (index: number) => windows.map((window) => oracle.spans[window]![index] as number);
     const bias = windows.flatMap((window) => oracle.context[window]!.map((inside) => (inside ? 0 : -1e9)));
     return {
-      start: feed(int32([B], column(0))) as Tensor<"int32">,
-      end: feed(int32([B], column(1))) as Tensor<"int32">,
-      spanWeight: feed(float32([B], column(2))) as Tensor<"float32">,
-      isNull: feed(float32([B], column(3))) as Tensor<"float32">,
-      contextBias: feed(float32([B, L], bias)) as Tensor<"float32">,
-      tokenCount: feed(int32([], [L])) as Tensor<"int32">,
+      start: feed.int32([B], column(0)),
+      end: feed.int32([B], column(1)),
+      spanWeight: feed.float32([B], column(2)),
+      isNull: feed.float32([B], column(3)),
+      contextBias: feed.float32([B, L], bias),
+      tokenCount: feed.int32([], [L]),
     };
   };
 
@@ -77,20 +66,20 @@ describe("loss and gradients by the logits are those of PyTorch's autograd:", ()
     const labels = (index: number) =>
       rDrop.windows.map((window) => (oracle.spans[window]![3] === 1 ? 0 : oracle.spans[window]![index]!));
     const loss = await outcomeOf(rDrop.logits, (logits, feed) => {
-      const start = feed(int32([B], labels(0))) as Tensor<"int32">;
-      const end = feed(int32([B], labels(1))) as Tensor<"int32">;
-      const logitBias = feed(float32([1, L], Array<number>(L).fill(0))) as Tensor<"float32">;
-      return answerLoss(
-        logits,
-        { start, end, logitBias, tokenCount: feed(int32([], [L])) as Tensor<"int32"> },
-        rDrop.weight,
-      );
+      const start = feed.int32([B], labels(0));
+      const end = feed.int32([B], labels(1));
+      const logitBias = feed.float32([1, L], Array<number>(L).fill(0));
+      return answerLoss(logits, { start, end, logitBias, tokenCount: feed.int32([], [L]) }, rDrop.weight);
     });
     expectEqual(loss, rDrop.positions);
   });
 });
 
-type Feed = (value: FeedValue) => Tensor;
+/** Placeholders, with the values that they are fed. */
+interface Feed {
+  readonly float32: (shape: readonly number[], data: readonly number[]) => Tensor<"float32">;
+  readonly int32: (shape: readonly number[], data: readonly number[]) => Tensor<"int32">;
+}
 
 /** @returns loss, and twice the gradients by the logits: the head's backward pass takes the half back */
 async function outcomeOf(
@@ -100,12 +89,16 @@ async function outcomeOf(
   const engine = await loadEngine();
   const graph = new Graph({ compileClusters: false });
   const feeds = new Map<Tensor, FeedValue>();
-  const feed = (value: FeedValue) => {
-    const tensor = placeholder(graph, value.dtype);
-    feeds.set(tensor, value);
+  const fed = <T extends "float32" | "int32">(dtype: T, value: Omit<FeedValue, "dtype">): Tensor<T> => {
+    const tensor = placeholder(graph, dtype);
+    feeds.set(tensor, { dtype, ...value } as FeedValue);
     return tensor;
   };
-  const logits = (rows: number[][]) => feed(float32([B, L], rows.flat())) as Tensor<"float32">;
+  const feed: Feed = {
+    float32: (shape, data) => fed("float32", { shape, data: Float32Array.from(data) }),
+    int32: (shape, data) => fed("int32", { shape, data: Int32Array.from(data) }),
+  };
+  const logits = (rows: number[][]) => feed.float32([B, L], rows.flat());
   const outcome = lossOf({ start: logits(start), end: logits(end) }, feed);
   const session = new Session(engine.binding, graph);
   const lengths = { B, L, N: B * L, P: B / 2 };

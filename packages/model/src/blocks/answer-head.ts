@@ -54,10 +54,8 @@ export interface AnswerLabels {
  */
 export function answerLoss(logits: { readonly start: F32; readonly end: F32 }, labels: AnswerLabels, rDropWeight = 0) {
   const part = (side: "start" | "end") => {
-    const label = oneHot(labels[side], labels.tokenCount);
-    const biased = add(logits[side], labels.logitBias);
-    const loss = softmaxCrossEntropy(biased, label);
-    return plus(loss, disagreement(logits[side], label, loss, "L", rDropWeight));
+    const cross = crossEntropy(logits[side], oneHot(labels[side], labels.tokenCount), labels.logitBias);
+    return plus(cross, disagreement(logits[side], cross, "L", rDropWeight));
   };
   const start = part("start");
   const end = part("end");
@@ -69,6 +67,25 @@ export function answerLoss(logits: { readonly start: F32; readonly end: F32 }, l
 interface RowLosses {
   readonly losses: F32;
   readonly gradient: F32;
+}
+
+/** The cross entropy of rows of logits, and the softmax that it is of. */
+interface CrossEntropy extends RowLosses {
+  /** [B, C] */
+  readonly p: F32;
+  /** log Σ exp of the logits that take part, [B] */
+  readonly logSum: F32;
+}
+
+/** @param label a place of each row that takes part, [B, C] one-hot @param bias 0, or −1e9 for logits that take no part */
+function crossEntropy(logits: F32, label: F32, bias?: F32): CrossEntropy {
+  const { losses, gradient } = softmaxCrossEntropy(bias ? add(logits, bias) : logits, label);
+  return {
+    losses,
+    gradient,
+    p: add(gradient, label),
+    logSum: add(losses, sum(multiply(logits, label), { axes: [1] })),
+  };
 }
 
 const column = (x: F32) => reshape(x, ["B", 1]);
@@ -88,12 +105,10 @@ function plus(loss: RowLosses, other: RowLosses | undefined): RowLosses {
  * the two divergences, and the gradient of the pair's sum, pᵢ (Δ − KL(pᵢ ‖ pⱼ)) + pᵢ − pⱼ with Δ = log pᵢ − log pⱼ.
  *
  * @param logits without a bias for what takes no part: pᵢ is 0 there, and Δ is to stay finite
- * @param label a place of each row that takes part, [B, C] one-hot, with its cross entropy
  */
 function disagreement(
   logits: F32,
-  label: F32,
-  { losses, gradient }: RowLosses,
+  { p, logSum }: CrossEntropy,
   columns: Dimension,
   weight: number,
 ): RowLosses | undefined {
@@ -102,10 +117,8 @@ function disagreement(
     const [first, second] = unstack(reshape(x, ["P", 2, ...rest]), 2, 1);
     return reshape(stack([second!, first!], 1), ["B", ...rest]);
   };
-  const logSum = add(losses, sum(multiply(logits, label), { axes: [1] })); // log Σ exp, [B]
   const shift = subtract(logSum, partner(logSum));
   const difference = subtract(subtract(logits, partner(logits, columns)), column(shift)); // Δ, [B, C]
-  const p = add(gradient, label);
   const divergence = sum(multiply(p, difference), { axes: [1] });
   const slope = add(multiply(p, subtract(difference, column(divergence))), subtract(p, partner(p, columns)));
   return { losses: scale(divergence, weight), gradient: scale(slope, weight) };
@@ -150,21 +163,19 @@ export function answerabilityLoss(
   const { graph } = spanWeight;
   const cls = oneHot(integers(graph, [0]), tokenCount); // [1, L]
   const part = (side: "start" | "end") => {
-    const label = oneHot(labels[side], tokenCount);
-    const cross = softmaxCrossEntropy(add(logits[side], contextBias), label);
-    const at = (places: F32) => sum(multiply(logits[side], places), { axes: [1] }); // [B]
+    const cross = crossEntropy(logits[side], oneHot(labels[side], tokenCount), contextBias);
     return {
-      span: plus(weighted(cross, spanWeight), disagreement(logits[side], label, cross, "L", rDropWeight)),
-      nullOdds: subtract(at(cls), add(cross.losses, at(label))), // s₀ − log Σ exp sᵢ, [B]
-      nullSlope: subtract(cls, add(cross.gradient, label)),
+      span: plus(weighted(cross, spanWeight), disagreement(logits[side], cross, "L", rDropWeight)),
+      nullOdds: subtract(sum(multiply(logits[side], cls), { axes: [1] }), cross.logSum), // s₀ − log Σ exp sᵢ, [B]
+      nullSlope: subtract(cls, cross.p),
     };
   };
   const [start, end] = [part("start"), part("end")];
   const odds = add(start.nullOdds, end.nullOdds);
   const kinds = stack([subtract(scalar(graph, 1), isNull), isNull], 1); // [B, 2]
   const twoLogits = stack([scale(odds, 0), odds], 1);
-  const cross = softmaxCrossEntropy(twoLogits, kinds);
-  const binary = plus(cross, disagreement(twoLogits, kinds, cross, 2, rDropWeight));
+  const cross = crossEntropy(twoLogits, kinds);
+  const binary = plus(cross, disagreement(twoLogits, cross, 2, rDropWeight));
   const [, slope] = unstack(binary.gradient, 2, 1); // σ(z) − isNull and what R-Drop adds, [B]
   const gradientOf = ({ span, nullSlope }: typeof start) =>
     add(span.gradient, multiply(nullSlope, column(scale(slope!, 2 * weight))));
