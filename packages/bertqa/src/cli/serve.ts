@@ -43,8 +43,9 @@ const answerMs = 60_000;
 export async function serve(flags: ServeFlags): Promise<void> {
   const model = resolve(flags.model ?? (await findLastExport(process.cwd())));
   const notes: string[] = [];
-  const readNoted = (folder: string) => readDocuments(folder, { note: (line) => notes.push(line) });
-  const documents = flags.documents === undefined ? undefined : new PassageIndex(await readNoted(flags.documents));
+  const note = (line: string) => void notes.push(line);
+  const documents =
+    flags.documents === undefined ? undefined : new PassageIndex(await readDocuments(flags.documents, { note }));
   const limits = {
     ...defaultApiLimits,
     ...(flags.maxQuestions !== undefined && { questions: flags.maxQuestions }),
@@ -69,7 +70,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
       ...(flags.maxConnections !== undefined && { connections: flags.maxConnections }),
     },
   });
-  for (const note of notes) service.app.log.warn(note);
+  for (const line of notes) service.app.log.warn(line);
   const queue = {
     ...defaultQueueLimits,
     ...(flags.maxWaiting !== undefined && { waitingQuestions: flags.maxWaiting }),

@@ -17,8 +17,8 @@ const mostEntries = 100_000;
 /** Manifests and what a task printed are read whole. */
 const mostTextBytes = 64 * 2 ** 20;
 
-/** The folder of the artifact that a file is of, with a slash at its end; "" where it is of none. */
-const artifactOf = (name: string): string => /^artifacts\/[^/]+\/[^/]+\//.exec(name)?.[0] ?? "";
+/** The folder of the artifact that a file is of, with a slash at its end; undefined where it is of none. */
+const artifactOf = (name: string): string | undefined => /^artifacts\/[^/]+\/[^/]+\//.exec(name)?.[0];
 
 /** An archive that Nx could not take, or would take and a stage would refuse. */
 export class ArchiveError extends Error {}
@@ -58,14 +58,15 @@ export async function checkArchive(
     if (header.type === "directory") return drain(entry);
     if (header.type !== "file") throw new ArchiveError(`${name} is neither a regular file nor a folder`);
     if ((left -= header.size) < 0) throw new ArchiveError(`it unpacks to more than ${unpackedBytes} bytes`);
+    const folder = artifactOf(name);
     if (name === "code") {
       const code = await bytesOf(entry, header);
       if (code.length !== 4) throw new ArchiveError("its exit code is not 4 bytes");
       hasCode = true;
     } else if (name === "terminalOutput") {
       utf8Of(await bytesOf(entry, header), name);
-    } else if (artifactOf(name) !== "" && name === artifactOf(name) + manifestName) {
-      manifests.set(artifactOf(name), utf8Of(await bytesOf(entry, header), name));
+    } else if (folder !== undefined && name === folder + manifestName) {
+      manifests.set(folder, utf8Of(await bytesOf(entry, header), name));
     } else {
       files.set(name, await describe(entry));
     }
@@ -78,7 +79,7 @@ export async function checkArchive(
       : new ArchiveError(`it is no whole tar.gz: ${(error as Error).message}`);
   }
   if (!hasCode) throw new ArchiveError("it has no exit code");
-  const bare = [...files.keys()].map(artifactOf).find((folder) => folder !== "" && !manifests.has(folder));
+  const bare = [...files.keys()].map(artifactOf).find((folder) => folder !== undefined && !manifests.has(folder));
   if (bare !== undefined) throw new ArchiveError(`${bare} has no manifest`);
   for (const [folder, text] of manifests) checkArtifact(folder, text, files);
 }
