@@ -101,6 +101,8 @@ export interface Stage<Schema extends z.ZodObject = z.ZodObject, Reads extends S
   readonly incidentalOptions?: readonly string[];
   readonly reads: Reads;
   readonly writes: ArtifactKind;
+  /** Files of the user's own that it reads besides its options file; not all need be there. */
+  localFiles?(options: z.output<Schema>, pipelineFolder: string): readonly string[];
   /** Whether it keeps work in progress, by {@link StageContext.work}. */
   readonly keepsWork?: boolean;
   /** Writes the artifact's files into `draft`. Its bytes depend on options and inputs alone, not on time or history. */

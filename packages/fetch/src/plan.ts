@@ -56,6 +56,12 @@ export function planFetch(options: FetchOptions, context: PlanContext): FetchSet
   ];
 }
 
+/** Every file on this machine that a plan may read. */
+export function localFilesOf(plan: readonly FetchSet[]): string[] {
+  const files = plan.flatMap(({ sources }) => sources.flatMap((source) => source.files));
+  return files.flatMap((file) => (file.kind === "local" ? [file.path] : []));
+}
+
 function planSplit(title: DatasetSplit, split: FetchOptions["dataset"]["train"], context: PlanContext): FetchSet {
   const sources = split.sources.map((given): PlannedSource => {
     const label = typeof given === "string" ? given : given.url;

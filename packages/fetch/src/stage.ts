@@ -6,7 +6,7 @@ import { fetchFiles, type FetchedFile } from "./download.ts";
 import { writeEncoder } from "./encoder/write.ts";
 import { fetchEnvironment, type FetchEnvironment } from "./environment.ts";
 import { fetchOptionsSchema } from "./options.ts";
-import { planFetch, type FetchSet } from "./plan.ts";
+import { localFilesOf, planFetch, type FetchSet } from "./plan.ts";
 import { readDataset } from "./read-dataset.ts";
 import { mapSplitsInTurn, splitEntries } from "./splits.ts";
 
@@ -24,6 +24,7 @@ export function createFetchStage(environmentOf: () => FetchEnvironment) {
     options: fetchOptionsSchema,
     reads: {},
     writes: "dataset",
+    localFiles: (options, pipelineFolder) => localFilesOf(planFetch(options, { pipelineFolder, hubEndpoint: "" })),
     run: async ({ options, draft, reporter, pipelineFolder, where, logFolder }) => {
       const environment = environmentOf();
       const plan = planFetch(options, { pipelineFolder, hubEndpoint: environment.hubEndpoint });

@@ -1,10 +1,10 @@
 import { encoderFiles, openDataset, readSafetensors } from "@bertqa/core";
 import { openQuestionFile } from "@bertqa/formats";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { chmod, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { existsSync, renameSync } from "node:fs";
+import { chmod, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { FetchEnvironment } from "../src/environment.ts";
 import { pinFile } from "../src/pin.ts";
 import { createFetchStage } from "../src/stage.ts";
@@ -16,6 +16,7 @@ import {
   pinOf,
   recordingReporter,
   repositoryFolder,
+  resolveOptions,
   serve,
   squad,
   temporaryFolder,
@@ -113,6 +114,41 @@ test("extra questions are a file of their own beside train, checked as train is"
   await expect((await bad).result).rejects.toThrow(
     "fetch: 1 bad row in the dataset: 1 × training question without an answer",
   );
+});
+
+describe("a local file that was changed after Nx had started is refused: Nx would keep the result as that of before", () => {
+  const refusal = "Run the command again: what was made comes from the cache.";
+
+  /** Fetches as for an Nx that started with this process, when no file of the test was there. */
+  async function fetchForNx(folder: string, options: object, onLine: () => void = () => {}) {
+    await writeFile(join(folder, "nx.json"), "{}");
+    vi.stubEnv("NX_TASK_HASH", "123");
+    vi.stubEnv("NX_INVOCATION_ANCESTOR_PIDS", String(process.pid));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const folders = { pipelineFolder: folder, artifactsFolder: join(folder, "artifacts") };
+    return runIn(fetchWith(testEnvironment(folder)), options, folders, { ...recordingReporter(), line: onLine });
+  }
+
+  test.each(["train.json", "encoder/config.json"])("%s, before the stage began", async (name) => {
+    const folder = await temporaryFolder();
+    const options = await writeLocalPipeline(folder);
+    for (const each of ["train.json", "dev.json", "encoder"])
+      if (!name.startsWith(each)) await rm(join(folder, each), { recursive: true });
+    await expect(fetchForNx(folder, options)).rejects.toThrow(`${refusal} (${join(folder, name)})`);
+  });
+
+  test("the encoder, while the stage read the questions", async () => {
+    const folder = await temporaryFolder();
+    const { encoder } = await writeLocalPipeline(folder);
+    await rename(join(folder, "encoder"), join(folder, "later"));
+    const own = (name: string) => ({ sources: [join(repositoryFolder, "pipelines", name)] });
+    const dataset = { train: own("sample/corpus/train.json"), dev: own("sanity/sanity.json") };
+    const options = resolveOptions({ dataset, encoder });
+    const change = () =>
+      void (existsSync(join(folder, "later")) && renameSync(join(folder, "later"), join(folder, "encoder")));
+    await expect(fetchForNx(folder, options, change)).rejects.toThrow(`${refusal} (${join(folder, "encoder")}/`);
+    expect(await readdir(join(folder, "artifacts"))).toEqual([]);
+  });
 });
 
 test("one bad row fails the stage: each is listed, the error sums them up, no artifact is left", async () => {

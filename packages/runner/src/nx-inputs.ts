@@ -1,6 +1,6 @@
 import { BertqaError } from "@bertqa/core";
 import { readdirSync, statSync, type Stats } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { nxSettings, type NxInput } from "./nx-cache.ts";
 import type { PipelinePaths } from "./paths.ts";
 import { startedMsOf } from "./processes.ts";
@@ -13,12 +13,14 @@ const uncertaintyMs = 100;
  * too: what one of them makes of an option or of code that was saved in between, Nx would keep, and share, as the result of what was
  * there before.
  *
+ * @param localFiles files of the user's own that the stage reads, which a command of Nx's inputs hashed
  * @param environment of the stage's process; without Nx's variables nothing is checked
  * @throws BertqaError naming a file that was changed since
  */
 export function refuseChangedInputs(
   stage: string,
   { pipelineFolder, workspaceFolder }: PipelinePaths,
+  localFiles: readonly string[] = [],
   environment: NodeJS.ProcessEnv = process.env,
 ): void {
   const startedMs = startedMsOf(Number(environment["NX_INVOCATION_ANCESTOR_PIDS"]?.split(",").at(-1)));
@@ -30,7 +32,8 @@ export function refuseChangedInputs(
     return (input.projects ?? []).flatMap((name) => pathsIn(join(workspaceFolder, "packages", name), named));
   });
   // Not mtime, which a file that is copied or moved there brings along.
-  const changed = paths.flatMap(filesAt).find((path) => (statOf(path)?.ctimeMs ?? 0) > startedMs + uncertaintyMs);
+  const files = [...paths.flatMap(filesAt), ...localFiles];
+  const changed = files.find((path) => (statOf(path)?.ctimeMs ?? 0) > startedMs + uncertaintyMs);
   if (changed === undefined) return;
   throw new BertqaError(
     stage,
@@ -52,12 +55,15 @@ function pathsIn(projectFolder: string, inputs: readonly NxInput[]): string[] {
 /** A file itself, or all in a folder but what editors hide there. */
 function filesAt(path: string): string[] {
   if (!statOf(path)?.isDirectory()) return [path];
-  const names = readdirSync(path, { recursive: true, encoding: "utf8" });
-  return names
-    .map((name) => join(path, name))
-    .filter((each) => statOf(each)?.isFile() && !basename(each).startsWith("."));
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
+    .map((entry) => join(entry.parentPath, entry.name));
 }
 
 function statOf(path: string): Stats | undefined {
-  return statSync(path, { throwIfNoEntry: false });
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined; // below a file, or in a closed folder: the stage says it in its own words
+  }
 }

@@ -60,7 +60,8 @@ export async function runStage<Schema extends z.ZodObject, Reads extends StageRe
   const paths = { ...ruled, artifactsFolder: run.artifactsFolder ?? ruled.artifactsFolder };
   const where = join(folder, `${stage.name}.json`);
   const options = run.options ? parseOptions(stage, run.options) : await readOptions(stage.name, where, stage.options);
-  refuseChangedInputs(stage.name, paths);
+  const localFiles = stage.localFiles?.(options, paths.pipelineFolder);
+  refuseChangedInputs(stage.name, paths, localFiles);
   const place = join(paths.artifactsFolder, stage.name);
   const { artifactsFolder } = paths;
   const lock = await explained(stage.name, artifactsFolder, takeLock(stage.name, lockOf(place)));
@@ -88,6 +89,7 @@ export async function runStage<Schema extends z.ZodObject, Reads extends StageRe
         },
       };
       const result = await stage.run(context);
+      if (localFiles) refuseChangedInputs(stage.name, paths, localFiles); // it has read them only now
       return { kind: stage.writes, options: decisive(stage, options), inputs: inputHashes, ...result };
     });
     const { reporter } = run;

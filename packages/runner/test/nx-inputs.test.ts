@@ -29,8 +29,12 @@ async function workspaceOfNow() {
   write("packages/train/src/.a.ts.swp"); // an editor has a file open
   write("nx.json", JSON.stringify(nx));
   const paths = await pipelinePaths("test", join(workspace, "pipelines", "small"));
+  // Of the user's own: what is named and not there is the stage's to say.
   const run = (stage: string, ancestors: string | undefined, hash: string | undefined = "123") =>
-    refuseChangedInputs(stage, paths, { NX_TASK_HASH: hash, NX_INVOCATION_ANCESTOR_PIDS: ancestors });
+    refuseChangedInputs(stage, paths, ["/nowhere", join(workspace, "nx.json", "below a file")], {
+      NX_TASK_HASH: hash,
+      NX_INVOCATION_ANCESTOR_PIDS: ancestors,
+    });
   return { files, run };
 }
 
