@@ -108,3 +108,23 @@ test.skipIf(process.platform === "win32")(
     }
   },
 );
+
+test.skipIf(!existsSync("/dev/full"))(
+  "a full disk under standard output is one line and a failure; under standard error it ends nothing",
+  async () => {
+    const source = `
+      import { runCommand } from ${JSON.stringify(new URL("../src/command.ts", import.meta.url).href)};
+      await runCommand(async () => {
+        process.stderr.write("working\\n");
+        await new Promise(setImmediate);
+        process.stdout.write("made\\n");
+      });`;
+    const program = [process.execPath, "--import", import.meta.resolve("tsx"), "--input-type=module", "--eval", source];
+    const into = (redirection: string) => run("sh", ["-c", `exec "$@" ${redirection}`, "sh", ...program]);
+    await expect(into(">/dev/full")).rejects.toMatchObject({
+      code: 1,
+      stderr: "working\nbertqa: the disk that standard output goes to is full. Free some space and run again.\n",
+    });
+    await expect(into("2>/dev/full")).resolves.toMatchObject({ stdout: "made\n" });
+  },
+);
