@@ -63,9 +63,19 @@ export async function dropFromNxCache(
       );
       continue;
     }
-    await mkdir(droppedFolderIn(workspaceFolder), { recursive: true });
-    await writeFile(join(droppedFolderIn(workspaceFolder), entry), "");
-    await rm(join(cache, entry), { recursive: true, force: true });
+    try {
+      await mkdir(droppedFolderIn(workspaceFolder), { recursive: true });
+      await writeFile(join(droppedFolderIn(workspaceFolder), entry), "");
+      await rm(join(cache, entry), { recursive: true, force: true });
+    } catch (cause) {
+      // The stage's own error says more than the disk's.
+      const { code, path } = cause as NodeJS.ErrnoException;
+      reporter.line(
+        `the damaged entry ${entry} of Nx's cache would come back, and cannot be dropped: ${code} at ${path}. Remove it: ` +
+          `rm -r ${join(cache, entry)}`,
+      );
+      continue;
+    }
     reporter.line(
       `dropped the damaged entry ${entry} from Nx's cache: the next run makes it again. If it came from a shared cache, run by ` +
         `npx bertqa nx, which does not take it again. ${removalOnServer(entry)}`,

@@ -100,3 +100,13 @@ test("a copy without its manifest, which would come back with every run, is drop
   expect(await drop()).toEqual([expect.stringMatching(/^dropped the damaged entry 200 from Nx's cache/)]);
   expect([existsSync(kept("100")), existsSync(kept("200"))]).toEqual([true, false]);
 });
+
+test("where a damaged copy cannot be dropped, a line says what to remove, and the stage says the rest", async () => {
+  const { place, kept, drop, noted } = await madeAndKept();
+  for (const folder of [place, kept("200")]) await writeFile(join(folder, "model/weights"), "of hourz");
+  await writeFile(noted, ""); // no folder for notes can be made: as on a disk that is mounted read-only
+  const [, line] = await drop();
+  expect(line).toMatch(
+    /^the damaged entry 200 of Nx's cache would come back, and cannot be dropped: EEXIST at .*\. Remove it: rm -r .*\/200$/,
+  );
+});
