@@ -153,7 +153,7 @@ async function refuseForeignFolder(stage: string, place: string): Promise<void> 
   });
   if (names.length === 0 || names.includes(manifestName)) return;
   throw new BertqaError(stage, `${place} holds files that are no artifact (${names[0]} …)`, {
-    remedy: "Move them away, or choose another folder for the artifacts",
+    remedy: `Move them away; if they are an artifact that was copied in part, remove them: rm -r ${place}`,
   });
 }
 
@@ -180,9 +180,14 @@ export function explainDiskError(stage: string, where: string, cause: unknown): 
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new BertqaError(stage, "the disk is full", { remedy: "Free some space and run again", where, cause });
   }
+  if (code === "EFBIG") {
+    const remedy = "Raise `ulimit -f`, or use a disk that holds larger files";
+    return new BertqaError(stage, "a file would be larger than is allowed: EFBIG", { remedy, where, cause });
+  }
   // Node's recursive mkdir says ENOENT of a read-only disk.
   if (["EACCES", "EROFS", "EPERM", "ENOTDIR"].includes(code) || (code === "ENOENT" && syscall === "mkdir")) {
-    return new BertqaError(stage, `the folder cannot be written: ${code}`, { where, cause });
+    const remedy = "See that it is a folder which you may write, on a disk that is not mounted read-only";
+    return new BertqaError(stage, `the folder cannot be written: ${code}`, { remedy, where, cause });
   }
   if (code === "EMFILE" || code === "ENFILE") {
     return new BertqaError(stage, `too many open files: ${code}`, { remedy: "Raise `ulimit -n`", where, cause });

@@ -95,7 +95,9 @@ describe("a run that does not end well leaves no artifact", () => {
       await writeFile(join(folder, "photo.txt"), "");
       return fillWithHello(draft);
     });
-    await expect(failing).rejects.toThrow(`tokenize: ${folder} holds files that are no artifact (photo.txt …)`);
+    await expect(failing).rejects.toThrow(
+      `tokenize: ${folder} holds files that are no artifact (photo.txt …) Move them away; if they are an artifact that was copied in part, remove them: rm -r ${folder}`,
+    );
     expect(await readdir(folder)).toEqual(["photo.txt"]);
   });
 
@@ -111,7 +113,11 @@ describe("a run that does not end well leaves no artifact", () => {
 
   test.each([
     [{ code: "ENOSPC" }, "the disk is full. Free some space and run again."],
-    [{ code: "EROFS" }, "the folder cannot be written: EROFS."],
+    [
+      { code: "EFBIG" },
+      "a file would be larger than is allowed: EFBIG. Raise `ulimit -f`, or use a disk that holds larger files.",
+    ],
+    [{ code: "EROFS" }, "the folder cannot be written: EROFS. See that it is a folder which you may write,"],
     // Said by Node's recursive mkdir of a disk that is mounted read-only.
     [{ code: "ENOENT", syscall: "mkdir" }, "the folder cannot be written: ENOENT."],
     [{ code: "EMFILE" }, "too many open files: EMFILE. Raise `ulimit -n`."],
