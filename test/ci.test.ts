@@ -50,6 +50,14 @@ test("the workflow has the steps that are run here", () => {
   ]);
 });
 
+test("a task whose outputs Nx left as they were, as it does where its daemon runs, did not run", () => {
+  const [rule] = /^that_ran\(\).*$/m.exec(readFileSync(join(main, ".ci/pipeline"), "utf8")) ?? [];
+  const states = ["", "  [local cache]", "  [remote cache]", "  [existing outputs match the cache, left as is]"];
+  const log = join(folder, "nx.log");
+  writeFileSync(log, states.map((state, number) => `> nx run tiny:${number}${state}\n`).join(""));
+  expect(execFileSync("bash", ["-c", `${rule}; that_ran ${log}`], { encoding: "utf8" })).toBe("tiny:0\n");
+});
+
 test("main runs every stage and keeps its results and its evaluation", { timeout: 180_000 }, () => {
   expect(runSteps(main, true)).toContain("The main branch has no evaluation to compare with yet.");
   expect(tasks(main)).toEqual(["fetch", "tokenize", "train", "predict", "evaluate"].map((stage) => [stage, "ran"]));
