@@ -96,10 +96,12 @@ test("import and new say what to do about data of a single passage, which cannot
   await makeWorkspace();
   await writeFile(join(workspace, "one.csv"), [...table.slice(0, 2), `"${passage(0)}",Where?,Ems`].join("\n"));
   const told = async (...args: string[]) => (await bertqa(args)).stderr.trimEnd().split("\n").at(-1);
-  const problem = "import: there is one passage, which cannot be divided into train and dev.";
-  expect(await told("import", "one.csv", "--to", "t.json", "--split", "0.1")).toBe(`${problem} Leave out --split.`);
+  const problem = "there is one passage, which cannot be divided into train and dev.";
+  const split = await told("import", "one.csv", "--to", "t.json", "--split", "0.1");
+  expect(split).toBe(`import: ${problem} Leave out --split.`);
   const remedy = "Give questions to measure by with --dev FILE.";
-  expect(await told("new", "towns", "--train", "one.csv")).toBe(`${problem} ${remedy}`);
+  expect(await told("new", "towns", "--train", "one.csv")).toBe(`new: ${problem} ${remedy}`);
+  expect(await told("new", "towns", "--train", "none.csv")).toBe("new: none.csv does not exist.");
 });
 
 test("new refuses a seed where nothing is divided", async () => {

@@ -41,38 +41,41 @@ export async function importFiles(files: readonly string[], flags: ImportFlags):
   if (taken !== undefined && !flags.force) {
     throw new BertqaError("import", `${taken} is already there`, { remedy: "Give --force to replace it" });
   }
-  const read = await readQuestions(files, flags, reporter);
-  if (flags.split === undefined || devPath === undefined) await writeQuestions(flags.to, read.articles, reporter);
+  const read = await readQuestions("import", files, flags, reporter);
+  if (flags.split === undefined || devPath === undefined)
+    await writeQuestions("import", flags.to, read.articles, reporter);
   else {
-    const { train, dev, unit } = splitTrain(read.articles, flags.split, flags.seed, "Leave out --split");
+    const { train, dev, unit } = splitTrain("import", read.articles, flags.split, flags.seed, "Leave out --split");
     reporter.line(`dev: ${countOf(countQuestions(dev), "question")} by ${unit}, seed ${flags.seed}`);
-    await writeQuestions(flags.to, train, reporter);
-    await writeQuestions(devPath, dev, reporter);
+    await writeQuestions("import", flags.to, train, reporter);
+    await writeQuestions("import", devPath, dev, reporter);
   }
   process.stdout.write(`${targets.join("\n")}\n`);
 }
 
 /** Takes a dev file out of train. @throws BertqaError, with this remedy, where there is nothing to divide */
-export function splitTrain(articles: Articles, share: number, seed: number, remedy: string) {
+export function splitTrain(command: string, articles: Articles, share: number, seed: number, remedy: string) {
   const shuffled = <T>(items: readonly T[]) => new SeededRandom(seed, "dev").shuffled(items);
   const parts = splitByDocument(articles, share, shuffled);
   if (parts.train.length > 0 && parts.dev.length > 0) return parts;
-  throw new BertqaError("import", "there is one passage, which cannot be divided into train and dev", { remedy });
+  throw new BertqaError(command, "there is one passage, which cannot be divided into train and dev", { remedy });
 }
 
 /**
  * Reads files as one list of questions, says what was found, and lists problems in `<to>.problems.txt`.
  *
+ * @param command whose errors they are
  * @throws BertqaError if a file is in no known format, or a row cannot be used and `skipBad` is not set
  */
 export async function readQuestions(
+  command: string,
   files: readonly string[],
   { to, as, skipBad }: Pick<ImportFlags, "to" | "as" | "skipBad">,
   reporter: Reporter,
 ): Promise<ReadSplit> {
   const rows: RawRow[] = [];
   for (const file of files) {
-    const { format, rows: own } = await openQuestionFile("import", file);
+    const { format, rows: own } = await openQuestionFile(command, file);
     reporter.line(`${file}: ${format}, ${countOf(own.length, "row")}`);
     append(rows, own, files.length > 1 ? file : undefined);
   }
@@ -84,21 +87,19 @@ export async function readQuestions(
   // A list of before would name rows that are mended. Where it cannot be removed, nothing can be written, and that is told then.
   if (lines.length === 0) await rm(list, { force: true }).catch(() => undefined);
   else {
-    await writeWhole("import", list, lines.map((line) => `${line}\n`).join(""));
+    await writeWhole(command, list, lines.map((line) => `${line}\n`).join(""));
     if (lines.length > listedProblems) reporter.line(`… and ${lines.length - listedProblems} more, all in ${list}`);
   }
   if (bad.length > 0 && !skipBad) {
     const remedy = `Fix them (all in ${list}), or give --skip-bad, which leaves them out`;
-    throw new BertqaError(
-      "import",
-      `${countOf(bad.length, "bad row")}: ${summarizeProblems(bad, ["row"]).join(", ")}`,
-      { remedy },
-    );
+    throw new BertqaError(command, `${countOf(bad.length, "bad row")}: ${summarizeProblems(bad, ["row"]).join(", ")}`, {
+      remedy,
+    });
   }
   const summary = summarizeProblems(read.problems, ["row", "label", "reading"]);
   if (summary.length > 0) reporter.line(`warning: ${summary.join(", ")}`);
   for (const note of read.notes) reporter.line(`note: ${note}`);
-  if (read.articles.length === 0) throw new BertqaError("import", "there is no question");
+  if (read.articles.length === 0) throw new BertqaError(command, "there is no question");
   return read;
 }
 
@@ -114,8 +115,13 @@ function append(rows: RawRow[], own: readonly RawRow[], file: string | undefined
 }
 
 /** Writes a SQuAD 2.0 file, in full or not at all. */
-export async function writeQuestions(path: string, articles: Articles, reporter: Reporter): Promise<void> {
-  await writeWhole("import", path, squadText("import", articles, "Give a part of them"));
+export async function writeQuestions(
+  command: string,
+  path: string,
+  articles: Articles,
+  reporter: Reporter,
+): Promise<void> {
+  await writeWhole(command, path, squadText(command, articles, "Give a part of them"));
   const questions = articles.flatMap(({ paragraphs }) => paragraphs.flatMap(({ qas }) => qas));
   const unanswerable = questions.filter((qa) => qa.is_impossible).length;
   const parts = [

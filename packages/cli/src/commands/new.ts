@@ -51,7 +51,7 @@ export async function newPipeline(name: string, flags: NewFlags): Promise<void> 
   reporter.line(`${countOf(learned, "training question")}${extra}: ${recipe.epochs} epochs at ${recipe.learningRate}`);
   const unanswerable = hasUnanswerable(data.articles) ? unanswerableRecipe : undefined;
   // Last, so that a command that fails leaves nothing that the corrected one would meet.
-  for (const [path, articles] of data.files) await writeQuestions(path, articles, reporter);
+  for (const [path, articles] of data.files) await writeQuestions("new", path, articles, reporter);
   await writePipeline(folder, name, {
     fetch: { ...options },
     tokenize: { ...tokenizeOptions(maxTokens, look), ...unanswerable?.tokenize },
@@ -93,20 +93,20 @@ async function readData(name: string, folder: string, flags: NewFlags, reporter:
   }
   const skipBad = flags.skipBad ?? false;
   const trainFile = await bringFile(flags.train, folder, reporter);
-  const train = await readQuestions([trainFile.path], { to: own("train"), as: "train", skipBad }, reporter);
+  const train = await readQuestions("new", [trainFile.path], { to: own("train"), as: "train", skipBad }, reporter);
   const extraFile = flags.extra === undefined ? undefined : await bringFile(flags.extra, folder, reporter);
   const extra =
-    extraFile && (await readQuestions([extraFile.path], { to: own("extra"), as: "train", skipBad }, reporter));
+    extraFile && (await readQuestions("new", [extraFile.path], { to: own("extra"), as: "train", skipBad }, reporter));
   const beside = extraFile && { extra: extraFile.source };
   const extraQuestions = countQuestions(extra?.articles ?? []);
   if (flags.dev !== undefined) {
     const devFile = await bringFile(flags.dev, folder, reporter);
-    const dev = await readQuestions([devFile.path], { to: own("dev"), as: "dev", skipBad }, reporter);
+    const dev = await readQuestions("new", [devFile.path], { to: own("dev"), as: "dev", skipBad }, reporter);
     const sources = { train: trainFile.source, dev: devFile.source, ...beside };
     const articles = [...train.articles, ...dev.articles];
     return { sources, trainQuestions: countQuestions(train.articles), extraQuestions, articles, files: new Map() };
   }
-  const parts = splitTrain(train.articles, 0.1, flags.seed, "Give questions to measure by with --dev FILE");
+  const parts = splitTrain("new", train.articles, 0.1, flags.seed, "Give questions to measure by with --dev FILE");
   reporter.line(`no --dev: ${countOf(countQuestions(parts.dev), "question")} of train become dev, by ${parts.unit}`);
   const files = new Map([
     [own("train"), parts.train],
