@@ -15,7 +15,7 @@ const basisSchema = z
     unanswerable: z.int().nonnegative(),
     articles: z.int().nonnegative(),
     text: z.string().describe('For people: "tune: 120 questions of 3 articles"'),
-    rule: z.string().describe('How the value was chosen: "highest F1, of equals the nearest to 0"'),
+    rule: z.string().describe('How the value was chosen: "highest F1, of equally good ones the nearest to 0"'),
   })
   .describe("The questions that a value was chosen on");
 

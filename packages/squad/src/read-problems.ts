@@ -58,8 +58,8 @@ export function summarizeProblems(problems: readonly Problem[], effects: readonl
 }
 
 /**
- * Counts for a manifest: `devSkipped`, `devLostLabels`, and each kind that was found: `devSkippedEmptyText`,
- * `devLostLabel`, `trainMovedAnswer` …
+ * Counts for a manifest: `devSkipped`, all rows left out, and each kind that was found: `devSkippedEmptyText`, `devLostLabel`,
+ * `trainMovedAnswer` …
  */
 export function problemCounts(split: string, problems: readonly Problem[]): Record<string, number> {
   const rows = problems.filter((problem) => effectOf(problem) === "row").length;
