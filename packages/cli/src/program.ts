@@ -203,7 +203,7 @@ export function addCommands(program: Command): void {
     .description("make a token and print it; its hash alone is kept")
     .argument("<name>", "whose it is: ci-main, ci-pull-requests, anna")
     .addOption(tokensOption())
-    .addOption(new Option("--scope <scope>", "read, or write as well").choices(["read", "write"]).makeOptionMandatory())
+    .addOption(new Option("--scope <scope>", "read, or write as well").choices(["read", "write"]))
     .option("--namespace <name>", "where it writes; all read shared, and nobody else this one", "shared")
     .option("--remove", "remove the token of this name instead")
     .action((name: string, flags: TokenFlags, command: Command) => {

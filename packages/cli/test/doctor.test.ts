@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Finding } from "@bertqa/engine";
 import { Command } from "commander";
 import { expect, test } from "vitest";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { formatFindings } from "../src/commands/doctor.ts";
 import { addCommands } from "../src/program.ts";
 
@@ -74,6 +75,16 @@ test.each([
   addCommands(program);
   const refused = expect(program.parseAsync(words, { from: "user" })).rejects;
   await refused.toThrow(new RegExp(`^error: option .* is invalid\\. Expected a whole number ${range}\\.$`));
+});
+
+test("a token of the shared cache is made with its scope, and removed by its name alone", async () => {
+  const tokens = join(await temporaryFolder(), "tokens.json");
+  const token = (...words: string[]) => bertqa(["cache-server", "token", "anna", "--tokens", tokens, ...words]);
+  expect(token()).toMatchObject({ status: 1, stderr: expect.stringMatching(/Give --scope read or --scope write\./) });
+  expect(token("--scope", "read").stdout).toMatch(/^bertqa-/);
+  expect(readFileSync(tokens, "utf8")).toContain("anna");
+  expect(token("--remove")).toMatchObject({ status: 0, stderr: "" });
+  expect(readFileSync(tokens, "utf8")).not.toContain("anna");
 });
 
 test("the table says under a row what to do about it", () => {

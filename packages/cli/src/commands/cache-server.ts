@@ -57,14 +57,22 @@ async function openStore({ folder, bucket, prefix, endpoint, region }: CacheServ
 
 export interface TokenFlags {
   readonly tokens: string;
-  readonly scope: "read" | "write";
+  /** Needed for a new token. */
+  readonly scope?: "read" | "write";
   readonly namespace: string;
   readonly remove?: boolean;
 }
 
 /** Makes a token, and prints it once; or removes one. */
-export async function cacheToken(name: string, flags: TokenFlags): Promise<void> {
-  if (flags.remove) return removeToken(flags.tokens, name);
-  const token = await addToken(flags.tokens, { name, scope: flags.scope, namespace: flags.namespace });
+export async function cacheToken(
+  name: string,
+  { tokens, scope, namespace, remove = false }: TokenFlags,
+): Promise<void> {
+  if (remove) return removeToken(tokens, name);
+  if (scope === undefined) {
+    const remedy = "Give --scope read or --scope write";
+    throw new BertqaError("cache-server", "expected what the token is for", { remedy });
+  }
+  const token = await addToken(tokens, { name, scope, namespace });
   process.stdout.write(`${token}\n`);
 }
