@@ -61,12 +61,28 @@ export function refuseTaken(name: string, folder: string): void {
   if (existsSync(folder)) throw new BertqaError("new", `${folder} is already there`, { remedy });
   const packages = foldersIn("packages");
   const owner = [...packages, ...packages.flatMap(foldersIn), ...foldersIn(dirname(folder))].find(
-    (other) => projectName(other) === name,
+    (other) => projectName("new", other) === name,
   );
   // Nx refuses every command of a workspace that has a name twice.
   if (owner !== undefined) {
     throw new BertqaError("new", `${name} is already the name of the project in ${owner}`, { remedy });
   }
+}
+
+/** A pipeline's folder by what people call it: the folder, its name under `pipelines/`, or the project's name; undefined if there is none. */
+export function findPipeline(command: string, name: string): string | undefined {
+  const given = [name, join("pipelines", name)].find(isPipeline);
+  return given ?? pipelineFolders().find((folder) => projectName(command, folder) === name);
+}
+
+/** Folders of all pipelines of the workspace. */
+export function pipelineFolders(): string[] {
+  return foldersIn("pipelines").filter(isPipeline).toSorted();
+}
+
+/** One that Nx does not know has no project.json. */
+function isPipeline(folder: string): boolean {
+  return ["project.json", "fetch.json", "evaluate.json"].some((name) => existsSync(join(folder, name)));
 }
 
 function foldersIn(folder: string): string[] {
@@ -78,11 +94,11 @@ function foldersIn(folder: string): string[] {
 const namedSchema = z.object({ name: z.string().optional(), nx: z.object({ name: z.string().optional() }).optional() });
 
 /** A folder's name as a project, as Nx finds it: in project.json, else in package.json. */
-function projectName(folder: string): string | undefined {
+function projectName(command: string, folder: string): string | undefined {
   const names = ["project.json", "package.json"].map((file) => {
     const path = join(folder, file);
     if (!existsSync(path)) return undefined;
-    const { name, nx } = parseJson("new", readFileSync(path, "utf8"), path, namedSchema);
+    const { name, nx } = parseJson(command, readFileSync(path, "utf8"), path, namedSchema);
     return nx?.name ?? name;
   });
   return names.find((name) => name !== undefined);

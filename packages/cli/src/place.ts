@@ -13,6 +13,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
+import { findPipeline } from "./pipeline-files.ts";
 
 /** A run that was named, and what lies around it. */
 export interface Place {
@@ -26,15 +27,14 @@ export interface Place {
 }
 
 /**
- * The evaluation of a pipeline, where a path is a pipeline's folder; else the path itself.
+ * The evaluation of a pipeline, where it is one's folder or name; else the path itself.
  *
  * @throws BertqaError if a pipeline has no evaluation, or one that is older than what it would be labelled by
  */
 export async function placeOf(path: string): Promise<Place> {
-  if (!existsSync(join(path, "project.json")) && !existsSync(join(path, "evaluate.json"))) {
-    return { path, artifactsFolder: dirname(path), goldPath: await goldBeside(path) };
-  }
-  const paths = await pipelinePaths("compare", path);
+  const pipelineFolder = findPipeline("compare", path);
+  if (pipelineFolder === undefined) return { path, artifactsFolder: dirname(path), goldPath: await goldBeside(path) };
+  const paths = await pipelinePaths("compare", pipelineFolder);
   const made = new Map<string, Made>();
   for (const stage of ["fetch", "tokenize", "train", "predict", "evaluate"]) {
     const folder = join((await ownerOf("compare", paths, stage)).artifactsFolder, stage);
@@ -43,7 +43,7 @@ export async function placeOf(path: string): Promise<Place> {
   const folderOf = (stage: string) => made.get(stage)!.folder;
   if (!made.get("evaluate")!.manifest) {
     const remedy = `Run npx nx run ${paths.pipeline}:evaluate first`;
-    throw new BertqaError("compare", `${path} has no evaluation`, {
+    throw new BertqaError("compare", `${pipelineFolder} has no evaluation`, {
       remedy,
       where: relative("", folderOf("evaluate")),
     });

@@ -48,7 +48,7 @@ export function addCommands(program: Command): void {
     .command("stage")
     .description("run one stage of a pipeline, as Nx does, without its cache")
     .argument("<stage>", stageNames.join(", "))
-    .argument("[folder]", "the pipeline's folder, which holds <stage>.json")
+    .argument("[folder]", "the pipeline's folder, which holds <stage>.json, or its name")
     .option("--resume <folder>", "continue from another run's work in progress, which was moved aside")
     .option("--print-schema", "print the JSON schema of <stage>.json")
     .option("--debug", "print the stack of an error")
@@ -148,7 +148,7 @@ export function addCommands(program: Command): void {
     )
     .argument(
       "<run...>",
-      "pipeline folder, evaluation artifact, folder with predictions.json or predictions file; several are runs of one recipe",
+      "pipeline by its folder or name, evaluation artifact, folder with predictions.json or predictions file; several are runs of one recipe",
     )
     .option(
       "--baseline <run>",

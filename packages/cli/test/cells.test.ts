@@ -5,8 +5,10 @@ import { join, resolve } from "node:path";
 import { check } from "prettier";
 import { silentReporter } from "@bertqa/core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { compare } from "../src/commands/compare.ts";
 import { newCells, newCurve } from "../src/commands/new-cells.ts";
-import { refuseTaken } from "../src/pipeline-files.ts";
+import { stage } from "../src/commands/stage.ts";
+import { findPipeline, refuseTaken } from "../src/pipeline-files.ts";
 import { parseSettings, planCells, withOption } from "../src/cells/settings.ts";
 
 const repository = resolve(import.meta.dirname, "../../..");
@@ -197,6 +199,13 @@ test.each([
   const before = await written();
   await expect(makeCells("bad", like, ...sets)).rejects.toThrow(message);
   expect(await written()).toEqual(before);
+});
+
+test.each(["pipelines/sample", "sample", "pipeline"])("every command finds the pipeline %s", async (name) => {
+  expect(findPipeline("new", name)).toBe("pipelines/sample");
+  const first = "Run npx nx run pipeline:evaluate first";
+  await expect(compare([name], { at: "primary", samples: 10, seed: 1, show: 0 })).rejects.toThrow(first);
+  await expect(stage("evaluate", name, {})).rejects.toThrow(join("artifacts", "pipeline"));
 });
 
 test("a name that is taken by one cell of a sweep leaves the others unwritten too", async () => {

@@ -1,9 +1,9 @@
 import { BertqaError, readJsonFile } from "@bertqa/core";
 import { readSlots } from "@bertqa/runner";
 import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { findPipeline, pipelineFolders } from "../pipeline-files.ts";
 import { stageNames } from "../stages.ts";
 
 /** The pipeline whose artifact a stage's is, and whose options file it has. */
@@ -37,7 +37,13 @@ const projectSchema = z.looseObject({
  * @throws BertqaError if there is none
  */
 export async function readSource(like: string): Promise<SourcePipeline> {
-  const folder = await findPipeline(like);
+  const found = findPipeline("new", like);
+  if (found === undefined) {
+    const names = pipelineFolders().map((folder) => basename(folder));
+    const remedy = `Name one of ${names.join(", ")}`;
+    throw new BertqaError("new", `there is no pipeline ${JSON.stringify(like)}`, { remedy });
+  }
+  const folder = resolve(found);
   const slots = await readSlots("new", folder);
   const { targets, ...project } = await readProject(folder);
   const parentFolder = dirname(folder);
@@ -49,18 +55,6 @@ export async function readSource(like: string): Promise<SourcePipeline> {
     owners.set(stage, { folderName: basename(ownerFolder), folder: ownerFolder, project: name });
   }
   return { project, targets, parentFolder, owners };
-}
-
-async function findPipeline(like: string): Promise<string> {
-  const given = [like, join("pipelines", like)].find((folder) => existsSync(join(folder, "project.json")));
-  if (given !== undefined) return resolve(given);
-  const folders = existsSync("pipelines") ? await readdir("pipelines") : [];
-  for (const name of folders.toSorted()) {
-    const folder = join("pipelines", name);
-    if (existsSync(join(folder, "project.json")) && (await readProject(folder)).name === like) return resolve(folder);
-  }
-  const remedy = `Name one of ${folders.filter((name) => existsSync(join("pipelines", name, "project.json"))).join(", ")}`;
-  throw new BertqaError("new", `there is no pipeline ${JSON.stringify(like)}`, { remedy });
 }
 
 function readProject(folder: string) {

@@ -4,6 +4,7 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { compareSides, summarizeSet, type Run, type Side } from "../compare.ts";
 import { readGoldQuestions, type NamedQuestion } from "../official/input.ts";
+import { findPipeline } from "../pipeline-files.ts";
 import { placeOf, type Place } from "../place.ts";
 import { comparisonLines, comparisonMarkdown, setCsv, setLines, setMarkdown } from "../print.ts";
 import { readPastRun, readRun } from "../runs.ts";
@@ -24,8 +25,8 @@ export interface CompareOptions {
  * Compares runs by paired bootstrap over articles, and prints the difference; several runs without a baseline are printed as a
  * set, with mean ± standard deviation between seeds.
  *
- * @param given pipeline folders, evaluation artifacts or prediction files, also separated by commas or with `*` in their last
- *   part; several are runs of one recipe
+ * @param given pipelines by folder or name, evaluation artifacts or prediction files, also separated by commas or with `*` in
+ *   their last part; several are runs of one recipe
  */
 export async function compare(given: readonly string[], options: CompareOptions): Promise<void> {
   const places = await Promise.all((await expand(given.join(","))).map(placeOf));
@@ -38,7 +39,8 @@ export async function compare(given: readonly string[], options: CompareOptions)
     return print(options, set, { lines: () => setLines(set), markdown: () => setMarkdown(set) });
   }
   const readBaseline = async (wanted: string) => {
-    if (wanted !== "last" && existsSync(wanted)) return readPlace(await placeOf(wanted), gold, options.at);
+    const isPlace = wanted !== "last" && (existsSync(wanted) || findPipeline("compare", wanted) !== undefined);
+    if (isPlace) return readPlace(await placeOf(wanted), gold, options.at);
     return readPastRun(first.artifactsFolder, wanted, await contentHashOf(first.path), options.at);
   };
   const before = await Promise.all((await expand(options.baseline ?? "last")).map(readBaseline));

@@ -4,7 +4,7 @@ import { createReporter } from "@bertqa/runner";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { jsonFile, writeWhole } from "../pipeline-files.ts";
+import { findPipeline, jsonFile, writeWhole } from "../pipeline-files.ts";
 
 const splitSchema = z.looseObject({
   sources: z.array(z.union([z.string(), z.looseObject({ url: z.string() })])).min(1),
@@ -22,7 +22,7 @@ const unpinnedSchema = z.looseObject({
 
 /** Fills sizes and sha256 of every remote file into a pipeline's `fetch.json`, and commits for branches. */
 export async function pin(pipeline: string): Promise<void> {
-  const folder = existsSync(join(pipeline, "fetch.json")) ? pipeline : join("pipelines", pipeline);
+  const folder = findPipeline("pin", pipeline) ?? join("pipelines", pipeline);
   const path = join(folder, "fetch.json");
   if (!existsSync(path)) {
     throw new BertqaError("pin", `there is no ${path}`, {

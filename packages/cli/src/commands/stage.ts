@@ -1,6 +1,7 @@
 import { BertqaError } from "@bertqa/core";
 import { createReporter, runStage } from "@bertqa/runner";
 import { z } from "zod";
+import { findPipeline } from "../pipeline-files.ts";
 import { findStage, stageNames } from "../stages.ts";
 
 export interface StageFlags {
@@ -9,8 +10,8 @@ export interface StageFlags {
 }
 
 /**
- * Runs one stage of the pipeline in a folder, which holds `<stage>.json`: what Nx runs, and what a person runs to debug one
- * stage. Prints the artifact's folder.
+ * Runs one stage of a pipeline, whose folder holds `<stage>.json`: what Nx runs, and what a person runs to debug one stage. Prints
+ * the artifact's folder.
  */
 export async function stage(name: string, folder: string | undefined, flags: StageFlags): Promise<void> {
   const found = await findStage(name);
@@ -26,7 +27,8 @@ export async function stage(name: string, folder: string | undefined, flags: Sta
     const remedy = `Run bertqa stage ${name} <folder>`;
     throw new BertqaError(name, "the pipeline's folder is missing", { remedy });
   }
-  const artifact = await runStage(found, folder, { reporter: createReporter(name), resume: flags.resume, findStage });
+  const pipeline = findPipeline(name, folder) ?? folder;
+  const artifact = await runStage(found, pipeline, { reporter: createReporter(name), resume: flags.resume, findStage });
   process.stdout.write(`${artifact.folder}\n`);
 }
 
