@@ -9,6 +9,7 @@ import { compare } from "../src/commands/compare.ts";
 import { newCells, newCurve } from "../src/commands/new-cells.ts";
 import { stage } from "../src/commands/stage.ts";
 import { findPipeline, refuseTaken } from "../src/pipeline-files.ts";
+import { recipeFor } from "../src/recipe.ts";
 import { parseSettings, planCells, withOption } from "../src/cells/settings.ts";
 
 const repository = resolve(import.meta.dirname, "../../..");
@@ -161,8 +162,11 @@ test("a curve is a cell a size, which draws so many questions and has the epochs
     'then: npx bertqa compare "pipelines/curve-*"',
   ]);
   const [small, large] = [await read("curve-100/train.json"), await read("curve-3000/train.json")];
-  expect(small).toMatchObject({ epochs: 20, batchWindows: 8, learningRate: 1e-4 });
-  expect(large).toMatchObject({ epochs: 4, learningRate: 1e-4 });
+  expect((await read("own-data/train.json")).rDropWeight).toBe(1);
+  expect(small).toMatchObject({ epochs: 20, batchWindows: 8, learningRate: 1e-4, rDropWeight: 0 });
+  expect(large).toMatchObject({ epochs: 4, learningRate: 1e-4, rDropWeight: 0 });
+  expect(recipeFor(10_299, 384)).toEqual({ epochs: 4, learningRate: 2e-4, rDropWeight: 1 });
+  expect(recipeFor(10_299, 768)).toEqual({ epochs: 4, learningRate: 5e-5, rDropWeight: 0 });
   expect((await read("curve-3000/fetch.json")).dataset.train.draw).toEqual({ questions: 3000 });
   const control = ["train.epochs=3", "tokenize.tuneShare=0"];
   await newCurve("control", "own-data", [100], control, reporter);

@@ -48,7 +48,9 @@ export async function newPipeline(name: string, flags: NewFlags): Promise<void> 
   const learned = data.trainQuestions + data.extraQuestions;
   const recipe = recipeFor(learned, encoder?.hiddenSize ?? 384);
   const extra = data.extraQuestions > 0 ? `, ${data.extraQuestions.toLocaleString("en-US")} of them extra` : "";
-  reporter.line(`${countOf(learned, "training question")}${extra}: ${recipe.epochs} epochs at ${recipe.learningRate}`);
+  const rDrop = recipe.rDropWeight > 0 ? ", with R-Drop, which takes twice the time: rDropWeight 0 goes without" : "";
+  const plan = `${recipe.epochs} epochs at ${recipe.learningRate}${rDrop}`;
+  reporter.line(`${countOf(learned, "training question")}${extra}: ${plan}`);
   const unanswerable = hasUnanswerable(data.articles) ? unanswerableRecipe : undefined;
   // Last, so that a command that fails leaves nothing that the corrected one would meet.
   for (const [path, articles] of data.files) await writeQuestions("new", path, articles, reporter);
