@@ -24,6 +24,7 @@ export function createFetchStage(environmentOf: () => FetchEnvironment) {
     options: fetchOptionsSchema,
     reads: {},
     writes: "dataset",
+    // Local files lie at no address of the hub, so a wrong HF_ENDPOINT is told where it is used.
     localFiles: (options, pipelineFolder) => localFilesOf(planFetch(options, { pipelineFolder, hubEndpoint: "" })),
     run: async ({ options, draft, reporter, pipelineFolder, where, logFolder }) => {
       const environment = environmentOf();

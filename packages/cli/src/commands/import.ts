@@ -42,13 +42,13 @@ export async function importFiles(files: readonly string[], flags: ImportFlags):
     throw new BertqaError("import", `${taken} is already there`, { remedy: "Give --force to replace it" });
   }
   const read = await readQuestions("import", files, flags, reporter);
-  if (flags.split === undefined || devPath === undefined)
-    await writeQuestions("import", flags.to, read.articles, reporter);
+  const write = (path: string, articles: Articles) => writeQuestions("import", path, articles, reporter);
+  if (flags.split === undefined || devPath === undefined) await write(flags.to, read.articles);
   else {
     const { train, dev, unit } = splitTrain("import", read.articles, flags.split, flags.seed, "Leave out --split");
     reporter.line(`dev: ${countOf(countQuestions(dev), "question")} by ${unit}, seed ${flags.seed}`);
-    await writeQuestions("import", flags.to, train, reporter);
-    await writeQuestions("import", devPath, dev, reporter);
+    await write(flags.to, train);
+    await write(devPath, dev);
   }
   process.stdout.write(`${targets.join("\n")}\n`);
 }
